@@ -1,0 +1,246 @@
+/*
+ * api.h - the app API: the HTTP side, and the port behind which somebody keeps tenants, ERGs and members.
+ *
+ * Source: contract.md section 4 and 9. This side does routes, ids, strict bodies, authentication, paging, JSON views and the
+ * waiting of the change feed; struct app_ops is what it asks of the reconciler, in model's terms. Operations never wait: they
+ * read and write state and return. What an operation told is answered only after ops->after_commit, reads included, so that
+ * nothing is said that is not on disk.
+ *
+ * An operation returns ERR_OK and has filled its ret, or another err and has (preferably) filled p with problem_set or
+ * problem_field; a bare err is answered by problem_of_err: ERR_NOTFOUND 404, ERR_CONFLICT 409, ERR_INVALID 422, ERR_FULL 503,
+ * ERR_UNSUPPORTED 501, others 500. The ret structs are zeroed beforehand; pointers handed to an operation are valid during it
+ * only. Ids are well formed, texts are valid UTF-8 without control characters and within model's sizes.
+ * Event-loop thread only.
+ */
+#ifndef APP_API_H
+#define APP_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/problem.h"
+#include "base/err.h"
+#include "model/change.h"
+#include "model/erg.h"
+#include "model/member.h"
+#include "model/resync.h"
+#include "model/subscription.h"
+#include "model/tenant.h"
+
+struct app_api;
+struct clock;
+struct http_exchange;
+
+#define APP_LIST_LIMIT_DEFAULT 100
+#define APP_LIST_LIMIT_MAX     1000
+#define APP_CURSOR_SIZE        160
+#define APP_MEMBERS_MAX        50000       /* in one PUT of a whole list */
+#define APP_BODY_MAX_BYTES     (16u << 20) /* for the server's body_max_bytes: such a list */
+#define APP_WAITERS_MAX        64          /* long-polling callers at a time */
+#define APP_WAIT_MAX_S         60
+
+/* One page of a list. A cursor is the backend's own text, given in the page before; it is checked by the backend:
+ * PROBLEM_BAD_PARAMETER when it cannot be one. Characters as in an app id or "entra:<guid>". */
+struct app_page {
+	unsigned limit;              /* 1 to APP_LIST_LIMIT_MAX */
+	char after[APP_CURSOR_SIZE]; /* "": from the start */
+};
+struct app_cursor {
+	char s[APP_CURSOR_SIZE];
+}; /* "": that was the last page */
+
+/* ---------- what goes in ---------- */
+
+struct app_tenant_put {
+	struct tenant_id id;
+	struct guid directory_id;
+	char organizer[UPN_SIZE]; /* a plausible UPN, or a GUID in lower case */
+};
+
+struct app_erg_put {
+	struct erg_id id;
+	struct tenant_id tenant;
+	char name[ERG_NAME_SIZE];
+	char channel_url[CHANNEL_URL_SIZE]; /* parses as a Teams link; what it says: */
+	struct guid link_directory_id;      /* "" when the link does not say: nothing to compare with the tenant's */
+	struct guid team_id;
+	char channel_id[CHANNEL_ID_SIZE]; /* "" for a team link: General is meant, links look it up */
+	enum membership_policy membership;
+	enum meetings_policy meetings;
+	int64_t removal_limit, removal_percent; /* -1: not given */
+	char organizer[UPN_SIZE];               /* "": not given */
+};
+
+/* A person in a path: one of the two is not empty. */
+struct app_person_ref {
+	struct user_id user;
+	struct guid entra_id;
+};
+
+/* What the app says of one member: at least one of email and entra_id is not empty, unless who.entra_id names the person. */
+struct app_member_put {
+	struct app_person_ref who;
+	struct guid entra_id;
+	char email[EMAIL_SIZE];
+	enum role role; /* member or owner */
+	bool private_;
+};
+
+/* ---------- what comes out ---------- */
+
+struct tenant_view {
+	struct tenant tenant;
+	char consent_url[1024]; /* "": none */
+};
+
+#define ERG_VIEW_SUBSCRIPTIONS_MAX 4
+struct erg_view {
+	struct erg erg;
+	struct subscription subscriptions[ERG_VIEW_SUBSCRIPTIONS_MAX];
+	unsigned subscription_count;
+};
+
+struct member_view {
+	struct member member;
+	struct person person;
+};
+
+struct app_members_replaced {
+	int64_t added, removed, unchanged;
+};
+
+#define APP_STATUS_PROBLEMS_MAX 16
+#define APP_TENANT_STATES       (TENANT_REMOVING + 1)
+#define APP_ERG_STATES          (ERG_OFF + 1)
+#define APP_SUBSCRIPTION_STATES (SUBSCRIPTION_LEAVING + 1)
+
+struct app_status {
+	int64_t started_wall_ms;
+	int64_t tenants[APP_TENANT_STATES];
+	int64_t ergs[APP_ERG_STATES];
+	int64_t subscriptions[APP_SUBSCRIPTION_STATES];
+	int64_t subscription_expiry_wall_ms; /* the nearest of the active ones; 0 = none */
+	bool inbox_present;                  /* the listener has made its inbox */
+	int64_t inbox_backlog;               /* notifications stored and not yet read */
+	int64_t dirty;                       /* scopes and items to be read from Graph */
+	int64_t callback_backlog;
+	int64_t callback_oldest_wall_ms;   /* when the oldest undelivered change was made; 0 = none */
+	char callback_detail[DETAIL_SIZE]; /* of the last failed delivery; "" when none waits */
+	uint64_t feed_seq;                 /* of the newest change; 0 = none */
+	int64_t resyncs_running;
+	struct erg_id unproved_erg; /* the one proved equal longest ago (or never); "" = no ERG */
+	int64_t unproved_wall_ms;   /* its proved_at, 0 = never */
+	/* What a person should look at, worst first: tenant or ERG in words, as "erg:ID" or "tenant:ID" or "". */
+	struct {
+		char subject[APP_ID_SIZE + 16];
+		char detail[DETAIL_SIZE];
+	} problems[APP_STATUS_PROBLEMS_MAX];
+	unsigned problem_count;
+};
+
+enum plan_action {
+	PLAN_ADD_TO_APP,
+	PLAN_REMOVE_FROM_APP,
+	PLAN_ADD_TO_TEAMS,
+	PLAN_REMOVE_FROM_TEAMS,
+	PLAN_SET_ROLE_IN_APP,
+	PLAN_SET_ROLE_IN_TEAMS
+};
+extern const char *const plan_action_names[]; /* add_to_app ... */
+
+struct app_plan {
+	struct erg_id erg;
+	bool held;
+	char hash[80];            /* of the items; "" when there are none */
+	char detail[DETAIL_SIZE]; /* why it is held */
+	int64_t additions, removals;
+};
+
+struct app_plan_item {
+	enum plan_action action;
+	struct person person;
+	enum role role;
+	char reason[DETAIL_SIZE];
+};
+
+/* Each is told one item at a time, in order; at most page->limit of a page. */
+typedef void (*app_tenant_emit)(void *arg, const struct tenant_view *t);
+typedef void (*app_erg_emit)(void *arg, const struct erg_view *e);
+typedef void (*app_member_emit)(void *arg, const struct member_view *m);
+typedef void (*app_resync_emit)(void *arg, const struct resync *r);
+typedef void (*app_plan_emit)(void *arg, const struct app_plan_item *item);
+/* body is one CloudEvent as JSON text. False: enough for one answer, stop (this one was taken). */
+typedef bool (*app_change_emit)(void *arg, uint64_t seq, const char *body);
+
+/* ---------- the port ---------- */
+
+struct app_ops {
+	/* cb(arg) once all written so far is durable; in a later turn, never from within this call. */
+	void (*after_commit)(void *ctx, void (*cb)(void *arg), void *arg);
+
+	enum err (*tenant_put)(
+	    void *ctx, const struct app_tenant_put *put, struct tenant_view *ret, bool *ret_created, struct problem *p);
+	enum err (*tenant_get)(void *ctx, const struct tenant_id *id, struct tenant_view *ret, struct problem *p);
+	enum err (*tenant_list)(void *ctx, const struct app_page *page, app_tenant_emit emit, void *arg,
+	    struct app_cursor *ret_next, struct problem *p);
+	/* Starts the removal; ret is the tenant with state "removing". */
+	enum err (*tenant_remove)(void *ctx, const struct tenant_id *id, struct tenant_view *ret, struct problem *p);
+
+	enum err (*erg_put)(void *ctx, const struct app_erg_put *put, struct erg_view *ret, bool *ret_created, struct problem *p);
+	enum err (*erg_get)(void *ctx, const struct erg_id *id, struct erg_view *ret, struct problem *p);
+	enum err (*erg_list)(
+	    void *ctx, const struct app_page *page, app_erg_emit emit, void *arg, struct app_cursor *ret_next, struct problem *p);
+	enum err (*erg_remove)(void *ctx, const struct erg_id *id, struct problem *p);
+
+	enum err (*member_get)(
+	    void *ctx, const struct erg_id *erg, const struct app_person_ref *who, struct member_view *ret, struct problem *p);
+	enum err (*member_list)(void *ctx, const struct erg_id *erg, const struct app_page *page, app_member_emit emit, void *arg,
+	    struct app_cursor *ret_next, struct problem *p);
+	enum err (*member_put)(
+	    void *ctx, const struct erg_id *erg, const struct app_member_put *put, struct member_view *ret, struct problem *p);
+	enum err (*member_remove)(void *ctx, const struct erg_id *erg, const struct app_person_ref *who, struct problem *p);
+	/* Nobody is in list twice, by user id. */
+	enum err (*members_replace)(void *ctx, const struct erg_id *erg, const struct app_member_put *list, size_t count,
+	    struct app_members_replaced *ret, struct problem *p);
+
+	enum err (*resync_start)(
+	    void *ctx, const struct resync_scope *scope, bool dry_run, struct resync *ret, struct problem *p);
+	enum err (*resync_get)(void *ctx, const char *id, struct resync *ret, struct problem *p);
+	enum err (*resync_list)(void *ctx, const struct app_page *page, app_resync_emit emit, void *arg,
+	    struct app_cursor *ret_next, struct problem *p);
+	enum err (*resync_cancel)(void *ctx, const char *id, struct resync *ret, struct problem *p);
+
+	/* emit may be called before ret is complete. */
+	enum err (*plan_get)(
+	    void *ctx, const struct erg_id *erg, app_plan_emit emit, void *arg, struct app_plan *ret, struct problem *p);
+	enum err (*plan_decide)(void *ctx, const struct erg_id *erg, bool approve, const char *hash, struct problem *p);
+
+	/* Durable changes with seq > after, oldest first, at most limit. */
+	enum err (*changes_read)(void *ctx, uint64_t after, unsigned limit, app_change_emit emit, void *arg, struct problem *p);
+
+	enum err (*status)(void *ctx, struct app_status *ret, struct problem *p);
+};
+
+struct app_api_options {
+	const struct app_ops *ops; /* borrowed */
+	void *ctx;                 /* handed to each operation */
+	struct clock *clock;       /* borrowed */
+	const char *token;         /* copied; NULL or "": no TCP caller is let in */
+};
+
+/* Gives *ret. */
+enum err app_api_new(const struct app_api_options *options, struct app_api **ret);
+/* Answers whoever still waits with 503. Free it before the server, and after the backend will call back no more. NULL is fine. */
+void app_api_free(struct app_api *api);
+/* A reload brought another token; copied. */
+enum err app_api_set_token(struct app_api *api, const char *token);
+
+/* For struct http_server_options.handle, with the api as arg. */
+void app_api_handle(void *api, struct http_exchange *x);
+/* Changes are durable that were not before: answers those who wait for them. */
+void app_api_changes_arrived(struct app_api *api);
+/* Callers waiting in GET /v1/changes: for metrics. */
+unsigned app_api_waiters(const struct app_api *api);
+
+#endif

@@ -1,0 +1,427 @@
+/* view.c - views from tables: one row a member of the JSON object, with where its value stands in the struct. */
+#include "app/view.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+
+enum field_kind { FIELD_TEXT, FIELD_BOOL, FIELD_INT, FIELD_INT_OR_NULL, FIELD_TIME, FIELD_ENUM };
+
+struct field {
+	const char *key;
+	enum field_kind kind;
+	size_t offset;
+	const char *const *names; /* FIELD_ENUM */
+};
+
+#define TEXT(key, type, member)                                                                                                  \
+	{                                                                                                                        \
+		key, FIELD_TEXT, offsetof(type, member), NULL                                                                    \
+	}
+#define BOOL(key, type, member)                                                                                                  \
+	{                                                                                                                        \
+		key, FIELD_BOOL, offsetof(type, member), NULL                                                                    \
+	}
+#define INT(key, type, member)                                                                                                   \
+	{                                                                                                                        \
+		key, FIELD_INT, offsetof(type, member), NULL                                                                     \
+	}
+#define INT_OR_NULL(key, type, member)                                                                                           \
+	{                                                                                                                        \
+		key, FIELD_INT_OR_NULL, offsetof(type, member), NULL                                                             \
+	}
+#define TIME(key, type, member)                                                                                                  \
+	{                                                                                                                        \
+		key, FIELD_TIME, offsetof(type, member), NULL                                                                    \
+	}
+#define ENUM(key, type, member, table)                                                                                           \
+	{                                                                                                                        \
+		key, FIELD_ENUM, offsetof(type, member), table                                                                   \
+	}
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const char *const plan_action_names[] = { "add_to_app", "remove_from_app", "add_to_teams", "remove_from_teams", "set_role_in_app",
+	"set_role_in_teams", NULL };
+
+json_t *
+view_text(const char *s)
+{
+	size_t len = 0, step, end = strlen(s);
+	uint32_t c;
+
+	while ((step = utf8_char(s + len, end - len, &c)) > 0)
+		len += step;
+	return len > 0 ? json_stringn(s, len) : json_null();
+}
+
+static json_t *
+enum_name(const char *const *names, unsigned value)
+{
+	for (unsigned i = 0; names[i] != NULL; i++)
+		if (i == value)
+			return json_string(names[i]);
+	return json_null();
+}
+
+static int
+set_field(json_t *o, const struct field *f, const char *at)
+{
+	int64_t number = 0;
+	unsigned word = 0;
+
+	switch (f->kind) {
+	case FIELD_TEXT: return json_object_set_new(o, f->key, view_text(at));
+	case FIELD_BOOL: return json_object_set_new(o, f->key, json_boolean(*(const bool *)at));
+	case FIELD_ENUM: memcpy(&word, at, sizeof(word)); return json_object_set_new(o, f->key, enum_name(f->names, word));
+	case FIELD_INT:
+	case FIELD_INT_OR_NULL:
+		memcpy(&number, at, sizeof(number));
+		return json_object_set_new(
+		    o, f->key, number < 0 && f->kind == FIELD_INT_OR_NULL ? json_null() : json_integer(number));
+	case FIELD_TIME: memcpy(&number, at, sizeof(number)); return jx_set_time(o, f->key, number);
+	}
+	return -1;
+}
+
+static int
+set_fields(json_t *o, const struct field *fields, size_t count, const void *base)
+{
+	int bad = 0;
+
+	for (size_t i = 0; i < count; i++)
+		bad |= set_field(o, &fields[i], (const char *)base + fields[i].offset);
+	return bad;
+}
+
+static json_t *
+fields_object(const struct field *fields, size_t count, const void *base)
+{
+	json_t *o = json_object();
+
+	if (o != NULL && set_fields(o, fields, count, base) == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+#define OBJECT_OF(fields, base) fields_object(fields, COUNT(fields), base)
+
+/* o when all went well. */
+static json_t *
+checked(json_t *o, int bad)
+{
+	if (bad == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+json_t *
+view_tenant(const struct tenant_view *tenant)
+{
+	static const struct field fields[] = {
+		TEXT("id", struct tenant_view, tenant.id.s),
+		TEXT("tenant", struct tenant_view, tenant.id.s),
+		TEXT("directory_id", struct tenant_view, tenant.directory_id.s),
+		TEXT("organizer", struct tenant_view, tenant.organizer),
+		TEXT("organizer_id", struct tenant_view, tenant.organizer_id.s),
+		ENUM("state", struct tenant_view, tenant.state, tenant_state_names),
+		TEXT("detail", struct tenant_view, tenant.detail),
+		TEXT("consent_url", struct tenant_view, consent_url),
+		INT("ergs", struct tenant_view, tenant.erg_count),
+	};
+
+	return OBJECT_OF(fields, tenant);
+}
+
+static json_t *
+erg_members(const struct erg_counts *counts)
+{
+	static const struct field fields[] = {
+		INT("app", struct erg_counts, app),
+		INT("teams", struct erg_counts, teams),
+		INT("pending", struct erg_counts, pending),
+		INT("unresolved", struct erg_counts, unresolved),
+		INT("refused", struct erg_counts, refused),
+		INT("private", struct erg_counts, private_),
+	};
+
+	return OBJECT_OF(fields, counts);
+}
+
+static json_t *
+erg_subscriptions(const struct erg_view *erg)
+{
+	static const struct field fields[] = {
+		TEXT("resource", struct subscription, resource),
+		TEXT("id", struct subscription, id),
+		TIME("expires_at", struct subscription, expires_wall_ms),
+		TIME("renewed_at", struct subscription, renewed_wall_ms),
+		ENUM("state", struct subscription, state, subscription_state_names),
+		TEXT("detail", struct subscription, detail),
+	};
+	json_t *list = json_array();
+	int bad = list == NULL;
+
+	for (unsigned i = 0; i < erg->subscription_count && i < ERG_VIEW_SUBSCRIPTIONS_MAX; i++)
+		bad |= json_array_append_new(list, OBJECT_OF(fields, &erg->subscriptions[i]));
+	return checked(list, bad);
+}
+
+/* A kind that has not been read yet, or that Graph has added, is null. */
+static const char *const known_channel_types[] = { "standard", "private", "shared", NULL };
+
+json_t *
+view_erg(const struct erg_view *erg)
+{
+	static const struct field fields[] = {
+		TEXT("id", struct erg, id.s),
+		TEXT("erg", struct erg, id.s),
+		TEXT("tenant", struct erg, tenant.s),
+		TEXT("name", struct erg, name),
+		TEXT("channel_url", struct erg, channel_url),
+		ENUM("membership", struct erg, membership, membership_policy_names),
+		ENUM("meetings", struct erg, meetings, meetings_policy_names),
+		INT_OR_NULL("removal_limit", struct erg, removal_limit),
+		INT_OR_NULL("removal_percent", struct erg, removal_percent),
+		TEXT("organizer", struct erg, organizer),
+		TEXT("team_id", struct erg, team_id.s),
+		TEXT("channel_id", struct erg, channel_id),
+		ENUM("channel_type", struct erg, channel_type, known_channel_types),
+		ENUM("state", struct erg, state, erg_state_names),
+		TEXT("detail", struct erg, detail),
+		TIME("proved_at", struct erg, proved_wall_ms),
+	};
+	json_t *o = OBJECT_OF(fields, &erg->erg);
+	int bad = o == NULL;
+
+	bad |= json_object_set_new(o, "members", erg_members(&erg->erg.counts));
+	bad |= json_object_set_new(o, "subscriptions", erg_subscriptions(erg));
+	return checked(o, bad);
+}
+
+/* A guest is what Teams says; else the app's word comes first where both have one. */
+static enum role
+shown_role(const struct member *m)
+{
+	if (m->teams.present && (m->teams.role == ROLE_GUEST || !m->app.present))
+		return m->teams.role;
+	return m->app.present ? m->app.role : m->base.role;
+}
+
+/* The id that stands for somebody whom only Teams knows so far: what paths take, too (contract section 4). */
+static void
+person_reference(const struct person *person, char *ret, size_t ret_size)
+{
+	(void)snprintf(ret, ret_size, "%s%s", PERSON_TEAMS_PREFIX, person->entra_id.s);
+}
+
+json_t *
+view_member(const struct member_view *member)
+{
+	static const struct field fields[] = {
+		TEXT("entra_id", struct member_view, person.entra_id.s),
+		TEXT("email", struct member_view, person.email),
+		BOOL("private", struct member_view, member.private_),
+		BOOL("in_app", struct member_view, member.app.present),
+		BOOL("in_teams", struct member_view, member.teams.present),
+		ENUM("status", struct member_view, member.status, member_status_names),
+		TEXT("detail", struct member_view, member.detail),
+		TIME("since", struct member_view, member.since_wall_ms),
+	};
+	json_t *o = OBJECT_OF(fields, member);
+	char reference[sizeof(PERSON_TEAMS_PREFIX) + GUID_SIZE];
+	int bad = o == NULL;
+
+	person_reference(&member->person, reference, sizeof(reference));
+	bad |= jx_set_str(o, "user", member->person.user.s[0] != '\0' ? member->person.user.s : reference);
+	bad |= json_object_set_new(o, "role", enum_name(role_names, shown_role(&member->member)));
+	return checked(o, bad);
+}
+
+json_t *
+view_members_replaced(const struct app_members_replaced *counts)
+{
+	static const struct field fields[] = {
+		INT("added", struct app_members_replaced, added),
+		INT("removed", struct app_members_replaced, removed),
+		INT("unchanged", struct app_members_replaced, unchanged),
+	};
+
+	return OBJECT_OF(fields, counts);
+}
+
+static json_t *
+resync_changes(const struct resync_changes *changes)
+{
+	static const struct field fields[] = {
+		INT("added_to_app", struct resync_changes, added_to_app),
+		INT("removed_from_app", struct resync_changes, removed_from_app),
+		INT("added_to_teams", struct resync_changes, added_to_teams),
+		INT("removed_from_teams", struct resync_changes, removed_from_teams),
+		INT("meetings_created", struct resync_changes, meetings_created),
+		INT("meetings_updated", struct resync_changes, meetings_updated),
+		INT("meetings_cancelled", struct resync_changes, meetings_cancelled),
+		INT("held", struct resync_changes, held),
+	};
+
+	return OBJECT_OF(fields, changes);
+}
+
+static json_t *
+resync_errors(const struct resync *resync)
+{
+	json_t *list = json_array();
+	int bad = list == NULL;
+
+	for (unsigned i = 0; i < RESYNC_ERRORS_MAX && resync->errors[i][0] != '\0'; i++)
+		bad |= json_array_append_new(list, view_text(resync->errors[i]));
+	return checked(list, bad);
+}
+
+json_t *
+view_resync(const struct resync *resync)
+{
+	static const struct field fields[] = {
+		TEXT("id", struct resync, id),
+		BOOL("dry_run", struct resync, dry_run),
+		ENUM("state", struct resync, state, resync_state_names),
+		INT("ergs_total", struct resync, ergs_total),
+		INT("ergs_done", struct resync, ergs_done),
+		INT("members_compared", struct resync, members_compared),
+		INT("meetings_compared", struct resync, meetings_compared),
+		INT("error_count", struct resync, error_count),
+		TIME("started_at", struct resync, started_wall_ms),
+		TIME("finished_at", struct resync, finished_wall_ms),
+	};
+	char scope[APP_ID_SIZE + 16];
+	json_t *o = OBJECT_OF(fields, resync);
+	int bad = o == NULL;
+
+	resync_scope_format(&resync->scope, scope, sizeof(scope));
+	bad |= json_object_set_new(o, "scope", view_text(scope));
+	bad |= json_object_set_new(o, "changes", resync_changes(&resync->changes));
+	bad |= json_object_set_new(o, "errors", resync_errors(resync));
+	return checked(o, bad);
+}
+
+json_t *
+view_plan_item(const struct app_plan_item *item)
+{
+	static const struct field fields[] = {
+		ENUM("action", struct app_plan_item, action, plan_action_names),
+		TEXT("user", struct app_plan_item, person.user.s),
+		TEXT("entra_id", struct app_plan_item, person.entra_id.s),
+		TEXT("email", struct app_plan_item, person.email),
+		TEXT("name", struct app_plan_item, person.name),
+		ENUM("role", struct app_plan_item, role, role_names),
+		TEXT("reason", struct app_plan_item, reason),
+	};
+
+	return OBJECT_OF(fields, item);
+}
+
+json_t *
+view_plan(const struct app_plan *plan, json_t *items)
+{
+	static const struct field fields[] = {
+		TEXT("erg", struct app_plan, erg.s),
+		BOOL("held", struct app_plan, held),
+		TEXT("hash", struct app_plan, hash),
+		TEXT("detail", struct app_plan, detail),
+		INT("additions", struct app_plan, additions),
+		INT("removals", struct app_plan, removals),
+	};
+	json_t *o = OBJECT_OF(fields, plan);
+
+	if (o == NULL) {
+		json_decref(items);
+		return NULL;
+	}
+	return checked(o, json_object_set_new(o, "items", items));
+}
+
+/* {"total": N, "<name of state>": n, ...} */
+static json_t *
+counts_by_state(const int64_t *counts, const char *const *names)
+{
+	json_t *o = json_object();
+	int64_t total = 0;
+	int bad = o == NULL;
+
+	for (size_t i = 0; names[i] != NULL; i++) {
+		total += counts[i];
+		bad |= json_object_set_new(o, names[i], json_integer(counts[i]));
+	}
+	bad |= json_object_set_new(o, "total", json_integer(total));
+	return checked(o, bad);
+}
+
+static json_t *
+status_problems(const struct app_status *status)
+{
+	json_t *list = json_array();
+	int bad = list == NULL;
+
+	for (unsigned i = 0; i < status->problem_count && i < APP_STATUS_PROBLEMS_MAX; i++) {
+		json_t *problem = json_object();
+
+		bad |= json_object_set_new(problem, "subject", view_text(status->problems[i].subject));
+		bad |= json_object_set_new(problem, "detail", view_text(status->problems[i].detail));
+		bad |= json_array_append_new(list, problem);
+	}
+	return checked(list, bad);
+}
+
+static json_t *
+status_subscriptions(const struct app_status *status)
+{
+	json_t *o = counts_by_state(status->subscriptions, subscription_state_names);
+
+	return checked(o, o == NULL ? -1 : jx_set_time(o, "next_expiry_at", status->subscription_expiry_wall_ms));
+}
+
+/* Null while there is no ERG at all. */
+static json_t *
+status_unproved(const struct app_status *status)
+{
+	static const struct field fields[] = {
+		TEXT("erg", struct app_status, unproved_erg.s),
+		TIME("proved_at", struct app_status, unproved_wall_ms),
+	};
+
+	return status->unproved_erg.s[0] == '\0' ? json_null() : OBJECT_OF(fields, status);
+}
+
+json_t *
+view_status(const struct app_status *status)
+{
+	static const struct field inbox[] = {
+		BOOL("present", struct app_status, inbox_present),
+		INT("backlog", struct app_status, inbox_backlog),
+		INT("dirty", struct app_status, dirty),
+	};
+	static const struct field callbacks[] = {
+		INT("backlog", struct app_status, callback_backlog),
+		TIME("oldest_at", struct app_status, callback_oldest_wall_ms),
+		TEXT("detail", struct app_status, callback_detail),
+	};
+	json_t *o = json_object();
+	int bad = o == NULL;
+
+	bad |= json_object_set_new(o, "version", json_string(ERGSYNC_VERSION));
+	bad |= jx_set_time(o, "started_at", status->started_wall_ms);
+	bad |= json_object_set_new(o, "tenants", counts_by_state(status->tenants, tenant_state_names));
+	bad |= json_object_set_new(o, "ergs", counts_by_state(status->ergs, erg_state_names));
+	bad |= json_object_set_new(o, "subscriptions", status_subscriptions(status));
+	bad |= json_object_set_new(o, "inbox", OBJECT_OF(inbox, status));
+	bad |= json_object_set_new(o, "callbacks", OBJECT_OF(callbacks, status));
+	bad |= json_object_set_new(o, "changes", json_pack("{s:I}", "newest", (json_int_t)status->feed_seq));
+	bad |= json_object_set_new(o, "resyncs", json_pack("{s:I}", "running", (json_int_t)status->resyncs_running));
+	bad |= json_object_set_new(o, "oldest_unproved", status_unproved(status));
+	bad |= json_object_set_new(o, "problems", status_problems(status));
+	return checked(o, bad);
+}

@@ -1,0 +1,100 @@
+/*
+ * token.h - app-only access tokens, one per tenant: single flight, refreshed at 80 % of their life, judged by AADSTS number.
+ *
+ * Whoever wants a token asks graph_token_get(); a WAIT is followed by one ready() for the tenant, however many asked. Passing
+ * failures of the login service are tried again here; lasting ones are remembered for a while, so that a tenant without
+ * consent costs one request a minute, not one a call. We prove who we are by a secret or by a certificate (assertion.h).
+ * Source: graph-facts sections 1.1, 1.2, 1.4, and "reference-error-codes" of Microsoft's entra-docs. Event-loop thread only.
+ */
+#ifndef GRAPH_TOKEN_H
+#define GRAPH_TOKEN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "model/ids.h"
+#include "model/tenant.h"
+
+struct clock;
+struct graph_certificate;
+struct http_transport;
+
+#define GRAPH_TOKEN_SIZE_MAX    16384 /* real ones are 1.5 to 4 KiB */
+#define GRAPH_TOKEN_TRIES       3
+#define GRAPH_TOKEN_REMEMBER_MS 60000 /* a lasting refusal; a person's call asks again after GRAPH_TOKEN_URGENT_MS */
+#define GRAPH_TOKEN_URGENT_MS   2000
+#define GRAPH_TOKEN_REJECT_MS   60000 /* at most one token a minute is thrown away because of a 401 */
+#define GRAPH_TOKEN_SKEW_MS     60000 /* clocks further apart than this: assertions are dated by the login service's */
+#define GRAPH_TOKEN_EXPIRY_MS   (30 * 24 * 3600 * 1000LL) /* from then on the log warns of the certificate's end, once a day */
+#define GRAPH_TOKEN_LIFE_MIN_S  60
+#define GRAPH_TOKEN_LIFE_MAX_S  (28 * 3600)
+
+/* --- pure --- */
+
+/* What the login service's answer means. */
+struct graph_token_verdict {
+	enum err err;      /* ERR_OK: token and life_s are set */
+	bool passing;      /* trying again soon may help */
+	const char *token; /* borrowed from the JSON */
+	int64_t life_s;
+	enum tenant_state state;  /* of the tenant, while err is not ERR_OK */
+	int64_t aadsts;           /* 0: none */
+	char detail[DETAIL_SIZE]; /* what failed and what to do next */
+};
+void graph_token_judge(enum err transport, int status, const json_t *json, struct graph_token_verdict *ret);
+
+/* The form-encoded body; either client_secret or assertion is NULL, scope is base_url's origin + "/.default". Holds the
+ * secret: wipe it. */
+void
+graph_token_body(struct text *t, const char *client_id, const char *client_secret, const char *assertion, const char *base_url);
+/* "{login_url}/{directory}/oauth2/v2.0/token" */
+void graph_token_url(struct text *t, const char *login_url, const struct guid *directory);
+
+/* --- doing --- */
+
+struct graph_tokens;
+struct graph_token; /* one tenant's */
+
+struct graph_tokens_options {
+	const char *base_url, *login_url, *client_id; /* copied */
+	const char *client_secret;                    /* copied, wiped by free; NULL with a certificate */
+	struct graph_certificate *certificate;        /* shared; NULL with a secret */
+	struct http_transport *transport;             /* borrowed, as is clock */
+	struct clock *clock;
+	struct rng *rng; /* borrowed */
+	/* Something changed for this tenant: ask graph_token_get again. Never from within graph_token_get. */
+	void (*ready)(void *arg, void *owner);
+	void *arg;
+};
+enum err graph_tokens_new(const struct graph_tokens_options *options, struct graph_tokens **ret);
+void graph_tokens_free(struct graph_tokens *ts); /* after all its tokens; NULL is fine */
+/* Either is NULL, as in the options. What was refused with the former is asked for again; tokens stay. On failure the former stays. */
+enum err graph_tokens_set_credential(struct graph_tokens *ts, const char *client_secret, struct graph_certificate *certificate);
+/* When the certificate expires, in Unix time; 0 without one. */
+int64_t graph_tokens_expire_s(const struct graph_tokens *ts);
+uint64_t graph_tokens_requests(const struct graph_tokens *ts);
+
+/* owner is what ready gets. NULL: out of memory. */
+struct graph_token *graph_token_new(struct graph_tokens *ts, const struct guid *directory, void *owner);
+void graph_token_free(struct graph_token *t); /* wipes; NULL is fine */
+
+enum graph_token_state { GRAPH_TOKEN_READY, GRAPH_TOKEN_WAIT, GRAPH_TOKEN_FAILED };
+struct graph_token_view {
+	const char *text; /* READY: borrowed until the next call of this module */
+	uint64_t number;  /* READY: which token this is */
+	enum err err;     /* FAILED, as are the rest */
+	enum tenant_state tenant_state;
+	const char *detail;
+	int64_t retry_after_ms;
+};
+enum graph_token_state graph_token_get(struct graph_token *t, bool urgent, struct graph_token_view *ret);
+/* Graph answered 401 to that token. True: the call is worth one more try with another token. */
+bool graph_token_reject(struct graph_token *t, uint64_t number);
+/* Forgets remembered failures and rejections. */
+void graph_token_retry(struct graph_token *t);
+
+#endif

@@ -1,0 +1,194 @@
+/* Every setting is explicit: Debian's openssl.cnf and OpenSSL's defaults are for clients of all ages. */
+#include "listener/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define WARN_BEFORE_S ((int64_t)21 * 86400)
+
+/* The suites of reliability.md 2.5; TLS 1.3's own list has only AEAD. */
+static const char suites12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+static const char suites13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+static const char groups[] = "X25519:P-256:P-384";
+
+/* The oldest entry of OpenSSL's queue, in words; empties the queue. */
+static const char *
+openssl_reason(void)
+{
+	unsigned long code = ERR_get_error();
+	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+
+	ERR_clear_error();
+	return reason != NULL ? reason : "unknown reason";
+}
+
+/* A key behind a passphrase cannot be used by a service: say so instead of asking a terminal. */
+static int
+no_passphrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+static SSL_CTX *
+context_with_settings(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (ctx == NULL)
+		return NULL;
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 || SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
+	    SSL_CTX_set_cipher_list(ctx, suites12) != 1 || SSL_CTX_set_ciphersuites(ctx, suites13) != 1 ||
+	    SSL_CTX_set1_groups_list(ctx, groups) != 1 || SSL_CTX_set_num_tickets(ctx, 0) != 1) {
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
+	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+	    SSL_OP_PRIORITIZE_CHACHA |
+	    SSL_OP_IGNORE_UNEXPECTED_EOF /* requests are framed by their length: a cut is noticed without a close_notify */);
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	/* One read call takes a whole record; buffers go when they are empty: 2,000 idle connections must stay small. */
+	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_read_ahead(ctx, 1);
+	(void)SSL_CTX_set_max_early_data(ctx, 0);
+	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	return ctx;
+}
+
+/* The host of "https://host[:port][/path]", without brackets; empty when it has none. */
+static void
+host_of(const char *url, char *ret, size_t ret_size)
+{
+	const char *start = strstr(url, "://");
+	size_t len;
+
+	start = start != NULL ? start + 3 : url;
+	if (*start == '[') {
+		start++;
+		len = strcspn(start, "]");
+	} else {
+		len = strcspn(start, ":/?#");
+	}
+	ret[0] = '\0';
+	if (len < ret_size) {
+		memcpy(ret, start, len);
+		ret[len] = '\0';
+	}
+}
+
+static int64_t
+unix_of(const ASN1_TIME *time)
+{
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(time, &tm) != 1)
+		return 0;
+	return (int64_t)timegm(&tm);
+}
+
+static void
+day_of(int64_t unix_s, char ret[32])
+{
+	time_t t = (time_t)unix_s;
+	struct tm tm;
+
+	ret[0] = '\0';
+	if (gmtime_r(&t, &tm) != NULL)
+		(void)strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm);
+}
+
+static enum err
+check_validity(const X509 *leaf, int64_t now_unix, const char *file, struct tls_facts *facts, char *why, size_t why_size)
+{
+	int64_t from = unix_of(X509_get0_notBefore(leaf));
+	char day[32];
+
+	facts->expires_unix = unix_of(X509_get0_notAfter(leaf));
+	if (now_unix >= facts->expires_unix) {
+		day_of(facts->expires_unix, day);
+		(void)snprintf(why, why_size, "certificate %s has expired on %s: renew it", file, day);
+		return ERR_INVALID;
+	}
+	if (now_unix < from) {
+		day_of(from, day);
+		(void)snprintf(why, why_size, "certificate %s is not valid before %s: check it, and this machine's clock", file, day);
+		return ERR_INVALID;
+	}
+	return ERR_OK;
+}
+
+static bool
+names_host(X509 *leaf, const char *host)
+{
+	return X509_check_host(leaf, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1 || X509_check_ip_asc(leaf, host, 0) == 1;
+}
+
+static void
+find_warning(SSL_CTX *ctx, X509 *leaf, int64_t now_unix, const char *public_url, struct tls_facts *facts)
+{
+	STACK_OF(X509) *chain = NULL;
+	char host[256], day[32];
+
+	facts->warning[0] = '\0';
+	host_of(public_url, host, sizeof(host));
+	if (facts->expires_unix - now_unix < WARN_BEFORE_S) {
+		day_of(facts->expires_unix, day);
+		(void)snprintf(facts->warning, sizeof(facts->warning), "the certificate expires on %s", day);
+	} else if (host[0] != '\0' && !names_host(leaf, host)) {
+		(void)snprintf(facts->warning, sizeof(facts->warning), "the certificate does not name %.120s, the host of public_url", host);
+	} else if (X509_check_issued(leaf, leaf) != X509_V_OK && SSL_CTX_get0_chain_certs(ctx, &chain) == 1 &&
+	    sk_X509_num(chain) <= 0) {
+		(void)snprintf(facts->warning, sizeof(facts->warning), "the certificate file has no intermediate certificates: Graph needs the full chain");
+	}
+	ERR_clear_error();
+}
+
+static enum err
+load_pair(SSL_CTX *ctx, const char *certificate_file, const char *key_file, char *why, size_t why_size)
+{
+	ERR_clear_error();
+	if (SSL_CTX_use_certificate_chain_file(ctx, certificate_file) != 1) {
+		(void)snprintf(why, why_size, "certificate %s cannot be read as PEM: %s", certificate_file, openssl_reason());
+		return ERR_INVALID;
+	}
+	/* OpenSSL compares the key with the certificate that is loaded already. */
+	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ctx) != 1) {
+		(void)snprintf(why, why_size, "key %s cannot be used with certificate %s: %s", key_file, certificate_file, openssl_reason());
+		return ERR_INVALID;
+	}
+	return ERR_OK;
+}
+
+enum err
+tls_context_new(const char *certificate_file, const char *key_file, const char *public_url, int64_t now_unix, SSL_CTX **ret,
+    struct tls_facts *facts, char *why, size_t why_size)
+{
+	SSL_CTX *ctx = context_with_settings();
+	X509 *leaf;
+	enum err err;
+
+	memset(facts, 0, sizeof(*facts));
+	if (ctx == NULL) {
+		(void)snprintf(why, why_size, "TLS cannot be set up: %s", openssl_reason());
+		return ERR_INVALID;
+	}
+	err = load_pair(ctx, certificate_file, key_file, why, why_size);
+	leaf = SSL_CTX_get0_certificate(ctx);
+	if (err == ERR_OK)
+		err = check_validity(leaf, now_unix, certificate_file, facts, why, why_size);
+	if (err != ERR_OK) {
+		SSL_CTX_free(ctx);
+		return err;
+	}
+	find_warning(ctx, leaf, now_unix, public_url, facts);
+	*ret = ctx;
+	return ERR_OK;
+}

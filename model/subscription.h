@@ -1,0 +1,34 @@
+/*
+ * subscription.h - one Graph change-notification subscription we need, and how far it is. graph-facts sections 2, 6.
+ */
+#ifndef MODEL_SUBSCRIPTION_H
+#define MODEL_SUBSCRIPTION_H
+
+#include <stdint.h>
+
+#include "model/client_state.h"
+#include "model/ids.h"
+#include "model/tenant.h"
+
+#define SUBSCRIPTION_ID_SIZE       64
+#define SUBSCRIPTION_RESOURCE_SIZE 256
+
+enum subscription_kind { SUBSCRIPTION_TEAM_MEMBERS, SUBSCRIPTION_CHANNEL_MEMBERS, SUBSCRIPTION_MAILBOX_EVENTS };
+enum subscription_state { SUBSCRIPTION_WANTED, SUBSCRIPTION_ACTIVE, SUBSCRIPTION_FAILING, SUBSCRIPTION_LEAVING };
+extern const char *const subscription_state_names[];     /* wanted, active, failing, leaving */
+
+struct subscription {
+	struct scope_id scope;
+	struct tenant_id tenant;
+	enum subscription_kind kind;
+	struct guid object_id;                       /* the team or the mailbox's user */
+	char resource[SUBSCRIPTION_RESOURCE_SIZE];   /* as sent to Graph: "/teams/{id}/members" */
+	enum subscription_state state;
+	char id[SUBSCRIPTION_ID_SIZE];               /* Graph's; "" while there is none */
+	int64_t expires_wall_ms, renewed_wall_ms, created_wall_ms;
+	int64_t retry_wall_ms, failures;
+	int64_t generation;                          /* grows with each creation */
+	char detail[DETAIL_SIZE];
+};
+
+#endif

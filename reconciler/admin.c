@@ -1,0 +1,142 @@
+/*
+ * admin.c - answers the three questions of the admin endpoint: alive, ready, how much.
+ *
+ * /readyz is about this daemon alone: it is 503 only for what restarting or room could mend. Graph or the app being away is
+ * told in the body with 200, so that no orchestrator restarts a healthy daemon because of somebody else's outage.
+ */
+#include "reconciler/admin.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "net/http_server.h"
+#include "reconciler/backend.h"
+#include "reconciler/figures.h"
+#include "reconciler/peer_socket.h"
+#include "reconciler/reconciler.h"
+#include "state/store.h"
+
+#define BODY_MAX (1u << 20)
+#define PLAIN    "text/plain; charset=utf-8"
+#define METRICS  "text/plain; version=0.0.4; charset=utf-8"
+
+static void
+reply_text(struct http_exchange *x, int status, const char *content_type, struct text *body)
+{
+	if (text_err(body) == ERR_OK)
+		http_reply(x, status, content_type, body->data, body->len, NULL);
+	else
+		http_reply(x, 500, PLAIN, "out of memory\n", strlen("out of memory\n"), NULL);
+	text_done(body);
+}
+
+/* --- /metrics --- */
+
+struct scrape {
+	struct reconciler *r;
+	struct http_exchange *x;
+};
+
+static void
+on_listener_text(void *arg, const char *listener_text, size_t len)
+{
+	struct scrape scrape = *(struct scrape *)arg;
+	struct figures figures;
+	struct text body;
+
+	free(arg);
+	figures_take(scrape.r, &figures);
+	text_init(&body, BODY_MAX);
+	figures_print(&figures, &body);
+	text_addf(&body, "# HELP ergsync_listener_up 1 while the listener answers the reconciler.\n# TYPE ergsync_listener_up gauge\n"
+	                 "ergsync_listener_up %d\n", listener_text != NULL);
+	if (listener_text != NULL)
+		text_add(&body, listener_text, len);
+	reply_text(scrape.x, 200, METRICS, &body);
+}
+
+static void
+on_metrics(struct reconciler *r, struct http_exchange *x)
+{
+	struct scrape *scrape = calloc(1, sizeof(*scrape));
+
+	if (scrape == NULL) {
+		http_reply(x, 500, PLAIN, NULL, 0, NULL);
+		return;
+	}
+	*scrape = (struct scrape){ r, x };
+	if (r->peer != NULL)
+		peer_socket_ask_stats(r->peer, on_listener_text, scrape);
+	else
+		on_listener_text(scrape, NULL, 0);
+}
+
+/* --- /healthz, /readyz --- */
+
+static void
+on_healthz(struct reconciler *r, struct http_exchange *x)
+{
+	(void)r;
+	http_reply(x, 200, PLAIN, "ok\n", 3, NULL);
+}
+
+static void
+reasons(const struct app_status *s, struct text *body)
+{
+	if (!s->inbox_present)
+		text_adds(body, "listener: it has not made its inbox yet; is ergsync-listener running?\n");
+	if (s->tenants[TENANT_CONSENT_MISSING] > 0)
+		text_addf(body, "tenants: %" PRId64 " without consent\n", s->tenants[TENANT_CONSENT_MISSING]);
+	if (s->tenants[TENANT_UNREACHABLE] > 0)
+		text_addf(body, "graph: %" PRId64 " tenants cannot be reached\n", s->tenants[TENANT_UNREACHABLE]);
+	if (s->subscriptions[SUBSCRIPTION_FAILING] > 0)
+		text_addf(body, "subscriptions: %" PRId64 " failing\n", s->subscriptions[SUBSCRIPTION_FAILING]);
+	if (s->ergs[ERG_BROKEN] + s->ergs[ERG_HELD] > 0)
+		text_addf(body, "ergs: %" PRId64 " broken, %" PRId64 " held\n", s->ergs[ERG_BROKEN], s->ergs[ERG_HELD]);
+	if (s->callback_backlog > 0)
+		text_addf(body, "app: %" PRId64 " callbacks wait\n", s->callback_backlog);
+}
+
+static void
+on_readyz(struct reconciler *r, struct http_exchange *x)
+{
+	bool ready = store_has_room(r->store);
+	struct app_status status;
+	struct text body;
+
+	text_init(&body, BODY_MAX);
+	text_adds(&body, ready ? "ready\n" : "not ready: the store is full; raise [state] map_size or free disk space\n");
+	if (backend_status(r, &status) == ERR_OK)
+		reasons(&status, &body);
+	reply_text(x, ready ? 200 : 503, PLAIN, &body);
+}
+
+/* --- routes --- */
+
+void
+admin_handle(void *arg, struct http_exchange *x)
+{
+	static const struct {
+		const char *path;
+		void (*handler)(struct reconciler *r, struct http_exchange *x);
+	} routes[] = {
+		{ "/metrics", on_metrics },
+		{ "/healthz", on_healthz },
+		{ "/readyz", on_readyz },
+	};
+	static const char *const allow[] = { "Allow: GET", NULL };
+	struct reconciler *r = arg;
+
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (strcmp(routes[i].path, http_exchange_path(x)) != 0)
+			continue;
+		if (strcmp(http_exchange_method(x), "GET") == 0)
+			routes[i].handler(r, x);
+		else
+			http_reply(x, 405, PLAIN, NULL, 0, allow);
+		return;
+	}
+	http_reply(x, 404, PLAIN, "here are /metrics, /healthz and /readyz\n", strlen("here are /metrics, /healthz and /readyz\n"), NULL);
+}

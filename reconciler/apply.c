@@ -1,0 +1,513 @@
+/*
+ * Stages, each of as many turns as it takes: those Teams lists; those it does not list (found by walking the ERG's members);
+ * the guard over all removals together; the second reads; the end. Each turn loads the ERG anew and stores it, for anything may
+ * have happened to it in between.
+ */
+#include "reconciler/apply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "reconciler/guard.h"
+#include "reconciler/reconciler.h"
+#include "reconciler/standing.h"
+#include "reconciler/tables.h"
+#include "reconciler/tell.h"
+#include "state/store.h"
+
+#define SLICE        128      /* people a turn: a few milliseconds */
+#define CONFIRM_MAX  4        /* second reads under way */
+
+enum stage { STAGE_SEEN, STAGE_ABSENT, STAGE_GUARD, STAGE_CONFIRM, STAGE_END };
+
+struct confirm {
+	struct apply *apply;
+	person_id person;
+	struct guid user;
+	struct graph_call *call;        /* NULL: free */
+};
+
+struct apply {
+	struct reconciler *r;
+	struct apply_options o;
+	compare_done done;
+	void *arg;
+	struct timer *timer;
+	enum stage stage;
+	size_t next;                    /* of the listing, then of gone */
+	person_id *seen;                /* sorted before the second stage */
+	size_t seen_count;
+	struct store_key after;         /* the last member walked */
+	person_id *gone;
+	size_t gone_count, gone_cap, removals;
+	bool held;
+	struct confirm confirms[CONFIRM_MAX];
+	unsigned confirming;
+	struct compare_result result;
+};
+
+struct graph_roster
+roster_on_graph(const struct erg *erg)
+{
+	return (struct graph_roster){ .team = erg->team_id, .channel = erg->channel_type == CHANNEL_STANDARD ? NULL : erg->channel_id };
+}
+
+/* ---------- counting ---------- */
+
+static void
+count_step(struct compare_result *result, const struct roster_step *step, bool dry_run)
+{
+	struct resync_changes *c = &result->changes;
+	bool now = step->done || dry_run;
+
+	switch (step->action) {
+	case DIFF_ADD_TO_APP: c->added_to_app += now; break;
+	case DIFF_REMOVE_FROM_APP: c->removed_from_app += now; break;
+	case DIFF_ADD_TO_TEAMS: c->added_to_teams += dry_run; break;
+	case DIFF_REMOVE_FROM_TEAMS: c->removed_from_teams += dry_run; break;
+	default: break;
+	}
+}
+
+/* ---------- the plan that is held ---------- */
+
+static int
+by_number(const void *a, const void *b)
+{
+	person_id x = *(const person_id *)a, y = *(const person_id *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+plan_key(struct reconciler *r, const struct erg_id *erg, struct store_key *ret)
+{
+	char name[APP_ID_SIZE + 8];
+
+	snprintf(name, sizeof(name), "plan:%s", erg->s);
+	store_key_init(ret);
+	store_key_id(r->store, ret, "cursor", name);
+}
+
+/* The same people to be removed give the same hash, on whichever day. */
+static void
+plan_hash(person_id *people, size_t count, char ret[2 * HASH_LEN + 1])
+{
+	struct span part = { people, count * sizeof(*people) };
+	uint8_t hash[HASH_LEN];
+
+	qsort(people, count, sizeof(*people), by_number);
+	sha256(&part, 1, hash);
+	hex_encode(hash, sizeof(hash), ret);
+}
+
+static void
+plan_hold(struct reconciler *r, struct erg *erg, person_id *people, size_t count, const char *detail)
+{
+	char hash[2 * HASH_LEN + 1];
+	struct cursor_record *cursor = calloc(1, sizeof(*cursor));
+	struct store_key key;
+	bool told;
+
+	plan_hash(people, count, hash);
+	plan_key(r, &erg->id, &key);
+	if (cursor == NULL)
+		return;
+	told = store_get(r->store, TABLE_CURSORS, &key, cursor) == ERR_OK && strcmp(cursor->text, hash) == 0;
+	erg_set_state(r, erg, ERG_HELD, detail);
+	if (!told) {
+		memset(cursor, 0, sizeof(*cursor));
+		memcpy(cursor->text, hash, sizeof(hash));
+		cursor->updated_wall_ms = clock_wall_ms(r->clock);
+		store_put(r->store, TABLE_CURSORS, &key, cursor);
+		tell_plan(r, erg, detail, hash, (int64_t)count);
+		r->counters.removals_held += count;
+	}
+	free(cursor);
+}
+
+static void
+plan_release(struct reconciler *r, struct erg *erg)
+{
+	struct store_key key;
+
+	if (erg->state != ERG_HELD)
+		return;
+	plan_key(r, &erg->id, &key);
+	store_del(r->store, TABLE_CURSORS, &key);
+	erg_set_state(r, erg, ERG_WORKING, "");
+}
+
+/* ---------- one removal ---------- */
+
+static void
+remove_one(const struct roster_view *v, struct member *m, struct compare_result *result)
+{
+	struct roster_step step = roster_left(v, m);
+
+	if (step.done && step.action == DIFF_REMOVE_FROM_APP)
+		guard_count(v->r, &v->erg->id);
+	count_step(result, &step, v->dry_run);
+}
+
+bool
+apply_one(struct reconciler *r, struct erg *erg, const struct guid *directory, const struct roster_seen *seen, person_id person,
+    struct compare_result *result)
+{
+	struct roster_view v = { .r = r, .erg = erg, .directory = *directory };
+	struct roster_step step;
+	struct member m;
+
+	if (erg->membership == MEMBERSHIP_OFF)
+		return true;
+	result->members_compared++;
+	r->counters.members_compared++;
+	if (seen != NULL) {
+		step = roster_seen(&v, seen);
+		count_step(result, &step, false);
+	} else if (member_load(r, &erg->id, person, &m) == ERR_OK && m.teams.present) {
+		if (erg->state == ERG_HELD || (roster_if_left(&v, &m) == DIFF_REMOVE_FROM_APP && guard_holds(r, erg, 1)))
+			return false;
+		r->counters.removals_confirmed++;
+		remove_one(&v, &m, result);
+	}
+	erg_settle(r, erg);
+	return true;
+}
+
+/* ---------- the stages ---------- */
+
+static void
+finish(struct apply *a, enum err e)
+{
+	struct compare_result result = a->result;
+	compare_done done = a->done;
+	void *arg = a->arg;
+
+	if (e != ERR_OK)
+		result.err = e;
+	apply_cancel(a);
+	done(arg, &result);
+}
+
+static bool
+open_turn(struct apply *a, struct erg *erg, struct roster_view *v)
+{
+	if (erg_load(a->r, &a->o.erg, erg) != ERR_OK || erg->generation != a->o.generation || erg->membership == MEMBERSHIP_OFF)
+		return false;
+	*v = (struct roster_view){ .r = a->r, .erg = erg, .directory = a->o.directory, .dry_run = a->o.dry_run };
+	return true;
+}
+
+static void
+close_turn(struct apply *a, struct erg *erg)
+{
+	if (!a->o.dry_run)
+		erg_store(a->r, erg);
+}
+
+static void
+stage_seen(struct apply *a, const struct roster_view *v)
+{
+	size_t end = a->next + SLICE;
+
+	for (; a->next < end && a->next < a->o.listing->count; a->next++) {
+		struct roster_seen seen = listing_get(a->o.listing, a->next);
+		struct roster_step step = roster_seen(v, &seen);
+
+		count_step(&a->result, &step, a->o.dry_run);
+		if (step.person != 0)
+			a->seen[a->seen_count++] = step.person;
+		a->result.members_compared++;
+		a->r->counters.members_compared++;
+	}
+	if (a->next < a->o.listing->count)
+		return;
+	qsort(a->seen, a->seen_count, sizeof(*a->seen), by_number);
+	members_prefix(a->r, &v->erg->id, &a->after);
+	a->stage = STAGE_ABSENT;
+}
+
+static bool
+gone_add(struct apply *a, person_id person)
+{
+	size_t cap = a->gone_cap == 0 ? 16 : a->gone_cap * 2;
+	person_id *grown;
+
+	if (a->gone_count == a->gone_cap) {
+		if ((grown = realloc(a->gone, cap * sizeof(*grown))) == NULL)
+			return false;
+		a->gone = grown;
+		a->gone_cap = cap;
+	}
+	a->gone[a->gone_count++] = person;
+	return true;
+}
+
+static bool
+was_seen(const struct apply *a, person_id person)
+{
+	return a->seen_count > 0 && bsearch(&person, a->seen, a->seen_count, sizeof(*a->seen), by_number) != NULL;
+}
+
+/* A member that the listing does not show. */
+static bool
+absent(struct apply *a, const struct roster_view *v, struct member *m)
+{
+	struct roster_step step;
+
+	if (m->teams.present) {
+		a->removals += roster_if_left(v, m) == DIFF_REMOVE_FROM_APP;
+		return gone_add(a, m->person);
+	}
+	step = roster_look(v, m);
+	count_step(&a->result, &step, a->o.dry_run);
+	a->result.members_compared++;
+	return true;
+}
+
+static enum err
+stage_absent(struct apply *a, const struct roster_view *v)
+{
+	struct store_key prefix;
+	struct store_cursor *c;
+	struct member m;
+	enum err e = ERR_OK;
+	unsigned n = 0;
+
+	members_prefix(a->r, &v->erg->id, &prefix);
+	c = store_seek(a->r->store, TABLE_MEMBERS, &prefix, a->after.len > prefix.len ? &a->after : NULL);
+	while (n < SLICE && (e = store_next(c, &a->after, &m)) == ERR_OK) {
+		n++;
+		if (!was_seen(a, m.person) && !absent(a, v, &m)) {
+			store_cursor_close(c);
+			return ERR_NOMEM;
+		}
+	}
+	store_cursor_close(c);
+	if (n < SLICE)
+		a->stage = STAGE_GUARD;
+	return ERR_OK;
+}
+
+/* Why the removals may not be done, or false. */
+static bool
+held_detail(struct apply *a, const struct roster_view *v, char *ret, size_t ret_size)
+{
+	const struct erg *erg = v->erg;
+
+	if (a->o.listing->count == 0 && a->gone_count > 0) {
+		snprintf(ret, ret_size,
+		    "Teams shows nobody any more, where there were %lld. Nobody is removed until this is approved, or Teams shows people again.",
+		    (long long)erg->counts.teams);
+		return true;
+	}
+	if (a->removals > 0 && guard_holds(a->r, erg, (int64_t)a->removals)) {
+		snprintf(ret, ret_size,
+		    "%zu of %lld people would be removed from the app, more than the limits allow within 24 hours. Approve or reject the plan.",
+		    a->removals, (long long)erg->counts.app);
+		return true;
+	}
+	return false;
+}
+
+static void
+hold_all(struct apply *a, const struct roster_view *v, const char *detail)
+{
+	struct member m;
+
+	for (size_t i = 0; i < a->gone_count; i++)
+		if (member_load(a->r, &v->erg->id, a->gone[i], &m) == ERR_OK)
+			roster_hold(v, &m, "The plan that removes this person is held.");
+	plan_hold(a->r, v->erg, a->gone, a->gone_count, detail);
+}
+
+static void
+stage_guard(struct apply *a, const struct roster_view *v)
+{
+	char detail[DETAIL_SIZE];
+
+	a->next = 0;
+	a->stage = STAGE_CONFIRM;
+	if (held_detail(a, v, detail, sizeof(detail))) {
+		a->held = true;
+		a->result.changes.held += (int64_t)a->gone_count;
+		if (!a->o.dry_run)
+			hold_all(a, v, detail);
+		a->stage = STAGE_END;
+	} else if (a->o.dry_run) {
+		a->result.changes.removed_from_app += (int64_t)a->removals;
+		a->stage = STAGE_END;
+	}
+}
+
+static void
+confirmed_gone(struct apply *a, const struct roster_view *v, person_id person)
+{
+	struct member m;
+
+	a->r->counters.removals_confirmed++;
+	if (member_load(a->r, &v->erg->id, person, &m) == ERR_OK && m.teams.present)
+		remove_one(v, &m, &a->result);
+}
+
+static void
+on_confirm(void *arg, const struct graph_answer *answer)
+{
+	struct confirm *slot = arg;
+	struct apply *a = slot->apply;
+	struct graph_member member;
+	struct roster_seen seen;
+	struct roster_view v;
+	struct erg erg;
+	enum err e = graph_member_find_read(answer, &slot->user, &member);
+
+	slot->call = NULL;
+	a->confirming--;
+	timer_arm(a->timer, 0);
+	/* Only a complete answer without the person is evidence; a 404 of the team is not. */
+	if (answer->err != ERR_OK || (e != ERR_OK && e != ERR_NOTFOUND)) {
+		a->result.err = e == ERR_OK ? ERR_UNEXPECTED : e;
+		snprintf(a->result.detail, sizeof(a->result.detail), "%s", answer->detail);
+		return;
+	}
+	if (!open_turn(a, &erg, &v))
+		return;
+	if (e == ERR_NOTFOUND) {
+		confirmed_gone(a, &v, slot->person);
+	} else {
+		a->r->counters.removals_refuted++;
+		seen = roster_seen_of(&member);
+		roster_seen(&v, &seen);
+	}
+	close_turn(a, &erg);
+}
+
+static void
+confirm_start(struct apply *a, const struct erg *erg, person_id person)
+{
+	struct graph_roster roster = roster_on_graph(erg);
+	struct confirm *slot = a->confirms;
+	struct person p;
+
+	while (slot->call != NULL)
+		slot++;
+	if (person_load(a->r, person, &p) != ERR_OK || p.entra_id.s[0] == '\0')
+		return;
+	slot->apply = a;
+	slot->person = person;
+	slot->user = p.entra_id;
+	slot->call = graph_member_find(a->r->graph, &a->o.where, &roster, &p.entra_id, on_confirm, slot);
+	if (slot->call == NULL)
+		a->result.err = ERR_NOMEM;
+	else
+		a->confirming++;
+}
+
+static void
+stage_confirm(struct apply *a, const struct erg *erg)
+{
+	while (a->confirming < CONFIRM_MAX && a->next < a->gone_count && a->result.err == ERR_OK)
+		confirm_start(a, erg, a->gone[a->next++]);
+	if (a->confirming == 0 && (a->next == a->gone_count || a->result.err != ERR_OK))
+		a->stage = STAGE_END;
+}
+
+/* What a complete read means for the ERG itself. */
+static void
+stage_end(struct apply *a, const struct roster_view *v)
+{
+	struct erg *erg = v->erg;
+
+	if (a->o.dry_run || a->result.err != ERR_OK)
+		return;
+	if (a->held)
+		return;
+	plan_release(a->r, erg);
+	if (a->o.listing->count > 0 || erg->teams_baseline_count == 0) {
+		erg->read_wall_ms = a->o.read_wall_ms;
+		erg->teams_baseline_count = (int64_t)a->o.listing->count;
+	}
+	erg->first_read_done = true;
+	if (erg->state == ERG_BROKEN || erg->state == ERG_LINKING)
+		erg_set_state(a->r, erg, ERG_WORKING, "");
+	erg_settle(a->r, erg);
+}
+
+static enum err
+stage_run(struct apply *a, const struct roster_view *v)
+{
+	switch (a->stage) {
+	case STAGE_SEEN: stage_seen(a, v); break;
+	case STAGE_ABSENT: return stage_absent(a, v);
+	case STAGE_GUARD: stage_guard(a, v); break;
+	case STAGE_CONFIRM: stage_confirm(a, v->erg); break;
+	case STAGE_END: stage_end(a, v); break;
+	}
+	return ERR_OK;
+}
+
+/* As many stages in one turn as are over at once, so that a small change costs one commit. */
+static void
+on_timer(void *arg)
+{
+	struct apply *a = arg;
+	struct roster_view v;
+	struct erg erg;
+	enum stage before;
+	enum err e;
+
+	if (!open_turn(a, &erg, &v)) {
+		finish(a, ERR_CANCELLED);
+		return;
+	}
+	do {
+		before = a->stage;
+		e = stage_run(a, &v);
+	} while (e == ERR_OK && a->stage != before);
+	close_turn(a, &erg);
+	if (e != ERR_OK || a->stage == STAGE_END)
+		finish(a, e);
+	else if (a->confirming == 0)
+		timer_arm(a->timer, 0);
+}
+
+struct apply *
+apply_start(struct reconciler *r, const struct apply_options *options, compare_done done, void *arg)
+{
+	struct apply *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->r = r;
+	a->o = *options;
+	a->done = done;
+	a->arg = arg;
+	a->result.retry_after_ms = -1;
+	a->seen = calloc(options->listing->count + 1, sizeof(*a->seen));
+	a->timer = timer_new(r->clock, on_timer, a);
+	if (a->seen == NULL || a->timer == NULL) {
+		apply_cancel(a);
+		return NULL;
+	}
+	timer_arm(a->timer, 0);
+	return a;
+}
+
+void
+apply_cancel(struct apply *a)
+{
+	if (a == NULL)
+		return;
+	for (size_t i = 0; i < CONFIRM_MAX; i++)
+		graph_cancel(a->r->graph, a->confirms[i].call);
+	timer_free(a->timer);
+	free(a->seen);
+	free(a->gone);
+	free(a);
+}

@@ -1,0 +1,747 @@
+#include "reconciler/backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "graph/graph.h"
+#include "reconciler/chores.h"
+#include "reconciler/ingest.h"
+#include "reconciler/links.h"
+#include "reconciler/reconciler.h"
+#include "reconciler/resync.h"
+#include "reconciler/roster.h"
+#include "reconciler/scope.h"
+#include "reconciler/standing.h"
+#include "reconciler/tables.h"
+#include "reconciler/tenants.h"
+#include "state/feed.h"
+#include "state/outbox.h"
+#include "state/store.h"
+
+#define RUNNING_LOOK 64      /* resyncs looked at for those that run */
+
+static void
+after_commit(void *ctx, void (*cb)(void *arg), void *arg)
+{
+	struct reconciler *r = ctx;
+
+	store_after_commit(r->store, cb, arg);
+}
+
+static enum err
+check_room(struct reconciler *r, struct problem *p)
+{
+	return store_has_room(r->store) ? ERR_OK : problem_set(p, PROBLEM_STORE_FULL, "The store is nearly full; nothing more is taken.");
+}
+
+static void
+key_of(struct reconciler *r, const char *kind, const char *id, struct store_key *ret)
+{
+	store_key_init(ret);
+	store_key_id(r->store, ret, kind, id);
+}
+
+/* ---------- tenants ---------- */
+
+static void
+tenant_show(struct reconciler *r, const struct tenant *tenant, struct tenant_view *ret)
+{
+	ret->tenant = *tenant;
+	tenant_consent_url(r, tenant, ret->consent_url, sizeof(ret->consent_url));
+}
+
+static enum err
+unknown_tenant(struct problem *p, const struct tenant_id *id)
+{
+	return problem_set(p, PROBLEM_UNKNOWN_TENANT, "There is no tenant %s.", id->s);
+}
+
+/* A directory belongs to one tenant of the app's, for good: its subscriptions and people are kept under it. */
+static enum err
+check_directory(struct reconciler *r, const struct app_tenant_put *put, const struct tenant *present, struct problem *p)
+{
+	struct tenant other;
+
+	if (present != NULL && strcmp(present->directory_id.s, put->directory_id.s) != 0)
+		return problem_set(p, PROBLEM_TENANT_CONFLICT,
+		    "The tenant has another directory_id. Delete the tenant and put it again, or use another tenant id.");
+	if (tenant_load_by_directory(r, &put->directory_id, &other) == ERR_OK && strcmp(other.id.s, put->id.s) != 0)
+		return problem_set(p, PROBLEM_TENANT_CONFLICT, "That directory is the one of tenant %s.", other.id.s);
+	return ERR_OK;
+}
+
+static void
+tenant_make(struct reconciler *r, const struct app_tenant_put *put, struct tenant *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->id = put->id;
+	ret->directory_id = put->directory_id;
+	ret->state = TENANT_ACTIVE;
+	ret->created_wall_ms = ret->state_since_wall_ms = clock_wall_ms(r->clock);
+}
+
+static enum err
+tenant_put(void *ctx, const struct app_tenant_put *put, struct tenant_view *ret, bool *ret_created, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct tenant tenant;
+	bool present = tenant_load(r, &put->id, &tenant) == ERR_OK;
+	enum err e;
+
+	if (present && tenant.state == TENANT_REMOVING)
+		return problem_set(p, PROBLEM_TENANT_REMOVING, "The tenant is being removed; put it again when it is gone.");
+	if ((e = check_directory(r, put, present ? &tenant : NULL, p)) != ERR_OK || (e = check_room(r, p)) != ERR_OK)
+		return e;
+	if (!present)
+		tenant_make(r, put, &tenant);
+	if (strcmp(tenant.organizer, put->organizer) != 0)
+		tenant.organizer_id.s[0] = '\0';
+	memcpy(tenant.organizer, put->organizer, sizeof(tenant.organizer));
+	tenant_store(r, &tenant);
+	*ret_created = !present;
+	/* Consent given back is noticed at once after this call (contract section 9). */
+	graph_tenant_retry(r->graph, &tenant.directory_id);
+	if (tenant.organizer_id.s[0] == '\0' || tenant.state != TENANT_ACTIVE)
+		chore_add(r, CHORE_TENANT, tenant.id.s, 0);
+	tenant_show(r, &tenant, ret);
+	return ERR_OK;
+}
+
+static enum err
+tenant_get(void *ctx, const struct tenant_id *id, struct tenant_view *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct tenant tenant;
+
+	if (tenant_load(r, id, &tenant) != ERR_OK)
+		return unknown_tenant(p, id);
+	tenant_show(r, &tenant, ret);
+	return ERR_OK;
+}
+
+static enum err
+tenant_list(void *ctx, const struct app_page *page, app_tenant_emit emit, void *arg, struct app_cursor *ret_next, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct store_key after;
+	struct store_cursor *c;
+	struct tenant tenant;
+	struct tenant_view view;
+	unsigned n = 0;
+
+	(void)p;
+	key_of(r, "tenant", page->after, &after);
+	c = store_seek(r->store, TABLE_TENANTS, NULL, page->after[0] != '\0' ? &after : NULL);
+	while (store_next(c, NULL, &tenant) == ERR_OK) {
+		if (n++ == page->limit) {
+			str_copy(ret_next->s, sizeof(ret_next->s), view.tenant.id.s);
+			break;
+		}
+		tenant_show(r, &tenant, &view);
+		emit(arg, &view);
+	}
+	store_cursor_close(c);
+	return ERR_OK;
+}
+
+static enum err
+tenant_remove(void *ctx, const struct tenant_id *id, struct tenant_view *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct tenant tenant;
+
+	if (tenant_load(r, id, &tenant) != ERR_OK)
+		return unknown_tenant(p, id);
+	if (tenant.state != TENANT_REMOVING)
+		tenant_erase(r, &tenant);
+	tenant_show(r, &tenant, ret);
+	return ERR_OK;
+}
+
+/* ---------- ERGs ---------- */
+
+static enum err
+unknown_erg(struct problem *p, const struct erg_id *id)
+{
+	return problem_set(p, PROBLEM_UNKNOWN_ERG, "There is no ERG %s.", id->s);
+}
+
+static void
+erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
+{
+	struct subscription wanted;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->erg = *erg;
+	if (erg->membership != MEMBERSHIP_OFF && scope_of_erg(r, erg, &wanted) == ERR_OK &&
+	    subscription_load(r, &wanted.scope, &ret->subscriptions[0]) == ERR_OK)
+		ret->subscription_count = 1;
+}
+
+static enum err
+check_erg(struct reconciler *r, const struct app_erg_put *put, const struct erg *present, struct problem *p)
+{
+	struct tenant tenant;
+
+	if (tenant_load(r, &put->tenant, &tenant) != ERR_OK)
+		return problem_field(p, "/tenant", "There is no tenant %s.", put->tenant.s);
+	if (tenant.state == TENANT_REMOVING)
+		return problem_set(p, PROBLEM_TENANT_REMOVING, "The tenant is being removed.");
+	if (put->link_directory_id.s[0] != '\0' && strcmp(put->link_directory_id.s, tenant.directory_id.s) != 0)
+		return problem_field(p, "/channel_url", "The link belongs to another tenant than the one of this ERG.");
+	if (present != NULL && strcmp(present->tenant.s, put->tenant.s) != 0)
+		return problem_set(p, PROBLEM_ERG_CONFLICT, "The ERG belongs to another tenant. Delete it first.");
+	if (chore_pending(r, CHORE_ERASE_ERG, put->id.s))
+		return problem_set(p, PROBLEM_ERG_CONFLICT, "An ERG of that id is still being removed; try again in a moment.");
+	return check_room(r, p);
+}
+
+static void
+erg_make(struct reconciler *r, const struct app_erg_put *put, struct erg *ret)
+{
+	struct tenant tenant;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->id = put->id;
+	ret->tenant = put->tenant;
+	ret->channel_type = CHANNEL_UNKNOWN;
+	ret->state = ERG_LINKING;
+	ret->created_wall_ms = ret->state_since_wall_ms = clock_wall_ms(r->clock);
+	erg_refs_add(r, ret);
+	if (tenant_load(r, &put->tenant, &tenant) == ERR_OK) {
+		tenant.erg_count++;
+		tenant_store(r, &tenant);
+	}
+}
+
+/* A team link means General, whose id is looked up: asking for the same team again is no other link. */
+static bool
+same_link(const struct erg *erg, const struct app_erg_put *put)
+{
+	if (strcmp(erg->team_id.s, put->team_id.s) != 0)
+		return false;
+	return strcmp(erg->channel_url, put->channel_url) == 0 || (put->channel_id[0] != '\0' && strcmp(erg->channel_id, put->channel_id) == 0);
+}
+
+static void
+erg_take(struct erg *erg, const struct app_erg_put *put)
+{
+	memcpy(erg->name, put->name, sizeof(erg->name));
+	memcpy(erg->channel_url, put->channel_url, sizeof(erg->channel_url));
+	memcpy(erg->organizer, put->organizer, sizeof(erg->organizer));
+	erg->membership = put->membership;
+	erg->meetings = put->meetings;
+	erg->removal_limit = put->removal_limit;
+	erg->removal_percent = put->removal_percent;
+}
+
+static void
+erg_relink(struct reconciler *r, struct erg *erg, const struct app_erg_put *put, bool present)
+{
+	if (present)
+		link_end(r, erg);
+	erg->team_id = put->team_id;
+	memcpy(erg->channel_id, put->channel_id, sizeof(erg->channel_id));
+	link_begin(r, erg);
+}
+
+static enum err
+erg_put(void *ctx, const struct app_erg_put *put, struct erg_view *ret, bool *ret_created, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct erg erg;
+	bool present = erg_load(r, &put->id, &erg) == ERR_OK, relink;
+	bool was_on = present && erg.membership != MEMBERSHIP_OFF;
+	enum err e = check_erg(r, put, present ? &erg : NULL, p);
+
+	if (e != ERR_OK)
+		return e;
+	if (!present)
+		erg_make(r, put, &erg);
+	relink = !present || !same_link(&erg, put);
+	erg_take(&erg, put);
+	if (relink)
+		erg_relink(r, &erg, put, present);
+	else if (erg.state == ERG_LINKING || erg.state == ERG_BROKEN)
+		chore_add(r, CHORE_LINK, erg.id.s, 0);
+	else if (was_on != (erg.membership != MEMBERSHIP_OFF))
+		link_switch(r, &erg, !was_on);
+	else
+		erg_settle(r, &erg);
+	erg_store(r, &erg);
+	*ret_created = !present;
+	erg_show(r, &erg, ret);
+	return ERR_OK;
+}
+
+static enum err
+erg_get(void *ctx, const struct erg_id *id, struct erg_view *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct erg erg;
+
+	if (erg_load(r, id, &erg) != ERR_OK)
+		return unknown_erg(p, id);
+	erg_show(r, &erg, ret);
+	return ERR_OK;
+}
+
+static enum err
+erg_list(void *ctx, const struct app_page *page, app_erg_emit emit, void *arg, struct app_cursor *ret_next, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct store_key after;
+	struct store_cursor *c;
+	struct erg erg;
+	struct erg_view view;
+	unsigned n = 0;
+
+	(void)p;
+	key_of(r, "erg", page->after, &after);
+	c = store_seek(r->store, TABLE_ERGS, NULL, page->after[0] != '\0' ? &after : NULL);
+	while (store_next(c, NULL, &erg) == ERR_OK) {
+		if (n++ == page->limit) {
+			str_copy(ret_next->s, sizeof(ret_next->s), view.erg.id.s);
+			break;
+		}
+		erg_show(r, &erg, &view);
+		emit(arg, &view);
+	}
+	store_cursor_close(c);
+	return ERR_OK;
+}
+
+static enum err
+erg_remove(void *ctx, const struct erg_id *id, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct erg erg;
+
+	if (erg_load(r, id, &erg) != ERR_OK)
+		return unknown_erg(p, id);
+	erg_erase(r, &erg);
+	return ERR_OK;
+}
+
+/* ---------- members ---------- */
+
+static enum err
+member_find(struct reconciler *r, const struct erg *erg, const struct app_person_ref *who, struct member_view *ret)
+{
+	enum err e = who->user.s[0] != '\0' ? roster_find_user(r, &erg->tenant, &who->user, &ret->person)
+					    : roster_find_entra(r, &erg->tenant, &who->entra_id, NULL, &ret->person);
+
+	return e != ERR_OK ? e : member_load(r, &erg->id, ret->person.id, &ret->member);
+}
+
+static enum err
+member_get(void *ctx, const struct erg_id *id, const struct app_person_ref *who, struct member_view *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct erg erg;
+
+	if (erg_load(r, id, &erg) != ERR_OK)
+		return unknown_erg(p, id);
+	if (member_find(r, &erg, who, ret) != ERR_OK)
+		return problem_set(p, PROBLEM_UNKNOWN_MEMBER, "The ERG has no such member.");
+	return ERR_OK;
+}
+
+/* The cursor is our number of the last person shown. */
+static enum err
+member_list(void *ctx, const struct erg_id *id, const struct app_page *page, app_member_emit emit, void *arg, struct app_cursor *ret_next,
+    struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct store_key prefix, after;
+	struct store_cursor *c;
+	struct member_view view;
+	struct erg erg;
+	uint64_t last = 0;
+	unsigned n = 0;
+
+	if (erg_load(r, id, &erg) != ERR_OK)
+		return unknown_erg(p, id);
+	if (page->after[0] != '\0' && parse_u64(page->after, &last) != ERR_OK)
+		return problem_set(p, PROBLEM_BAD_PARAMETER, "after is not a cursor of this list.");
+	members_prefix(r, id, &prefix);
+	member_key(r, id, last, &after);
+	c = store_seek(r->store, TABLE_MEMBERS, &prefix, last != 0 ? &after : NULL);
+	while (store_next(c, NULL, &view.member) == ERR_OK) {
+		if (n++ == page->limit) {
+			snprintf(ret_next->s, sizeof(ret_next->s), "%llu", (unsigned long long)last);
+			break;
+		}
+		last = view.member.person;
+		if (person_load(r, last, &view.person) == ERR_OK)
+			emit(arg, &view);
+	}
+	store_cursor_close(c);
+	return ERR_OK;
+}
+
+static enum err
+no_member_writes(struct reconciler *r, const struct erg_id *id, struct problem *p)
+{
+	struct erg erg;
+
+	if (erg_load(r, id, &erg) != ERR_OK)
+		return unknown_erg(p, id);
+	return problem_set(p, PROBLEM_UNSUPPORTED, "This version takes membership changes from Teams only; it does not write members to Teams.");
+}
+
+static enum err
+member_put(void *ctx, const struct erg_id *erg, const struct app_member_put *put, struct member_view *ret, struct problem *p)
+{
+	(void)put;
+	(void)ret;
+	return no_member_writes(ctx, erg, p);
+}
+
+static enum err
+member_remove(void *ctx, const struct erg_id *erg, const struct app_person_ref *who, struct problem *p)
+{
+	(void)who;
+	return no_member_writes(ctx, erg, p);
+}
+
+static enum err
+members_replace(void *ctx, const struct erg_id *erg, const struct app_member_put *list, size_t count, struct app_members_replaced *ret,
+    struct problem *p)
+{
+	(void)list;
+	(void)count;
+	(void)ret;
+	return no_member_writes(ctx, erg, p);
+}
+
+/* ---------- resyncs ---------- */
+
+static enum err
+resync_start_op(void *ctx, const struct resync_scope *scope, bool dry_run, struct resync *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	char why[DETAIL_SIZE] = "";
+	enum err e = check_room(r, p);
+
+	if (e != ERR_OK)
+		return e;
+	e = resync_start(r, scope, dry_run, ret, why, sizeof(why));
+	if (e == ERR_CONFLICT) {
+		str_copy(p->resync, sizeof(p->resync), ret->id);
+		return problem_set(p, PROBLEM_RESYNC_RUNNING, "%s", why[0] != '\0' ? why : "A resync of that scope is running.");
+	}
+	if (e == ERR_NOTFOUND)
+		return problem_field(p, "/scope", "%s", why[0] != '\0' ? why : "There is no such tenant or ERG.");
+	return e;
+}
+
+static enum err
+unknown_resync(struct problem *p, const char *id)
+{
+	return problem_set(p, PROBLEM_UNKNOWN_RESYNC, "There is no resync %s.", id);
+}
+
+static enum err
+resync_get_op(void *ctx, const char *id, struct resync *ret, struct problem *p)
+{
+	enum err e = resync_get(ctx, id, ret);
+
+	return e == ERR_NOTFOUND ? unknown_resync(p, id) : e;
+}
+
+static enum err
+resync_list_op(void *ctx, const struct app_page *page, app_resync_emit emit, void *arg, struct app_cursor *ret_next, struct problem *p)
+{
+	struct resync *list = calloc(page->limit, sizeof(*list));
+	size_t count = 0;
+	bool more = false;
+	enum err e;
+
+	if (list == NULL)
+		return ERR_NOMEM;
+	if ((e = resync_list(ctx, page->after, list, page->limit, &count, &more)) == ERR_OK) {
+		for (size_t i = 0; i < count; i++)
+			emit(arg, &list[i]);
+		if (more && count > 0)
+			str_copy(ret_next->s, sizeof(ret_next->s), list[count - 1].id);
+	} else if (e == ERR_NOTFOUND || e == ERR_MALFORMED) {
+		e = problem_set(p, PROBLEM_BAD_PARAMETER, "after is not a cursor of this list.");
+	}
+	free(list);
+	return e;
+}
+
+static enum err
+resync_cancel_op(void *ctx, const char *id, struct resync *ret, struct problem *p)
+{
+	enum err e = resync_cancel(ctx, id, ret);
+
+	if (e == ERR_NOTFOUND)
+		return unknown_resync(p, id);
+	/* It has ended before: asking again for what is so is fine. */
+	return e == ERR_CONFLICT ? ERR_OK : e;
+}
+
+/* ---------- plans ---------- */
+
+static const struct {
+	enum member_status status;
+	enum plan_action action;
+} plan_actions[] = {
+	{ MEMBER_ADDING_TO_APP, PLAN_ADD_TO_APP },
+	{ MEMBER_REMOVING_FROM_APP, PLAN_REMOVE_FROM_APP },
+	{ MEMBER_HELD, PLAN_REMOVE_FROM_APP },
+	{ MEMBER_ADDING_TO_TEAMS, PLAN_ADD_TO_TEAMS },
+	{ MEMBER_REMOVING_FROM_TEAMS, PLAN_REMOVE_FROM_TEAMS },
+};
+
+static bool
+plan_item(const struct member *m, struct app_plan_item *ret)
+{
+	for (size_t i = 0; i < sizeof(plan_actions) / sizeof(plan_actions[0]); i++)
+		if (plan_actions[i].status == m->status) {
+			ret->action = plan_actions[i].action;
+			ret->role = m->teams.present ? m->teams.role : m->app.role;
+			if (m->callback_write == PENDING_ROLE)
+				ret->action = PLAN_SET_ROLE_IN_APP;
+			snprintf(ret->reason, sizeof(ret->reason), "%s", m->detail);
+			return true;
+		}
+	return false;
+}
+
+static bool
+plan_removes(enum plan_action a)
+{
+	return a == PLAN_REMOVE_FROM_APP || a == PLAN_REMOVE_FROM_TEAMS;
+}
+
+static void
+plan_hash_load(struct reconciler *r, const struct erg *erg, struct app_plan *ret)
+{
+	struct cursor_record *cursor = calloc(1, sizeof(*cursor));
+	char name[APP_ID_SIZE + 8];
+	struct store_key key;
+
+	snprintf(name, sizeof(name), "plan:%s", erg->id.s);
+	key_of(r, "cursor", name, &key);
+	if (cursor != NULL && store_get(r->store, TABLE_CURSORS, &key, cursor) == ERR_OK)
+		snprintf(ret->hash, sizeof(ret->hash), "%.*s", (int)sizeof(ret->hash) - 1, cursor->text);
+	free(cursor);
+}
+
+static enum err
+plan_get(void *ctx, const struct erg_id *id, app_plan_emit emit, void *arg, struct app_plan *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct app_plan_item item;
+	struct store_key prefix;
+	struct store_cursor *c;
+	struct member m;
+	struct erg erg;
+
+	if (erg_load(r, id, &erg) != ERR_OK)
+		return unknown_erg(p, id);
+	ret->erg = *id;
+	ret->held = erg.state == ERG_HELD;
+	if (ret->held) {
+		memcpy(ret->detail, erg.detail, sizeof(ret->detail));
+		plan_hash_load(r, &erg, ret);
+	}
+	members_prefix(r, id, &prefix);
+	c = store_seek(r->store, TABLE_MEMBERS, &prefix, NULL);
+	while (store_next(c, NULL, &m) == ERR_OK) {
+		if (!plan_item(&m, &item) || person_load(r, m.person, &item.person) != ERR_OK)
+			continue;
+		*(plan_removes(item.action) ? &ret->removals : &ret->additions) += 1;
+		emit(arg, &item);
+	}
+	store_cursor_close(c);
+	return ERR_OK;
+}
+
+static enum err
+plan_decide(void *ctx, const struct erg_id *id, bool approve, const char *hash, struct problem *p)
+{
+	struct erg erg;
+
+	(void)approve;
+	(void)hash;
+	if (erg_load(ctx, id, &erg) != ERR_OK)
+		return unknown_erg(p, id);
+	if (erg.state != ERG_HELD)
+		return problem_set(p, PROBLEM_NO_PLAN, "No plan of this ERG is held.");
+	return problem_set(p, PROBLEM_UNSUPPORTED, "This version holds plans, but cannot decide on them yet. Nobody is removed meanwhile.");
+}
+
+/* ---------- changes and status ---------- */
+
+struct change_reading { app_change_emit emit; void *arg; };
+
+static bool
+on_change(void *arg, const struct feed_record *f)
+{
+	const struct change_reading *reading = arg;
+
+	return reading->emit(reading->arg, f->seq, f->body);
+}
+
+static enum err
+changes_read(void *ctx, uint64_t after, unsigned limit, app_change_emit emit, void *arg, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct change_reading reading = { emit, arg };
+
+	(void)p;
+	feed_read(r->store, after, limit, on_change, &reading);
+	return ERR_OK;
+}
+
+static void
+status_problem(struct app_status *s, const char *kind, const char *id, const char *detail)
+{
+	if (s->problem_count == APP_STATUS_PROBLEMS_MAX)
+		return;
+	snprintf(s->problems[s->problem_count].subject, sizeof(s->problems[0].subject), "%s:%s", kind, id);
+	snprintf(s->problems[s->problem_count].detail, sizeof(s->problems[0].detail), "%s", detail);
+	s->problem_count++;
+}
+
+static void
+status_tenants(struct reconciler *r, struct app_status *s)
+{
+	struct store_cursor *c = store_seek(r->store, TABLE_TENANTS, NULL, NULL);
+	struct tenant t;
+
+	while (store_next(c, NULL, &t) == ERR_OK) {
+		s->tenants[t.state]++;
+		if (t.state == TENANT_CONSENT_MISSING || t.state == TENANT_UNREACHABLE || (t.state == TENANT_ACTIVE && t.detail[0] != '\0'))
+			status_problem(s, "tenant", t.id.s, t.detail);
+	}
+	store_cursor_close(c);
+}
+
+static void
+status_ergs(struct reconciler *r, struct app_status *s)
+{
+	struct store_cursor *c = store_seek(r->store, TABLE_ERGS, NULL, NULL);
+	struct erg e;
+
+	while (store_next(c, NULL, &e) == ERR_OK) {
+		s->ergs[e.state]++;
+		if (e.state == ERG_BROKEN || e.state == ERG_HELD)
+			status_problem(s, "erg", e.id.s, e.detail);
+		if (e.membership == MEMBERSHIP_OFF)
+			continue;
+		if (s->unproved_erg.s[0] == '\0' || e.proved_wall_ms < s->unproved_wall_ms) {
+			s->unproved_erg = e.id;
+			s->unproved_wall_ms = e.proved_wall_ms;
+		}
+	}
+	store_cursor_close(c);
+}
+
+static void
+status_subscriptions(struct reconciler *r, struct app_status *s)
+{
+	struct store_cursor *c = store_seek(r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
+	struct subscription sub;
+
+	while (store_next(c, NULL, &sub) == ERR_OK) {
+		s->subscriptions[sub.state]++;
+		if (sub.state == SUBSCRIPTION_FAILING)
+			status_problem(s, "tenant", sub.tenant.s, sub.detail);
+		if (sub.state == SUBSCRIPTION_ACTIVE &&
+		    (s->subscription_expiry_wall_ms == 0 || sub.expires_wall_ms < s->subscription_expiry_wall_ms))
+			s->subscription_expiry_wall_ms = sub.expires_wall_ms;
+	}
+	store_cursor_close(c);
+}
+
+static void
+status_callbacks(struct reconciler *r, struct app_status *s)
+{
+	struct outbox_backlog backlog = outbox_backlog(r->outbox);
+	struct store_cursor *c;
+	struct outbox_record o;
+
+	s->callback_backlog = (int64_t)backlog.count;
+	s->callback_oldest_wall_ms = backlog.oldest_wall_ms;
+	s->feed_seq = feed_last(r->store);
+	if (backlog.count == 0)
+		return;
+	c = store_seek(r->store, TABLE_OUTBOX, NULL, NULL);
+	if (store_next(c, NULL, &o) == ERR_OK)
+		memcpy(s->callback_detail, o.detail, sizeof(s->callback_detail));
+	store_cursor_close(c);
+}
+
+/* Running ones are among the newest. */
+static int64_t
+resyncs_running(struct reconciler *r)
+{
+	struct resync *list = calloc(RUNNING_LOOK, sizeof(*list));
+	int64_t running = 0;
+	size_t count = 0;
+	bool more;
+
+	if (list != NULL && resync_list(r, "", list, RUNNING_LOOK, &count, &more) == ERR_OK)
+		for (size_t i = 0; i < count; i++)
+			running += list[i].state == RESYNC_RUNNING;
+	free(list);
+	return running;
+}
+
+enum err
+backend_status(struct reconciler *r, struct app_status *s)
+{
+	struct store_stats stats;
+
+	memset(s, 0, sizeof(*s));
+	s->started_wall_ms = r->started_wall_ms;
+	status_tenants(r, s);
+	status_ergs(r, s);
+	status_subscriptions(r, s);
+	status_callbacks(r, s);
+	s->inbox_present = ingest_backlog(r, &s->inbox_backlog);
+	store_stats(r->store, &stats);
+	s->dirty = (int64_t)stats.rows[TABLE_DIRTY];
+	s->resyncs_running = resyncs_running(r);
+	return ERR_OK;
+}
+
+static enum err
+status(void *ctx, struct app_status *ret, struct problem *p)
+{
+	(void)p;
+	return backend_status(ctx, ret);
+}
+
+const struct app_ops backend_ops = {
+	.after_commit = after_commit,
+	.tenant_put = tenant_put,
+	.tenant_get = tenant_get,
+	.tenant_list = tenant_list,
+	.tenant_remove = tenant_remove,
+	.erg_put = erg_put,
+	.erg_get = erg_get,
+	.erg_list = erg_list,
+	.erg_remove = erg_remove,
+	.member_get = member_get,
+	.member_list = member_list,
+	.member_put = member_put,
+	.member_remove = member_remove,
+	.members_replace = members_replace,
+	.resync_start = resync_start_op,
+	.resync_get = resync_get_op,
+	.resync_list = resync_list_op,
+	.resync_cancel = resync_cancel_op,
+	.plan_get = plan_get,
+	.plan_decide = plan_decide,
+	.changes_read = changes_read,
+	.status = status,
+};

@@ -1,0 +1,19 @@
+/*
+ * backend.h - the app API's operations (app/api.h) on the reconciler's state.
+ *
+ * Each reads and writes the store and returns; what it starts on Graph follows after the commit.
+ */
+#ifndef RECONCILER_BACKEND_H
+#define RECONCILER_BACKEND_H
+
+#include "app/api.h"
+
+struct reconciler;
+
+/* ctx of every operation is the struct reconciler. */
+extern const struct app_ops backend_ops;
+
+/* Also for the metrics. Walks tenants, ERGs and subscriptions. */
+enum err backend_status(struct reconciler *r, struct app_status *ret);
+
+#endif

@@ -1,0 +1,386 @@
+#include "reconciler/daemon.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/api.h"
+#include "app/callback.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/service.h"
+#include "base/text.h"
+#include "graph/graph.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "reconciler/admin.h"
+#include "reconciler/backend.h"
+#include "reconciler/deliver.h"
+#include "reconciler/keeper.h"
+#include "reconciler/peer_socket.h"
+#include "reconciler/reconciler.h"
+
+#define SECRET_SIZE          512
+#define PATH_SIZE            4096
+#define GRAPH_CONNECTIONS    32
+#define APP_CONNECTIONS      8
+#define API_CONNECTIONS      256
+#define ADMIN_CONNECTIONS    32
+#define ADMIN_BODY_MAX_BYTES 65536
+#define REQUEST_DEADLINE_MS  30000
+#define DRAIN_MS             300     /* answers that wait for a commit are out by then */
+#define STATUS_EVERY_MS      60000
+#define SIGNAL_COUNT         3
+
+struct secrets {
+	struct key32 state_key, intake_key;
+	char client[SECRET_SIZE], callback[SECRET_SIZE], token[SECRET_SIZE];
+};
+
+struct daemon {
+	struct config *config;
+	struct event_base *base;
+	struct clock *clock;
+	struct rng rng;
+	struct secrets secrets;
+	struct http_transport *graph_http, *app_http;
+	struct peer_socket *peer;
+	struct reconciler *r;
+	struct app_api *api;
+	struct http_server *app_server, *admin_server;
+	struct event *signals[SIGNAL_COUNT];
+	struct timer *watchdog, *status, *drain;
+	bool stopping;
+};
+
+/* ---------- secrets ---------- */
+
+static enum err
+secret_read(const char *path, char ret[SECRET_SIZE], char *why, size_t why_size)
+{
+	ret[0] = '\0';
+	return path == NULL ? ERR_OK : secret_file_read(path, ret, SECRET_SIZE, why, why_size);
+}
+
+static enum err
+secrets_read(const struct config *c, struct secrets *ret, char *why, size_t why_size)
+{
+	enum err e;
+
+	if ((e = key_file_read(c->key_file, &ret->state_key, why, why_size)) != ERR_OK)
+		return e;
+	if ((e = key_file_read(c->intake_key_file, &ret->intake_key, why, why_size)) != ERR_OK)
+		return e;
+	if ((e = secret_read(c->client_secret_file, ret->client, why, why_size)) != ERR_OK)
+		return e;
+	if ((e = secret_read(c->app_token_file, ret->token, why, why_size)) != ERR_OK)
+		return e;
+	if ((e = secret_read(c->callback_secret_file, ret->callback, why, why_size)) != ERR_OK)
+		return e;
+	if (ret->client[0] == '\0') {
+		snprintf(why, why_size, "signing in with a certificate is not supported by this version; set [graph] client_secret_file");
+		return ERR_UNSUPPORTED;
+	}
+	if (c->callback_url != NULL)
+		return callback_secret_check(ret->callback, why, why_size);
+	return ERR_OK;
+}
+
+enum err
+daemon_check(const struct config *config, char *why, size_t why_size)
+{
+	struct secrets secrets;
+	enum err e = secrets_read(config, &secrets, why, why_size);
+
+	secret_wipe(&secrets, sizeof(secrets));
+	return e;
+}
+
+/* ---------- signals and timers ---------- */
+
+static void
+on_drained(void *arg)
+{
+	struct daemon *d = arg;
+
+	event_base_loopexit(d->base, NULL);
+}
+
+static void
+stop(struct daemon *d)
+{
+	if (d->stopping) {
+		event_base_loopbreak(d->base);
+		return;
+	}
+	d->stopping = true;
+	log_event(LOG_INFO, "stopping");
+	service_stopping();
+	http_server_stop(d->app_server);
+	http_server_stop(d->admin_server);
+	timer_arm(d->drain, DRAIN_MS);
+}
+
+static void
+report_reload(void *arg, const char *file, int line, const char *message)
+{
+	(void)arg;
+	(void)file;
+	log_put(LOG_WARN, "reload", LI("line", line), LS("message", message));
+}
+
+/* A bad file or secret keeps what is in use. */
+static void
+reload(struct daemon *d)
+{
+	struct config *fresh = NULL;
+	struct secrets secrets = { 0 };
+	char why[512];
+
+	service_reloading();
+	if (config_load(d->config->file, FOR_RECONCILER, report_reload, NULL, &fresh) != ERR_OK) {
+		log_event(LOG_ERROR, "reload_refused");
+	} else if (secrets_read(fresh, &secrets, why, sizeof(why)) != ERR_OK) {
+		log_put(LOG_ERROR, "reload_refused", LS("detail", why));
+	} else {
+		config_reload(d->config, fresh, report_reload, NULL);
+		log_set_level((enum log_level)d->config->log_level);
+		graph_set_secret(d->r->graph, secrets.client);
+		app_api_set_token(d->api, secrets.token);
+		str_copy(d->r->callback_secret, sizeof(d->r->callback_secret), secrets.callback);
+		keeper_kick(d->r);
+		deliver_kick(d->r);
+		log_event(LOG_INFO, "reloaded");
+	}
+	secret_wipe(&secrets, sizeof(secrets));
+	config_free(fresh);
+	service_ready("running");
+}
+
+static void
+on_signal(evutil_socket_t number, short what, void *arg)
+{
+	(void)what;
+	if (number == SIGHUP)
+		reload(arg);
+	else
+		stop(arg);
+}
+
+static void
+on_watchdog(void *arg)
+{
+	struct daemon *d = arg;
+
+	service_watchdog_ping();
+	timer_arm(d->watchdog, service_watchdog_ms());
+}
+
+static void
+on_status(void *arg)
+{
+	struct daemon *d = arg;
+	struct app_status s;
+	char text[160];
+
+	timer_arm(d->status, STATUS_EVERY_MS);
+	if (backend_status(d->r, &s) != ERR_OK)
+		return;
+	snprintf(text, sizeof(text), "%lld ERGs in sync, %lld working, %lld held, %lld broken; %lld callbacks wait", (long long)s.ergs[ERG_IN_SYNC],
+	    (long long)(s.ergs[ERG_WORKING] + s.ergs[ERG_LINKING]), (long long)s.ergs[ERG_HELD], (long long)s.ergs[ERG_BROKEN],
+	    (long long)s.callback_backlog);
+	service_status(text);
+}
+
+/* ---------- starting ---------- */
+
+static enum err
+start_loop(struct daemon *d, char *why, size_t why_size)
+{
+	static const int numbers[SIGNAL_COUNT] = { SIGTERM, SIGINT, SIGHUP };
+
+	snprintf(why, why_size, "%s", err_text(ERR_NOMEM));
+	if ((d->base = event_base_new()) == NULL || (d->clock = clock_new_real(d->base)) == NULL)
+		return ERR_NOMEM;
+	d->watchdog = timer_new(d->clock, on_watchdog, d);
+	d->status = timer_new(d->clock, on_status, d);
+	d->drain = timer_new(d->clock, on_drained, d);
+	if (d->watchdog == NULL || d->status == NULL || d->drain == NULL)
+		return ERR_NOMEM;
+	for (int i = 0; i < SIGNAL_COUNT; i++)
+		if ((d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d)) == NULL || event_add(d->signals[i], NULL) != 0)
+			return ERR_NOMEM;
+	return ERR_OK;
+}
+
+static enum err
+start_clients(struct daemon *d, char *why, size_t why_size)
+{
+	enum err e = curl_transport_new(d->base, d->config->graph_ca_file, GRAPH_CONNECTIONS, &d->graph_http);
+
+	if (e == ERR_OK)
+		e = curl_transport_new(d->base, NULL, APP_CONNECTIONS, &d->app_http);
+	if (e != ERR_OK)
+		snprintf(why, why_size, "the HTTP client cannot start: %s", err_text(e));
+	return e;
+}
+
+static void
+directory_make(const char *path)
+{
+	char with_slash[PATH_SIZE];
+
+	snprintf(with_slash, sizeof(with_slash), "%s/", path);
+	/* What fails here is told by whoever needs the folder, with its own words. */
+	(void)make_directories(with_slash);
+}
+
+static enum err
+start_reconciler(struct daemon *d, char *why, size_t why_size)
+{
+	struct reconciler_options options = {
+		.config = d->config,
+		.clock = d->clock,
+		.rng = &d->rng,
+		.graph_http = d->graph_http,
+		.app_http = d->app_http,
+		.state_key = d->secrets.state_key,
+		.intake_key = d->secrets.intake_key,
+		.client_secret = d->secrets.client,
+		.callback_secret = d->secrets.callback,
+		.wake_listener = peer_socket_consumed,
+	};
+	enum err e;
+
+	directory_make(d->config->state_directory);
+	directory_make(d->config->runtime_directory);
+	/* The store is locked before the socket of a process that may still run is replaced. */
+	options.wake_listener = NULL;
+	if ((e = reconciler_new(&options, &d->r, why, why_size)) != ERR_OK)
+		return e;
+	if ((e = peer_socket_new(d->base, d->clock, d->config->runtime_directory, &d->peer, why, why_size)) != ERR_OK)
+		return e;
+	d->r->peer = d->peer;
+	d->r->wake_listener = peer_socket_consumed;
+	d->r->wake_listener_arg = d->peer;
+	peer_socket_attach(d->peer, d->r);
+	return ERR_OK;
+}
+
+static void
+on_changes(void *arg)
+{
+	struct daemon *d = arg;
+
+	app_api_changes_arrived(d->api);
+}
+
+static enum err
+start_servers(struct daemon *d, char *why, size_t why_size)
+{
+	struct app_api_options api = { .ops = &backend_ops, .ctx = d->r, .clock = d->clock, .token = d->secrets.token };
+	struct http_server_options options = {
+		.listen = d->config->app_listen,
+		.unix_mode = 0660,
+		.tls_certificate = d->config->app_tls_certificate,
+		.tls_key = d->config->app_tls_key,
+		.tls_only_beyond_loopback = true,
+		.body_max_bytes = APP_BODY_MAX_BYTES,
+		.connections_max = API_CONNECTIONS,
+		.request_deadline_ms = REQUEST_DEADLINE_MS,
+		.handle = app_api_handle,
+	};
+	struct http_server_options admin = {
+		.listen = d->config->admin_listen,
+		.unix_mode = 0660,
+		.body_max_bytes = ADMIN_BODY_MAX_BYTES,
+		.connections_max = ADMIN_CONNECTIONS,
+		.request_deadline_ms = REQUEST_DEADLINE_MS,
+		.handle = admin_handle,
+		.arg = d->r,
+	};
+	enum err e;
+
+	if ((e = app_api_new(&api, &d->api)) != ERR_OK) {
+		snprintf(why, why_size, "%s", err_text(e));
+		return e;
+	}
+	d->r->on_changes = on_changes;
+	d->r->on_changes_arg = d;
+	options.arg = d->api;
+	if ((e = http_server_new(d->base, d->clock, &options, &d->app_server, why, why_size)) != ERR_OK)
+		return e;
+	return http_server_new(d->base, d->clock, &admin, &d->admin_server, why, why_size);
+}
+
+static enum err
+start(struct daemon *d, char *why, size_t why_size)
+{
+	enum err e = secrets_read(d->config, &d->secrets, why, why_size);
+
+	if (e == ERR_OK)
+		e = start_loop(d, why, why_size);
+	if (e == ERR_OK)
+		e = start_clients(d, why, why_size);
+	if (e == ERR_OK)
+		e = start_reconciler(d, why, why_size);
+	if (e == ERR_OK)
+		e = start_servers(d, why, why_size);
+	secret_wipe(&d->secrets, sizeof(d->secrets));
+	return e;
+}
+
+static void
+finish(struct daemon *d)
+{
+	if (d->r != NULL)
+		d->r->on_changes = NULL;
+	if (d->peer != NULL)
+		peer_socket_attach(d->peer, NULL);
+	app_api_free(d->api);
+	http_server_free(d->app_server);
+	http_server_free(d->admin_server);
+	reconciler_free(d->r);
+	peer_socket_free(d->peer);
+	http_transport_free(d->graph_http);
+	http_transport_free(d->app_http);
+	timer_free(d->watchdog);
+	timer_free(d->status);
+	timer_free(d->drain);
+	for (int i = 0; i < SIGNAL_COUNT; i++)
+		if (d->signals[i] != NULL)
+			event_free(d->signals[i]);
+	clock_free(d->clock);
+	if (d->base != NULL)
+		event_base_free(d->base);
+}
+
+enum err
+daemon_run(struct config *config, char *why, size_t why_size)
+{
+	struct daemon *d = calloc(1, sizeof(*d));
+	enum err e;
+
+	if (d == NULL) {
+		snprintf(why, why_size, "%s", err_text(ERR_NOMEM));
+		return ERR_NOMEM;
+	}
+	d->config = config;
+	d->rng = rng_system();
+	if ((e = start(d, why, why_size)) == ERR_OK) {
+		if (service_watchdog_ms() > 0)
+			timer_arm(d->watchdog, 0);
+		timer_arm(d->status, 0);
+		service_ready("running");
+		log_event(LOG_INFO, "ready");
+		event_base_dispatch(d->base);
+		log_event(LOG_INFO, "stopped");
+	}
+	finish(d);
+	free(d);
+	return e;
+}

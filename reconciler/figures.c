@@ -1,0 +1,235 @@
+/* figures.c - the table of series, and where each number comes from. */
+#include "reconciler/figures.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "graph/graph.h"
+#include "reconciler/backend.h"
+#include "reconciler/reconciler.h"
+#include "state/outbox.h"
+
+enum series_kind { GAUGE, COUNTER };
+
+struct series {
+	const char *name;
+	enum series_kind kind;
+	size_t offset;
+	const char *const *states;       /* an array of numbers, one for each state name; NULL = one number */
+	const char *labels;              /* "" or {key="value"} of a fixed set */
+	const char *help;
+};
+
+#define ROW(name, kind, field, labels, help) { "ergsync_" name, kind, offsetof(struct figures, field), NULL, labels, help }
+#define STATES(name, field, names, help)     { "ergsync_" name, GAUGE, offsetof(struct figures, field), names, "", help }
+
+#define HINTS     "Notifications read from the inbox. No rise for long while teams change: is the listener reachable?"
+#define READS     "Reads of Teams rosters begun. A steep rise without changes: a storm of notifications, or retries."
+#define CHANGES   "Membership changes found in Teams and queued for the app."
+#define REMOVALS  "Removals by what the second read said; refuted ones were faults of a list, held ones wait for a person."
+
+static const struct series rows[] = {
+	ROW("hints_total", COUNTER, hints_read, "{outcome=\"accepted\"}", HINTS),
+	ROW("hints_total", COUNTER, hints_damaged, "{outcome=\"damaged\"}", HINTS),
+	ROW("hints_total", COUNTER, hints_unknown_scope, "{outcome=\"unknown_scope\"}", HINTS),
+	ROW("roster_reads_total", COUNTER, reads_item, "{kind=\"one\"}", READS),
+	ROW("roster_reads_total", COUNTER, reads_whole, "{kind=\"whole\"}", READS),
+	ROW("roster_read_failures_total", COUNTER, reads_failed, "", "Reads that did not complete; nothing was concluded from them. A steady rise: see status for the reason."),
+	ROW("members_compared_total", COUNTER, members_compared, "", "People compared between both sides."),
+	ROW("member_changes_total", COUNTER, changes_added, "{kind=\"added\"}", CHANGES),
+	ROW("member_changes_total", COUNTER, changes_removed, "{kind=\"removed\"}", CHANGES),
+	ROW("member_changes_total", COUNTER, changes_updated, "{kind=\"updated\"}", CHANGES),
+	ROW("removals_total", COUNTER, removals_confirmed, "{outcome=\"confirmed\"}", REMOVALS),
+	ROW("removals_total", COUNTER, removals_refuted, "{outcome=\"refuted\"}", REMOVALS),
+	ROW("removals_total", COUNTER, removals_held, "{outcome=\"held\"}", REMOVALS),
+	STATES("ergs", ergs, erg_state_names, "ERGs by state. broken and held want a person: see ergsyncctl status."),
+	STATES("tenants", tenants, tenant_state_names, "Tenants by state. consent_missing wants the customer's admin."),
+	STATES("subscriptions", subscriptions, subscription_state_names, "Graph subscriptions by state. failing for long: changes are found by sweeps only."),
+	ROW("subscription_expiry_timestamp_seconds", GAUGE, subscription_expiry_s, "", "When the next subscription would expire, as Unix time; 0 without any. Must stay well ahead of now."),
+	ROW("proved_oldest_timestamp_seconds", GAUGE, proved_oldest_s, "", "When the ERG proved equal longest ago was, as Unix time; 0 = never. Should follow now within a sweep."),
+	ROW("inbox_backlog", GAUGE, inbox_backlog, "", "Notifications stored and not yet read. A rise: the reconciler does not keep up."),
+	ROW("dirty", GAUGE, dirty, "", "Scopes and items still to be read from Graph. A rise: Graph refuses or throttles."),
+	ROW("callbacks_backlog", GAUGE, callbacks_backlog, "", "Callbacks not yet acknowledged. A rise: the app is down or refuses."),
+	ROW("callbacks_in_flight", GAUGE, callbacks_in_flight, "", "Callbacks under way."),
+	ROW("callbacks_oldest_age_seconds", GAUGE, callbacks_age_s, "", "How long the oldest of them waits."),
+	ROW("feed_sequence", GAUGE, feed_seq, "", "Number of the newest change."),
+	ROW("resyncs_running", GAUGE, resyncs_running, "", "Requested comparisons under way."),
+	ROW("graph_calls_total", COUNTER, graph_calls, "", "Calls asked for."),
+	ROW("graph_tries_total", COUNTER, graph_tries, "", "Requests sent to Graph."),
+	ROW("graph_retries_total", COUNTER, graph_retries, "", "Requests repeated. A rise: Graph or the network stumbles."),
+	ROW("graph_failures_total", COUNTER, graph_failures, "", "Calls that failed for good."),
+	ROW("graph_throttled_total", COUNTER, graph_throttled, "", "Answers that asked us to wait. Some are normal in a large resync."),
+	ROW("graph_refused_total", COUNTER, graph_refused, "", "Calls refused before they were sent: an open breaker or a full queue."),
+	ROW("graph_token_requests_total", COUNTER, graph_tokens, "", "Tokens asked for. One a tenant and hour is normal."),
+	ROW("graph_in_flight", GAUGE, graph_in_flight, "", "Requests under way."),
+	ROW("graph_queued", GAUGE, graph_queued, "", "Calls waiting for their turn."),
+	ROW("graph_breakers_open", GAUGE, graph_breakers, "", "Tenants and services not asked because they failed too often."),
+	ROW("graph_last_answer_timestamp_seconds", GAUGE, graph_answer_s, "", "When Graph answered last, as Unix time; 0 = never."),
+	ROW("graph_clock_skew_seconds", GAUGE, graph_skew_s, "", "Our clock minus Graph's. Beyond a few minutes: mend the clock."),
+	ROW("store_used_bytes", GAUGE, store_used, "", "Used part of the store. Near the map: raise [state] map_size."),
+	ROW("store_file_bytes", GAUGE, store_file, "", "Size of the store's file."),
+	ROW("store_map_bytes", GAUGE, store_map, "", "The store's ceiling."),
+	ROW("store_commits_total", COUNTER, store_commits, "", "Transactions made durable."),
+	ROW("store_damaged_total", COUNTER, store_damaged, "", "Records that failed authentication. Should never rise: check the disk."),
+	ROW("store_commit_seconds", GAUGE, store_commit_s, "", "How long the last sync took."),
+	ROW("reconciler_start_time_seconds", GAUGE, start_time_s, "", "When the reconciler started, as Unix time."),
+	ROW("reconciler_resident_memory_bytes", GAUGE, resident_bytes, "", "Memory in use."),
+	ROW("reconciler_cpu_seconds_total", COUNTER, cpu_s, "", "Processor time used."),
+	ROW("reconciler_open_fds", GAUGE, descriptors, "", "Open descriptors. A steady rise is a leak."),
+};
+
+/* --- printing --- */
+
+static double
+number_at(const struct figures *f, size_t offset, size_t index)
+{
+	double d;
+
+	memcpy(&d, (const char *)f + offset + index * sizeof(d), sizeof(d));
+	return isfinite(d) ? d : 0;
+}
+
+void
+figures_print(const struct figures *f, struct text *ret)
+{
+	const char *last = "";
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct series *s = &rows[i];
+
+		if (strcmp(last, s->name) != 0)
+			text_addf(ret, "# HELP %s %s\n# TYPE %s %s\n", s->name, s->help, s->name, s->kind == COUNTER ? "counter" : "gauge");
+		last = s->name;
+		if (s->states == NULL)
+			text_addf(ret, "%s%s %.17g\n", s->name, s->labels, number_at(f, s->offset, 0));
+		for (size_t k = 0; s->states != NULL && s->states[k] != NULL; k++)
+			text_addf(ret, "%s{state=\"%s\"} %.17g\n", s->name, s->states[k], number_at(f, s->offset, k));
+	}
+	text_addf(ret, "# HELP ergsync_build_info Always 1; the version is its label.\n# TYPE ergsync_build_info gauge\n"
+	               "ergsync_build_info{version=\"%s\"} 1\n", ERGSYNC_VERSION);
+}
+
+/* --- taking --- */
+
+static double
+seconds(int64_t ms)
+{
+	return (double)ms / 1000;
+}
+
+static void
+take_process(struct figures *f)
+{
+	long pages = 0;
+	struct rusage usage;
+	FILE *statm = fopen("/proc/self/statm", "re");
+	DIR *descriptors = opendir("/proc/self/fd");
+
+	if (statm != NULL) {
+		if (fscanf(statm, "%*s %ld", &pages) != 1)      /* NOLINT(cert-err34-c): the kernel writes numbers */
+			pages = 0;
+		fclose(statm);
+	}
+	f->resident_bytes = (double)pages * (double)sysconf(_SC_PAGESIZE);
+	while (descriptors != NULL && readdir(descriptors) != NULL)
+		f->descriptors++;
+	if (descriptors != NULL)
+		closedir(descriptors);
+	f->descriptors -= f->descriptors >= 3 ? 3 : 0;          /* ".", ".." and the one we look with */
+	if (getrusage(RUSAGE_SELF, &usage) == 0)
+		f->cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void
+take_status(struct reconciler *r, struct figures *f)
+{
+	struct app_status s;
+
+	if (backend_status(r, &s) != ERR_OK)
+		return;
+	for (size_t i = 0; i < APP_ERG_STATES; i++)
+		f->ergs[i] = (double)s.ergs[i];
+	for (size_t i = 0; i < APP_TENANT_STATES; i++)
+		f->tenants[i] = (double)s.tenants[i];
+	for (size_t i = 0; i < APP_SUBSCRIPTION_STATES; i++)
+		f->subscriptions[i] = (double)s.subscriptions[i];
+	f->subscription_expiry_s = seconds(s.subscription_expiry_wall_ms);
+	f->proved_oldest_s = seconds(s.unproved_wall_ms);
+	f->inbox_backlog = (double)s.inbox_backlog;
+	f->dirty = (double)s.dirty;
+	f->feed_seq = (double)s.feed_seq;
+	f->resyncs_running = (double)s.resyncs_running;
+}
+
+static void
+take_counters(const struct reconciler_counters *c, struct figures *f)
+{
+	f->hints_read = (double)c->hints_read;
+	f->hints_damaged = (double)c->hints_damaged;
+	f->hints_unknown_scope = (double)c->hints_unknown_scope;
+	f->reads_item = (double)c->reads_item;
+	f->reads_whole = (double)c->reads_whole;
+	f->reads_failed = (double)c->reads_failed;
+	f->members_compared = (double)c->members_compared;
+	f->changes_added = (double)c->changes_member_added;
+	f->changes_removed = (double)c->changes_member_removed;
+	f->changes_updated = (double)c->changes_member_updated;
+	f->removals_confirmed = (double)c->removals_confirmed;
+	f->removals_refuted = (double)c->removals_refuted;
+	f->removals_held = (double)c->removals_held;
+}
+
+static void
+take_graph(const struct graph *g, struct figures *f)
+{
+	struct graph_stats s;
+
+	graph_stats(g, &s);
+	f->graph_calls = (double)s.calls;
+	f->graph_tries = (double)s.tries;
+	f->graph_retries = (double)s.retries;
+	f->graph_failures = (double)s.failures;
+	f->graph_throttled = (double)s.throttled;
+	f->graph_refused = (double)s.refused;
+	f->graph_tokens = (double)s.token_requests;
+	f->graph_in_flight = (double)s.in_flight;
+	f->graph_queued = (double)s.queued;
+	f->graph_breakers = (double)s.breakers_open;
+	f->graph_answer_s = seconds(s.last_answer_wall_ms);
+	f->graph_skew_s = seconds(s.clock_skew_ms);
+}
+
+static void
+take_store(struct reconciler *r, struct figures *f)
+{
+	struct outbox_backlog backlog = outbox_backlog(r->outbox);
+	struct store_stats s;
+
+	store_stats(r->store, &s);
+	f->store_used = (double)s.used_bytes;
+	f->store_file = (double)s.file_bytes;
+	f->store_map = (double)s.map_bytes;
+	f->store_commits = (double)s.commits;
+	f->store_damaged = (double)s.damaged;
+	f->store_commit_s = seconds(s.last_commit_ms);
+	f->callbacks_backlog = (double)backlog.count;
+	f->callbacks_in_flight = (double)backlog.in_flight;
+	f->callbacks_age_s = backlog.oldest_wall_ms > 0 ? seconds(clock_wall_ms(r->clock) - backlog.oldest_wall_ms) : 0;
+}
+
+void
+figures_take(struct reconciler *r, struct figures *ret)
+{
+	*ret = (struct figures){ .start_time_s = seconds(r->started_wall_ms) };
+	take_process(ret);
+	take_status(r, ret);
+	take_counters(&r->counters, ret);
+	take_graph(r->graph, ret);
+	take_store(r, ret);
+}

@@ -1,0 +1,36 @@
+/*
+ * figures.h - what /metrics shows of the reconciler: one table of series, one snapshot of numbers.
+ *
+ * A row names the series, its kind and what a rise means; no id, name or address is ever a label value (contract section 8).
+ * The listener's series come as text over the peer socket and are appended by whoever answers the scrape.
+ */
+#ifndef RECONCILER_FIGURES_H
+#define RECONCILER_FIGURES_H
+
+#include <stdint.h>
+
+#include "app/api.h"
+#include "base/text.h"
+
+struct reconciler;
+
+/* Everything a series may show, as it was at one instant. */
+struct figures {
+	double start_time_s, resident_bytes, cpu_s, descriptors;
+	double hints_read, hints_damaged, hints_unknown_scope;
+	double reads_item, reads_whole, reads_failed, members_compared;
+	double changes_added, changes_removed, changes_updated;
+	double removals_confirmed, removals_refuted, removals_held;
+	double ergs[APP_ERG_STATES], tenants[APP_TENANT_STATES], subscriptions[APP_SUBSCRIPTION_STATES];
+	double subscription_expiry_s, proved_oldest_s;
+	double inbox_backlog, dirty, callbacks_backlog, callbacks_in_flight, callbacks_age_s, feed_seq, resyncs_running;
+	double graph_calls, graph_tries, graph_retries, graph_failures, graph_throttled, graph_refused, graph_tokens;
+	double graph_in_flight, graph_queued, graph_breakers, graph_answer_s, graph_skew_s;
+	double store_used, store_file, store_map, store_commits, store_damaged, store_commit_s;
+};
+
+void figures_take(struct reconciler *r, struct figures *ret);
+/* Pure: Prometheus text format 0.0.4. */
+void figures_print(const struct figures *f, struct text *ret);
+
+#endif

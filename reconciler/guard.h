@@ -1,0 +1,28 @@
+/*
+ * guard.h - how many people may be removed from one side of an ERG in 24 hours before a person has to say so. DESIGN section 6.
+ *
+ * Removals done are counted on disk in slots of ten minutes, in the turn that does them; a slot counts until it is wholly older
+ * than a day. The rule itself is pure.
+ */
+#ifndef RECONCILER_GUARD_H
+#define RECONCILER_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/erg.h"
+
+struct reconciler;
+
+/* Would planned more removals, after done ones within the day, exceed both limits? have: people on that side now. */
+bool guard_exceeds(int64_t planned, int64_t done, int64_t have, int64_t limit, int64_t percent);
+
+/* Removals from the app's side of this ERG within the last day. Drops older slots. */
+int64_t guard_done(struct reconciler *r, const struct erg_id *erg);
+void guard_count(struct reconciler *r, const struct erg_id *erg);
+void guard_forget(struct reconciler *r, const struct erg_id *erg);
+
+/* With the ERG's own limits or the configuration's. */
+bool guard_holds(struct reconciler *r, const struct erg *erg, int64_t planned);
+
+#endif

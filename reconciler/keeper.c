@@ -1,0 +1,663 @@
+/*
+ * keeper.c - does what keeper_plan decides, one call at a time for each subscription.
+ *
+ * In memory there is one small entry a row (scope and due time), so that a tick looks at thousands cheaply; the row is
+ * read when its time has come. Ticks are at most TICK_MAX_MS apart: a stepped wall clock is noticed that soon.
+ */
+#include "reconciler/keeper.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "graph/subscriptions.h"
+#include "reconciler/dirty.h"
+#include "reconciler/keeper_plan.h"
+#include "reconciler/reconciler.h"
+#include "reconciler/scope.h"
+#include "reconciler/tables.h"
+
+#define TICK_MAX_MS      30000
+#define TICK_MIN_MS      200
+#define IN_FLIGHT_MAX    16          /* creations hold a Graph call open for up to 20 s each */
+#define FORGET_GIVE_UP_MS (30 * 60 * 1000LL)
+#define FORGETS_MAX      32
+
+struct entry {
+	struct keeper *keeper;
+	struct scope_id scope;
+	int64_t due_wall_ms;
+	struct graph_call *call;         /* under way */
+	struct graph_pages *pages;       /* looking for the one that is in the way */
+	char obstacle[SUBSCRIPTION_ID_SIZE];   /* a subscription to delete before we can create ours */
+	bool gap;                        /* changes may have gone unannounced before the renewal under way */
+	bool dead;                       /* the row is gone */
+};
+
+struct forget {
+	struct tenant_id tenant;
+	int64_t until_boot_ms;
+	void (*done)(void *arg, const struct tenant_id *id);
+	void *arg;
+};
+
+struct keeper {
+	struct reconciler *r;
+	struct timer *tick;
+	struct entry **entries;          /* by pointer: calls under way hold them */
+	size_t count, cap;
+	unsigned in_flight;
+	struct forget forgets[FORGETS_MAX];
+	size_t forget_count;
+};
+
+/* --- entries --- */
+
+static struct entry *
+entry_find(struct keeper *k, const struct scope_id *scope)
+{
+	for (size_t i = 0; i < k->count; i++)
+		if (memcmp(&k->entries[i]->scope, scope, sizeof(*scope)) == 0)
+			return k->entries[i];
+	return NULL;
+}
+
+static struct entry *
+entry_add(struct keeper *k, const struct scope_id *scope)
+{
+	struct entry *e;
+
+	if (k->count == k->cap) {
+		size_t cap = k->cap == 0 ? 64 : k->cap * 2;
+		struct entry **grown = realloc(k->entries, cap * sizeof(struct entry *));
+
+		if (grown == NULL)
+			return NULL;
+		k->entries = grown;
+		k->cap = cap;
+	}
+	if ((e = calloc(1, sizeof(*e))) == NULL)
+		return NULL;
+	e->keeper = k;
+	e->scope = *scope;
+	k->entries[k->count++] = e;
+	return e;
+}
+
+static void
+entries_sweep(struct keeper *k)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < k->count; i++) {
+		if (k->entries[i]->dead)
+			free(k->entries[i]);
+		else
+			k->entries[kept++] = k->entries[i];
+	}
+	k->count = kept;
+}
+
+static void
+entry_due(struct keeper *k, const struct scope_id *scope)
+{
+	struct entry *e = entry_find(k, scope);
+
+	if (e == NULL && (e = entry_add(k, scope)) == NULL) {
+		log_event(LOG_ERROR, "keeper_out_of_memory");   /* the row is there: the next start finds it */
+		return;
+	}
+	e->due_wall_ms = 0;
+	e->dead = false;
+	timer_arm_sooner(k->tick, 0);
+}
+
+/* --- rows --- */
+
+static void
+row_key(const struct scope_id *scope, struct store_key *ret)
+{
+	store_key_init(ret);
+	store_key_bytes(ret, scope->b, sizeof(scope->b));
+}
+
+static void
+row_store(struct reconciler *r, const struct subscription *s)
+{
+	struct store_key key;
+
+	row_key(&s->scope, &key);
+	store_put(r->store, TABLE_SUBSCRIPTIONS, &key, s);
+}
+
+static void
+row_forget(struct entry *e, const struct subscription *s)
+{
+	struct reconciler *r = e->keeper->r;
+	struct store_key key;
+
+	row_key(&s->scope, &key);
+	store_del(r->store, TABLE_SUBSCRIPTIONS, &key);
+	e->dead = true;
+	log_put(LOG_INFO, "subscription_gone", LS("tenant", s->tenant.s), LP("resource", s->resource));
+}
+
+static void
+row_failed(struct entry *e, struct subscription *s, const struct graph_answer *a, const char *what)
+{
+	struct reconciler *r = e->keeper->r;
+	int64_t wait_ms;
+
+	s->failures++;
+	wait_ms = keeper_backoff_ms(s->failures, a->err, (uint8_t)rng_below(r->rng, 256));
+	if (a->retry_after_ms > wait_ms)
+		wait_ms = a->retry_after_ms;
+	s->retry_wall_ms = clock_wall_ms(r->clock) + wait_ms;
+	if (s->state != SUBSCRIPTION_LEAVING)
+		s->state = SUBSCRIPTION_FAILING;
+	snprintf(s->detail, sizeof(s->detail), "%s failed: %s", what, a->detail[0] != '\0' ? a->detail : err_text(a->err));
+	row_store(r, s);
+	log_put(LOG_WARN, "subscription_failed", LS("tenant", s->tenant.s), LP("resource", s->resource), LS("what", what),
+	    LS("reason", err_name(a->err)), LI("status", a->status), LS("request_id", a->request_id), LI("retry_ms", wait_ms));
+}
+
+/* What Graph answered to a creation or renewal; false when it cannot be read. */
+static bool
+row_active(struct entry *e, struct subscription *s, const struct graph_answer *a)
+{
+	struct reconciler *r = e->keeper->r;
+	struct graph_subscription told;
+
+	if (graph_subscription_read(a, &told) != ERR_OK)
+		return false;
+	str_copy(s->id, sizeof(s->id), told.id);
+	s->expires_wall_ms = told.expires_wall_ms;
+	s->renewed_wall_ms = clock_wall_ms(r->clock);
+	s->retry_wall_ms = 0;
+	s->failures = 0;
+	s->detail[0] = '\0';
+	if (s->state != SUBSCRIPTION_LEAVING)
+		s->state = SUBSCRIPTION_ACTIVE;
+	return true;
+}
+
+/* --- calls --- */
+
+static void step(struct entry *e);
+
+static bool
+where_of(struct reconciler *r, const struct subscription *s, struct graph_where *ret)
+{
+	struct tenant tenant;
+
+	if (tenant_load(r, &s->tenant, &tenant) != ERR_OK)
+		return false;
+	*ret = (struct graph_where){ .directory = tenant.directory_id, .priority = GRAPH_RENEWAL };
+	return true;
+}
+
+/* The row as it is now, when a call comes back: it may have been released or revived meanwhile. */
+static bool
+call_ended(struct entry *e, struct subscription *ret)
+{
+	struct keeper *k = e->keeper;
+
+	e->call = NULL;
+	k->in_flight--;
+	timer_arm_sooner(k->tick, 0);
+	e->due_wall_ms = 0;
+	if (subscription_load(k->r, &e->scope, ret) == ERR_OK)
+		return true;
+	e->dead = true;
+	return false;
+}
+
+static void
+on_deleted(void *arg, const struct graph_answer *a)
+{
+	struct entry *e = arg;
+	struct subscription s;
+
+	if (!call_ended(e, &s))
+		return;
+	if (a->err != ERR_OK && a->err != ERR_NOTFOUND && a->err != ERR_GONE) {
+		row_failed(e, &s, a, "Deleting the subscription");
+		return;
+	}
+	s.id[0] = '\0';
+	s.expires_wall_ms = 0;
+	s.retry_wall_ms = 0;
+	if (s.state == SUBSCRIPTION_LEAVING) {
+		row_forget(e, &s);
+	} else {
+		s.state = SUBSCRIPTION_WANTED;
+		row_store(e->keeper->r, &s);
+	}
+}
+
+static void
+on_renewed(void *arg, const struct graph_answer *a)
+{
+	struct entry *e = arg;
+	struct subscription s;
+
+	if (!call_ended(e, &s))
+		return;
+	if (a->err == ERR_NOTFOUND || a->err == ERR_GONE) {
+		log_put(LOG_WARN, "subscription_lost", LS("tenant", s.tenant.s), LP("resource", s.resource), LS("request_id", a->request_id));
+		s.id[0] = '\0';
+		s.expires_wall_ms = 0;
+		s.retry_wall_ms = 0;
+		if (s.state != SUBSCRIPTION_LEAVING)
+			s.state = SUBSCRIPTION_WANTED;
+		row_store(e->keeper->r, &s);
+		return;
+	}
+	if (a->err != ERR_OK || !row_active(e, &s, a)) {
+		row_failed(e, &s, a, "Renewing the subscription");
+		return;
+	}
+	row_store(e->keeper->r, &s);
+	log_put(LOG_DEBUG, "subscription_renewed", LS("tenant", s.tenant.s), LP("resource", s.resource));
+	if (e->gap)
+		dirty_mark(e->keeper->r, &s.scope, 0);
+}
+
+static void
+on_obstacle_deleted(void *arg, const struct graph_answer *a)
+{
+	struct entry *e = arg;
+	struct subscription s;
+
+	if (!call_ended(e, &s))
+		return;
+	e->obstacle[0] = '\0';
+	if (a->err != ERR_OK && a->err != ERR_NOTFOUND && a->err != ERR_GONE)
+		row_failed(e, &s, a, "Deleting a subscription that is in the way");
+}
+
+static void
+found_item(void *arg, const void *item)
+{
+	struct entry *e = arg;
+	const struct graph_subscription *there = item;
+	struct subscription s;
+
+	if (e->obstacle[0] == '\0' && subscription_load(e->keeper->r, &e->scope, &s) == ERR_OK && graph_resource_equal(there->resource, s.resource))
+		str_copy(e->obstacle, sizeof(e->obstacle), there->id);
+}
+
+static void
+found_end(void *arg, const struct graph_page_end *end)
+{
+	struct entry *e = arg;
+	struct keeper *k = e->keeper;
+
+	e->pages = NULL;
+	k->in_flight--;
+	e->due_wall_ms = 0;
+	log_put(LOG_INFO, "subscription_searched", LS("outcome", err_name(end->err)), LI("found", e->obstacle[0] != '\0'));
+	timer_arm_sooner(k->tick, e->obstacle[0] != '\0' ? 0 : KEEPER_BACKOFF_MIN_MS);
+}
+
+/*
+ * Another subscription for the same resource exists: after a lost answer, a lost store, a former life. If the table knows its
+ * id it is ours and is adopted by renewing it; if not, its clientState cannot be proved to be ours (LIST hides it): it is
+ * deleted and created anew (contract section 9).
+ */
+static void
+on_conflict(struct entry *e, struct subscription *s, const struct graph_answer *a)
+{
+	struct keeper *k = e->keeper;
+	char existing[SUBSCRIPTION_ID_SIZE];
+	struct graph_where where;
+
+	if (graph_error_existing_subscription(a->status, &a->error, existing, sizeof(existing))) {
+		if (strcmp(existing, s->id) == 0) {
+			s->expires_wall_ms = clock_wall_ms(k->r->clock) + KEEPER_PATCH_SPACING_MS;   /* not gone: renew it */
+			s->renewed_wall_ms = 0;
+			row_store(k->r, s);
+			return;
+		}
+		str_copy(e->obstacle, sizeof(e->obstacle), existing);
+		return;
+	}
+	if (!where_of(k->r, s, &where))
+		return;
+	e->pages = graph_subscriptions_list(k->r->graph, &where, found_item, found_end, e);
+	if (e->pages != NULL)
+		k->in_flight++;
+}
+
+static void
+on_created(void *arg, const struct graph_answer *a)
+{
+	struct entry *e = arg;
+	struct reconciler *r = e->keeper->r;
+	struct subscription s;
+
+	if (!call_ended(e, &s))
+		return;
+	if (a->err == ERR_CONFLICT) {
+		on_conflict(e, &s, a);
+		return;
+	}
+	if (a->err != ERR_OK || !row_active(e, &s, a)) {
+		row_failed(e, &s, a, "Creating the subscription");
+		return;
+	}
+	s.created_wall_ms = s.renewed_wall_ms;
+	s.generation++;
+	row_store(r, &s);
+	log_put(LOG_INFO, "subscription_created", LS("tenant", s.tenant.s), LP("resource", s.resource),
+	    LI("lifetime_s", (s.expires_wall_ms - s.created_wall_ms) / 1000));
+	dirty_mark(r, &s.scope, 0);    /* nothing was announced until now */
+}
+
+static struct graph_call *
+call_create(struct entry *e, const struct subscription *s, const struct graph_where *where)
+{
+	struct reconciler *r = e->keeper->r;
+	char notification_url[GRAPH_SUBSCRIPTION_URL_SIZE], lifecycle_url[GRAPH_SUBSCRIPTION_URL_SIZE];
+	char client_state[CLIENT_STATE_LEN + 1];
+	uint8_t nonce[CLIENT_STATE_NONCE];
+	const struct graph_subscription_wish wish = { .kind = s->kind, .resource = s->resource, .notification_url = notification_url,
+		.lifecycle_url = lifecycle_url, .client_state = client_state,
+		.expires_wall_ms = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, clock_wall_ms(r->clock)) };
+
+	rng_bytes(r->rng, nonce, sizeof(nonce));
+	client_state_make(&r->intake_key, &s->scope, nonce, client_state);
+	snprintf(notification_url, sizeof(notification_url), "%s/graph/notifications", r->config->public_url);
+	snprintf(lifecycle_url, sizeof(lifecycle_url), "%s/graph/lifecycle", r->config->public_url);
+	return graph_subscription_create(r->graph, where, &wish, on_created, e);
+}
+
+static struct graph_call *
+call_renew(struct entry *e, const struct subscription *s, const struct graph_where *where)
+{
+	struct reconciler *r = e->keeper->r;
+	int64_t now = clock_wall_ms(r->clock);
+
+	e->gap = keeper_was_gap(s, now);
+	return graph_subscription_renew(r->graph, where, s->id,
+	    graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, now), on_renewed, e);
+}
+
+static struct graph_call *
+call_for(struct entry *e, enum keeper_step what, const struct subscription *s, const struct graph_where *where)
+{
+	struct graph *g = e->keeper->r->graph;
+
+	if (e->obstacle[0] != '\0' && what == KEEPER_CREATE)
+		return graph_subscription_delete(g, where, e->obstacle, on_obstacle_deleted, e);
+	switch (what) {
+	case KEEPER_CREATE: return call_create(e, s, where);
+	case KEEPER_RENEW: return call_renew(e, s, where);
+	case KEEPER_DELETE: return graph_subscription_delete(g, where, s->id, on_deleted, e);
+	case KEEPER_REST:
+	case KEEPER_FORGET: break;
+	}
+	return NULL;
+}
+
+/* Does what is due for one row, or notes when to look again. */
+static void
+step(struct entry *e)
+{
+	struct keeper *k = e->keeper;
+	int64_t now = clock_wall_ms(k->r->clock);
+	struct keeper_next next;
+	struct graph_where where;
+	struct subscription s;
+
+	if (subscription_load(k->r, &e->scope, &s) != ERR_OK) {
+		e->dead = true;
+		return;
+	}
+	next = keeper_next_step(&s, now, k->r->config->renew_every_ms, e->scope.b[0]);
+	if (next.step == KEEPER_REST) {
+		e->due_wall_ms = next.due_wall_ms;
+		return;
+	}
+	/* Without its tenant nothing can be asked of Graph, and nothing needs the row. */
+	if (next.step == KEEPER_FORGET || !where_of(k->r, &s, &where)) {
+		row_forget(e, &s);
+		return;
+	}
+	if ((e->call = call_for(e, next.step, &s, &where)) != NULL)
+		k->in_flight++;
+	else
+		e->due_wall_ms = now + KEEPER_BACKOFF_MIN_MS;
+}
+
+/* --- forgetting a tenant --- */
+
+static size_t
+tenant_rows(struct keeper *k, const struct tenant_id *tenant, void (*each)(struct keeper *k, struct subscription *s))
+{
+	struct store_cursor *c = store_seek(k->r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
+	struct subscription s;
+	size_t n = 0;
+
+	while (store_next(c, NULL, &s) == ERR_OK) {
+		if (strcmp(s.tenant.s, tenant->s) != 0)
+			continue;
+		n++;
+		if (each != NULL)
+			each(k, &s);
+	}
+	store_cursor_close(c);
+	return n;
+}
+
+static void
+row_leave(struct keeper *k, struct subscription *s)
+{
+	s->state = SUBSCRIPTION_LEAVING;
+	s->retry_wall_ms = 0;
+	s->failures = 0;
+	row_store(k->r, s);
+	entry_due(k, &s->scope);
+}
+
+static void
+row_drop(struct keeper *k, struct subscription *s)
+{
+	struct entry *e = entry_find(k, &s->scope);
+	struct store_key key;
+
+	row_key(&s->scope, &key);
+	store_del(k->r->store, TABLE_SUBSCRIPTIONS, &key);
+	if (e != NULL)
+		e->due_wall_ms = 0;
+}
+
+static void
+forgets_check(struct keeper *k)
+{
+	for (size_t i = 0; i < k->forget_count; i++) {
+		struct forget f = k->forgets[i];
+		bool late = clock_boot_ms(k->r->clock) >= f.until_boot_ms;
+
+		if (!late && tenant_rows(k, &f.tenant, NULL) > 0)
+			continue;
+		if (late) {
+			log_put(LOG_WARN, "tenant_subscriptions_left", LS("tenant", f.tenant.s));
+			tenant_rows(k, &f.tenant, row_drop);
+		}
+		k->forgets[i--] = k->forgets[--k->forget_count];
+		f.done(f.arg, &f.tenant);
+	}
+}
+
+void
+keeper_forget_tenant(struct reconciler *r, const struct tenant *tenant, void (*done)(void *arg, const struct tenant_id *id), void *arg)
+{
+	struct keeper *k = r->keeper;
+
+	tenant_rows(k, &tenant->id, row_leave);
+	if (k->forget_count == FORGETS_MAX) {     /* many at once: the caller asks again by its own timer */
+		log_event(LOG_WARN, "keeper_forgets_full");
+		return;
+	}
+	k->forgets[k->forget_count++] = (struct forget){ tenant->id, clock_boot_ms(r->clock) + FORGET_GIVE_UP_MS, done, arg };
+	timer_arm_sooner(k->tick, 0);
+}
+
+/* --- the tick --- */
+
+static void
+on_tick(void *arg)
+{
+	struct keeper *k = arg;
+	int64_t now = clock_wall_ms(k->r->clock), wait_ms = TICK_MAX_MS;
+
+	for (size_t i = 0; i < k->count; i++) {
+		struct entry *e = k->entries[i];
+
+		if (e->call != NULL || e->pages != NULL || e->dead)
+			continue;
+		if (e->due_wall_ms <= now && k->in_flight < IN_FLIGHT_MAX)
+			step(e);
+		if (e->call == NULL && !e->dead && e->due_wall_ms - now < wait_ms)
+			wait_ms = e->due_wall_ms - now;
+	}
+	entries_sweep(k);
+	forgets_check(k);
+	timer_arm_sooner(k->tick, wait_ms < TICK_MIN_MS ? TICK_MIN_MS : wait_ms);
+}
+
+/* --- what others say --- */
+
+void
+keeper_want(struct reconciler *r, const struct erg *erg)
+{
+	struct subscription wanted, s;
+
+	if (scope_of_erg(r, erg, &wanted) != ERR_OK)
+		return;
+	if (subscription_load(r, &wanted.scope, &s) == ERR_OK) {
+		if (s.state != SUBSCRIPTION_LEAVING)
+			return;
+		s.state = s.id[0] != '\0' ? SUBSCRIPTION_ACTIVE : SUBSCRIPTION_WANTED;
+	} else {
+		s = wanted;
+		s.state = SUBSCRIPTION_WANTED;
+	}
+	s.retry_wall_ms = 0;
+	s.failures = 0;
+	row_store(r, &s);
+	entry_due(r->keeper, &s.scope);
+}
+
+void
+keeper_release(struct reconciler *r, const struct erg *erg)
+{
+	struct subscription wanted, s;
+	struct store_cursor *c;
+	struct erg_ref ref;
+	bool needed = false;
+
+	if (scope_of_erg(r, erg, &wanted) != ERR_OK || subscription_load(r, &wanted.scope, &s) != ERR_OK)
+		return;
+	c = team_ergs(r, &erg->team_id);
+	while (!needed && store_next(c, NULL, &ref) == ERR_OK) {
+		struct erg other;
+
+		needed = erg_load(r, &ref.erg, &other) == ERR_OK && strcmp(other.id.s, erg->id.s) != 0 && scope_covers(&wanted, &other);
+	}
+	store_cursor_close(c);
+	if (!needed)
+		row_leave(r->keeper, &s);
+}
+
+void
+keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_kind kind)
+{
+	int64_t now = clock_wall_ms(r->clock);
+	struct subscription s;
+
+	if (subscription_load(r, scope, &s) != ERR_OK || s.state == SUBSCRIPTION_LEAVING)
+		return;
+	if (kind == HINT_REAUTHORIZATION_REQUIRED) {
+		/* Comes every 15 minutes, or rarely: one PATCH in ten minutes answers it (graph-facts section 6). */
+		if (now - s.renewed_wall_ms < KEEPER_PATCH_SPACING_MS && s.renewed_wall_ms <= now)
+			return;
+		s.renewed_wall_ms = now - r->config->renew_every_ms - 1;
+	} else if (kind == HINT_SUBSCRIPTION_REMOVED) {
+		s.id[0] = '\0';
+		s.expires_wall_ms = 0;
+		s.state = SUBSCRIPTION_WANTED;
+	} else {
+		return;
+	}
+	s.retry_wall_ms = 0;
+	row_store(r, &s);
+	entry_due(r->keeper, scope);
+}
+
+void
+keeper_kick(struct reconciler *r)
+{
+	struct store_cursor *c = store_seek(r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
+	struct subscription s;
+
+	while (store_next(c, NULL, &s) == ERR_OK) {
+		if (s.retry_wall_ms != 0) {
+			s.retry_wall_ms = 0;
+			row_store(r, &s);
+		}
+		entry_due(r->keeper, &s.scope);
+	}
+	store_cursor_close(c);
+}
+
+/* --- life --- */
+
+enum err
+keeper_new(struct reconciler *r, struct keeper **ret)
+{
+	struct keeper *k = calloc(1, sizeof(*k));
+	struct store_cursor *c;
+	struct subscription s;
+	enum err e = ERR_OK;
+
+	if (k == NULL)
+		return ERR_NOMEM;
+	k->r = r;
+	if ((k->tick = timer_new(r->clock, on_tick, k)) == NULL) {
+		free(k);
+		return ERR_NOMEM;
+	}
+	c = store_seek(r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
+	while (e == ERR_OK && store_next(c, NULL, &s) == ERR_OK)
+		if (entry_add(k, &s.scope) == NULL)
+			e = ERR_NOMEM;
+	store_cursor_close(c);
+	if (e != ERR_OK) {
+		keeper_free(k);
+		return e;
+	}
+	timer_arm(k->tick, 0);
+	*ret = k;
+	return ERR_OK;
+}
+
+void
+keeper_free(struct keeper *k)
+{
+	if (k == NULL)
+		return;
+	for (size_t i = 0; i < k->count; i++) {
+		graph_cancel(k->r->graph, k->entries[i]->call);
+		graph_pages_cancel(k->entries[i]->pages);
+		free(k->entries[i]);
+	}
+	free(k->entries);
+	timer_free(k->tick);
+	free(k);
+}

@@ -1,0 +1,186 @@
+#include "reconciler/reconciler.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "base/service.h"
+#include "base/text.h"
+#include "graph/graph.h"
+#include "reconciler/chores.h"
+#include "reconciler/compare.h"
+#include "reconciler/deliver.h"
+#include "reconciler/ingest.h"
+#include "reconciler/keeper.h"
+#include "reconciler/resync.h"
+#include "reconciler/standing.h"
+#include "reconciler/work.h"
+#include "state/inbox.h"
+#include "state/outbox.h"
+#include "state/store.h"
+
+#define PATH_SIZE 4096
+
+static enum err
+open_store(struct reconciler *r, const struct reconciler_options *o, char *why, size_t why_size)
+{
+	char directory[PATH_SIZE];
+	struct store_options options = {
+		.directory = directory,
+		.map_size_bytes = (uint64_t)o->config->map_size_bytes,
+		.key = o->state_key,
+		.clock = o->clock,
+		.on_failure = o->on_store_failure,
+		.on_failure_arg = o->on_store_failure_arg,
+	};
+	enum err e;
+
+	snprintf(directory, sizeof(directory), "%s/state", o->config->state_directory);
+	e = store_open(&options, &r->store, why, why_size);
+	secret_wipe(&options.key, sizeof(options.key));
+	if (e != ERR_OK)
+		return e;
+	if ((e = outbox_open(r->store, r->clock, &r->outbox)) != ERR_OK)
+		snprintf(why, why_size, "the outbox cannot be read: %s", err_text(e));
+	return e;
+}
+
+static enum err
+open_graph(struct reconciler *r, const struct reconciler_options *o, char *why, size_t why_size)
+{
+	struct graph_options options = {
+		.base_url = o->config->base_url,
+		.login_url = o->config->login_url,
+		.client_id = o->config->client_id,
+		.client_secret = o->client_secret,
+		.transport = o->graph_http,
+		.clock = o->clock,
+		.rng = o->rng->seeded ? rng_seeded(rng_u64(o->rng)) : rng_system(),
+		.on_sign_in = tenant_on_sign_in,
+		.arg = r,
+	};
+	enum err e = graph_new(&options, &r->graph);
+
+	if (e != ERR_OK)
+		snprintf(why, why_size, "the Graph client cannot start: %s", err_text(e));
+	return e;
+}
+
+/* In order: what a part calls when it starts is there before it. */
+static enum err
+start_parts(struct reconciler *r, char *why, size_t why_size)
+{
+	enum err e = chores_new(r, &r->chores);
+
+	if (e == ERR_OK)
+		e = compare_new(r, &r->compare);
+	if (e == ERR_OK)
+		e = work_new(r, &r->work);
+	if (e == ERR_OK)
+		e = keeper_new(r, &r->keeper);
+	if (e == ERR_OK)
+		e = deliver_new(r, &r->deliver);
+	if (e == ERR_OK)
+		e = resyncs_new(r, &r->resyncs);
+	if (e == ERR_OK)
+		e = ingest_new(r, &r->ingest);
+	if (e != ERR_OK)
+		snprintf(why, why_size, "it cannot start: %s", err_text(e));
+	return e;
+}
+
+static void
+take_options(struct reconciler *r, const struct reconciler_options *o)
+{
+	r->config = o->config;
+	r->clock = o->clock;
+	r->rng = o->rng;
+	r->graph_http = o->graph_http;
+	r->app_http = o->app_http;
+	r->intake_key = o->intake_key;
+	key_derive(&o->state_key, "ergsync scope id v1", &r->scope_key);
+	if (o->callback_secret != NULL)
+		str_copy(r->callback_secret, sizeof(r->callback_secret), o->callback_secret);
+	r->wake_listener = o->wake_listener;
+	r->wake_listener_arg = o->wake_listener_arg;
+	r->started_wall_ms = clock_wall_ms(o->clock);
+}
+
+enum err
+reconciler_new(const struct reconciler_options *options, struct reconciler **ret, char *why, size_t why_size)
+{
+	struct reconciler *r = calloc(1, sizeof(*r));
+	enum err e;
+
+	if (r == NULL) {
+		snprintf(why, why_size, "%s", err_text(ERR_NOMEM));
+		return ERR_NOMEM;
+	}
+	take_options(r, options);
+	e = open_store(r, options, why, why_size);
+	if (e == ERR_OK)
+		e = open_graph(r, options, why, why_size);
+	if (e == ERR_OK)
+		e = start_parts(r, why, why_size);
+	if (e != ERR_OK) {
+		reconciler_crash(r);
+		return e;
+	}
+	*ret = r;
+	return ERR_OK;
+}
+
+void
+reconciler_wake(struct reconciler *r)
+{
+	ingest_kick(r);
+}
+
+/* In the order of who may still call whom: users of comparisons before them, all before the Graph client. */
+static void
+stop_parts(struct reconciler *r)
+{
+	ingest_free(r->ingest);
+	resyncs_free(r->resyncs);
+	deliver_free(r->deliver);
+	keeper_free(r->keeper);
+	work_free(r->work);
+	compare_free(r->compare);
+	chores_free(r->chores);
+	graph_free(r->graph);
+	inbox_close(r->inbox);
+	outbox_close(r->outbox);
+}
+
+static void
+wipe_and_free(struct reconciler *r)
+{
+	secret_wipe(r, sizeof(*r));
+	free(r);
+}
+
+void
+reconciler_free(struct reconciler *r)
+{
+	if (r == NULL)
+		return;
+	/* Whoever waits for this turn's commit hears of it before the parts go. */
+	if (r->store != NULL)
+		store_commit(r->store);
+	stop_parts(r);
+	store_close(r->store);
+	wipe_and_free(r);
+}
+
+void
+reconciler_crash(struct reconciler *r)
+{
+	if (r == NULL)
+		return;
+	stop_parts(r);
+	store_drop(r->store);
+	wipe_and_free(r);
+}

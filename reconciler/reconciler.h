@@ -1,0 +1,117 @@
+/*
+ * reconciler.h - what the parts of the reconciler share, and who calls whom.
+ *
+ * The way of one notification, top to bottom:
+ *	ingest   inbox log -> dirty table and cursor, one turn; then the listener may trim
+ *	work     dirty table -> which scope to read now (one read for a burst of hints, spaced)
+ *	compare  reads Teams through graph/, completely or not at all; for each ERG of that team:
+ *	diff     pure: (base, app, Teams, policy) of one person -> what to do
+ *	roster   writes member records, counts and people; queues what the app must hear (feed + outbox, same turn)
+ *	deliver  outbox -> signed callback; its answer goes back to roster, which moves the base
+ * Beside it:
+ *	chores   the durable to-do list: links to verify (links), organisers to find (tenants), things to erase
+ *	standing the states of ERGs and tenants, told once per transition
+ *	keeper   the subscriptions table -> Graph: create, renew, replace, delete
+ *	resync   sweeps and requested comparisons, by compare
+ *	backend  the app API's operations (app/api.h) on all of these
+ *	peer     datagrams with the listener: wake-up in, "consumed up to N" out
+ * Everything is driven by struct clock and the two transports, so a test runs it without sockets.
+ */
+#ifndef RECONCILER_RECONCILER_H
+#define RECONCILER_RECONCILER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/random.h"
+
+struct app_callbacks;
+struct chores;
+struct clock;
+struct compare;
+struct config;
+struct deliver;
+struct event_base;
+struct graph;
+struct http_transport;
+struct inbox;
+struct ingest;
+struct keeper;
+struct outbox;
+struct peer_socket;
+struct resyncs;
+struct store;
+struct work;
+
+/* What happened since the start, for metrics and the status. Only ever grow. */
+struct reconciler_counters {
+	uint64_t hints_read, hints_damaged, hints_unknown_scope, hints_collapsed;
+	uint64_t reads_item, reads_whole, reads_failed;      /* of Teams lists, as begun */
+	uint64_t members_compared;
+	uint64_t changes_member_added, changes_member_removed, changes_member_updated;
+	uint64_t removals_held, removals_confirmed, removals_refuted;   /* by the second read */
+	uint64_t ergs_broken, ergs_restored;                 /* transitions */
+};
+
+/* All parts borrow this; reconciler_new sets every member before any part runs. */
+struct reconciler {
+	const struct config *config;         /* borrowed; reload swaps values in place */
+	struct clock *clock;                 /* borrowed */
+	struct rng *rng;                     /* borrowed */
+	struct http_transport *graph_http;   /* borrowed */
+	struct http_transport *app_http;     /* borrowed */
+	struct key32 intake_key;             /* for client states */
+	struct key32 scope_key;              /* for scope ids */
+	char callback_secret[256];           /* "whsec_..." or "" */
+
+	struct reconciler_counters counters;
+	int64_t started_wall_ms;
+
+	struct store *store;
+	struct outbox *outbox;
+	struct inbox *inbox;                 /* NULL until the listener has made it */
+	struct graph *graph;
+
+	struct ingest *ingest;
+	struct work *work;
+	struct compare *compare;
+	struct chores *chores;
+	struct keeper *keeper;
+	struct deliver *deliver;
+	struct resyncs *resyncs;
+	bool changes_told;                   /* on_changes is to be called after this turn */
+	void (*on_changes)(void *arg);       /* the feed has new entries on disk; set by the daemon's main, may be NULL */
+	void *on_changes_arg;
+	struct peer_socket *peer;            /* NULL in tests: set by the daemon's main */
+	void (*wake_listener)(void *arg, const uint8_t *epoch, uint64_t consumed);
+	void *wake_listener_arg;
+};
+
+struct reconciler_options {
+	const struct config *config;
+	struct clock *clock;
+	struct rng *rng;
+	struct http_transport *graph_http, *app_http;
+	struct key32 state_key, intake_key;
+	const char *client_secret;           /* copied where needed */
+	const char *callback_secret;         /* NULL = none */
+	void (*on_store_failure)(void *arg, enum err e);   /* NULL: log and exit */
+	void *on_store_failure_arg;
+	/* "consumed up to N of this epoch"; NULL in tests without a listener */
+	void (*wake_listener)(void *arg, const uint8_t *epoch, uint64_t consumed);
+	void *wake_listener_arg;
+};
+
+/* Opens the store and starts every part; nothing is scanned but the outbox's backlog. Gives *ret; on failure why says what and what to do. */
+enum err reconciler_new(const struct reconciler_options *options, struct reconciler **ret, char *why, size_t why_size);
+/* The listener has stored something new (or may have): called for wake-ups and now and then. */
+void reconciler_wake(struct reconciler *r);
+/* Stops cleanly: no new calls, what is on disk is committed. NULL is fine. */
+void reconciler_free(struct reconciler *r);
+/* As a crash would: the open turn is lost. For tests. */
+void reconciler_crash(struct reconciler *r);
+
+#endif

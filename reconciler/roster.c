@@ -1,0 +1,673 @@
+/*
+ * A member record is changed in a copy; member_put compares it with what was there before and brings everything derived from
+ * it along. So no caller can forget an index or a count.
+ */
+#include "reconciler/roster.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "reconciler/reconciler.h"
+#include "reconciler/standing.h"
+#include "reconciler/tables.h"
+#include "reconciler/tell.h"
+#include "state/store.h"
+
+/* ---------- people ---------- */
+
+#define INDEX_VALUE_SIZE 320
+
+/* A guest of a shared channel is known by home tenant and object id together (graph-facts 8.1). */
+static void
+entra_value(const struct guid *entra, const struct guid *home_tenant, char ret[INDEX_VALUE_SIZE])
+{
+	if (home_tenant == NULL || home_tenant->s[0] == '\0')
+		snprintf(ret, INDEX_VALUE_SIZE, "%s", entra->s);
+	else
+		snprintf(ret, INDEX_VALUE_SIZE, "%s@%s", entra->s, home_tenant->s);
+}
+
+static void
+index_key(struct reconciler *r, const struct tenant_id *tenant, const char *kind, const char *value, struct store_key *ret)
+{
+	store_key_init(ret);
+	store_key_id(r->store, ret, "tenant", tenant->s);
+	store_key_id(r->store, ret, kind, value);
+}
+
+static void
+index_set(struct reconciler *r, const struct person *p, const char *kind, const char *value, bool present)
+{
+	struct person_ref ref = { p->id };
+	struct store_key key;
+
+	if (value[0] == '\0')
+		return;
+	index_key(r, &p->tenant, kind, value, &key);
+	if (present)
+		store_put(r->store, TABLE_PERSON_INDEX, &key, &ref);
+	else
+		store_del(r->store, TABLE_PERSON_INDEX, &key);
+}
+
+static enum err
+index_find(struct reconciler *r, const struct tenant_id *tenant, const char *kind, const char *value, struct person *ret)
+{
+	struct person_ref ref;
+	struct store_key key;
+	enum err e;
+
+	index_key(r, tenant, kind, value, &key);
+	if ((e = store_get(r->store, TABLE_PERSON_INDEX, &key, &ref)) != ERR_OK)
+		return e;
+	return person_load(r, ref.person, ret);
+}
+
+enum err
+roster_find_user(struct reconciler *r, const struct tenant_id *tenant, const struct user_id *user, struct person *ret)
+{
+	return index_find(r, tenant, "user", user->s, ret);
+}
+
+enum err
+roster_find_entra(struct reconciler *r, const struct tenant_id *tenant, const struct guid *entra, const struct guid *home_tenant,
+    struct person *ret)
+{
+	char value[INDEX_VALUE_SIZE];
+
+	entra_value(entra, home_tenant, value);
+	return index_find(r, tenant, "entra", value, ret);
+}
+
+static void
+person_index(struct reconciler *r, const struct person *p, bool present)
+{
+	char entra[INDEX_VALUE_SIZE] = "";
+
+	if (p->entra_id.s[0] != '\0')
+		entra_value(&p->entra_id, &p->home_tenant, entra);
+	index_set(r, p, "entra", entra, present);
+	index_set(r, p, "user", p->user.s, present);
+}
+
+static void
+person_put(struct reconciler *r, const struct person *p)
+{
+	struct store_key key;
+
+	store_key_init(&key);
+	store_key_u64(&key, p->id);
+	store_put(r->store, TABLE_PEOPLE, &key, p);
+}
+
+void
+roster_erase_person(struct reconciler *r, const struct person *p)
+{
+	struct store_key key;
+
+	person_index(r, p, false);
+	store_key_init(&key);
+	store_key_u64(&key, p->id);
+	store_del(r->store, TABLE_PEOPLE, &key);
+}
+
+static bool
+text_update(char *have, size_t have_size, const char *now)
+{
+	if (now[0] == '\0' || strcmp(have, now) == 0)
+		return false;
+	return str_copy(have, have_size, now);
+}
+
+/* The person Teams shows, made when new; name and address follow Teams. In a dry run a new one has id 0 and is not kept. */
+static void
+person_of(const struct roster_view *v, const struct roster_seen *seen, struct person *ret)
+{
+	struct guid home = seen->home_tenant;
+	bool changed;
+
+	if (strcmp(home.s, v->directory.s) == 0)
+		home.s[0] = '\0';
+	if (roster_find_entra(v->r, &v->erg->tenant, &seen->user, &home, ret) == ERR_OK) {
+		changed = text_update(ret->name, sizeof(ret->name), seen->name);
+		/* The app's own address for a person it named stays. */
+		if (ret->user.s[0] == '\0')
+			changed |= text_update(ret->email, sizeof(ret->email), seen->email);
+		if (changed && !v->dry_run)
+			person_put(v->r, ret);
+		return;
+	}
+	memset(ret, 0, sizeof(*ret));
+	ret->tenant = v->erg->tenant;
+	ret->entra_id = seen->user;
+	ret->home_tenant = home;
+	ret->resolution = RESOLUTION_DONE;
+	text_update(ret->name, sizeof(ret->name), seen->name);
+	text_update(ret->email, sizeof(ret->email), seen->email);
+	if (v->dry_run)
+		return;
+	ret->resolved_wall_ms = clock_wall_ms(v->r->clock);
+	ret->id = number_next(v->r, "n:person");
+	person_put(v->r, ret);
+	person_index(v->r, ret, true);
+}
+
+/* ---------- members: the one writer ---------- */
+
+static bool
+status_is_pending(enum member_status s)
+{
+	return (s >= MEMBER_ADDING_TO_TEAMS && s <= MEMBER_REMOVING_FROM_APP) || s == MEMBER_HELD;
+}
+
+static void
+counts_add(struct erg_counts *c, const struct member *m, int by)
+{
+	c->app += m->app.present ? by : 0;
+	c->teams += m->teams.present ? by : 0;
+	c->pending += status_is_pending(m->status) ? by : 0;
+	c->unresolved += m->status == MEMBER_UNRESOLVED ? by : 0;
+	c->refused += m->status == MEMBER_REFUSED_BY_APP || m->status == MEMBER_REFUSED_BY_TEAMS ? by : 0;
+	c->private_ += m->private_ ? by : 0;
+}
+
+static void
+membership_key(struct reconciler *r, const struct erg_id *erg, const char *membership_id, struct store_key *ret)
+{
+	store_key_init(ret);
+	store_key_id(r->store, ret, "erg", erg->s);
+	store_key_id(r->store, ret, "membership", membership_id);
+}
+
+static void
+membership_set(struct reconciler *r, const struct member *m, bool present)
+{
+	struct person_ref ref = { m->person };
+	struct store_key key;
+
+	if (m->membership_id[0] == '\0')
+		return;
+	membership_key(r, &m->erg, m->membership_id, &key);
+	if (present)
+		store_put(r->store, TABLE_MEMBERSHIPS, &key, &ref);
+	else
+		store_del(r->store, TABLE_MEMBERSHIPS, &key);
+}
+
+static void
+person_erg_key(person_id person, struct reconciler *r, const struct erg_id *erg, struct store_key *ret)
+{
+	store_key_init(ret);
+	store_key_u64(ret, person);
+	store_key_id(r->store, ret, "erg", erg->s);
+}
+
+static void
+person_erg_set(struct reconciler *r, const struct member *m, bool present)
+{
+	struct erg_ref ref = { m->erg };
+	struct store_key key;
+
+	person_erg_key(m->person, r, &m->erg, &key);
+	if (present)
+		store_put(r->store, TABLE_PERSON_ERGS, &key, &ref);
+	else
+		store_del(r->store, TABLE_PERSON_ERGS, &key);
+}
+
+/* Nobody speaks of this membership any more: neither side has it, nothing is under way. */
+static bool
+member_is_over(const struct member *m)
+{
+	return !m->app.present && !m->teams.present && !m->base.present && m->callback_seq == 0 && m->teams_write == PENDING_NONE;
+}
+
+/* A person only Teams knew is forgotten with the last membership; one the app named keeps that name for a return. */
+static void
+person_forget_if_unused(struct reconciler *r, person_id id)
+{
+	struct store_key prefix;
+	struct store_cursor *c;
+	struct erg_ref ref;
+	struct person p;
+	bool used;
+
+	store_key_init(&prefix);
+	store_key_u64(&prefix, id);
+	c = store_seek(r->store, TABLE_PERSON_ERGS, &prefix, NULL);
+	used = store_next(c, NULL, &ref) == ERR_OK;
+	store_cursor_close(c);
+	if (!used && person_load(r, id, &p) == ERR_OK && p.user.s[0] == '\0')
+		roster_erase_person(r, &p);
+}
+
+/* Stores m, or removes it when it is over. before: as it is stored, NULL for a new one. */
+static void
+member_put(struct reconciler *r, struct erg *erg, const struct member *before, const struct member *m)
+{
+	bool over = member_is_over(m);
+	struct store_key key;
+
+	if (before != NULL)
+		counts_add(&erg->counts, before, -1);
+	if (!over)
+		counts_add(&erg->counts, m, 1);
+	if (before != NULL && (over || strcmp(before->membership_id, m->membership_id) != 0))
+		membership_set(r, before, false);
+	if (!over && (before == NULL || strcmp(before->membership_id, m->membership_id) != 0))
+		membership_set(r, m, true);
+	if (over ? before != NULL : before == NULL)
+		person_erg_set(r, m, !over);
+	member_key(r, &m->erg, m->person, &key);
+	if (!over)
+		store_put(r->store, TABLE_MEMBERS, &key, m);
+	else if (before != NULL) {
+		store_del(r->store, TABLE_MEMBERS, &key);
+		person_forget_if_unused(r, m->person);
+	}
+}
+
+enum err
+roster_find_membership(struct reconciler *r, const struct erg_id *erg, const char *membership_id, person_id *ret)
+{
+	struct person_ref ref;
+	struct store_key key;
+	enum err e;
+
+	membership_key(r, erg, membership_id, &key);
+	if ((e = store_get(r->store, TABLE_MEMBERSHIPS, &key, &ref)) == ERR_OK)
+		*ret = ref.person;
+	return e;
+}
+
+/* ---------- deciding ---------- */
+
+static bool
+side_equal(const struct side *a, const struct side *b)
+{
+	return a->present == b->present && (!a->present || a->role == b->role);
+}
+
+/* Does another ERG on the same roster list this person? */
+static bool
+listed_elsewhere(const struct roster_view *v, const struct member *m)
+{
+	struct store_cursor *c;
+	struct erg_ref ref;
+	struct member other;
+	struct erg erg;
+	bool found = false;
+
+	if (!m->teams.present || v->erg->channel_type != CHANNEL_STANDARD)
+		return false;
+	c = team_ergs(v->r, &v->erg->team_id);
+	while (!found && store_next(c, NULL, &ref) == ERR_OK) {
+		if (strcmp(ref.erg.s, v->erg->id.s) == 0 || erg_load(v->r, &ref.erg, &erg) != ERR_OK)
+			continue;
+		found = erg.channel_type == CHANNEL_STANDARD && erg.membership != MEMBERSHIP_OFF &&
+		    member_load(v->r, &ref.erg, m->person, &other) == ERR_OK && other.app.present;
+	}
+	store_cursor_close(c);
+	return found;
+}
+
+/* A callback under way counts as arrived: it told the app what Teams showed, so both will have agreed on that. */
+static enum diff_action
+decide(const struct roster_view *v, const struct member *m)
+{
+	int64_t since_ms = clock_wall_ms(v->r->clock) - m->teams_write_wall_ms;
+	bool first = !v->erg->first_read_done;
+	struct diff_input in = {
+		/* Until a first read is through, nothing may pass for a removal: not even against a base of its first half. */
+		.base = first ? (struct side){ 0 } : m->callback_seq != 0 ? m->told : m->base,
+		.app = m->callback_seq != 0 ? m->told : m->app,
+		.teams = m->teams,
+		.policy = v->erg->membership,
+		.first = first,
+		.settling = since_ms < v->r->config->settle_ms ? m->teams_write : PENDING_NONE,
+		.private_ = m->private_,
+		.kept = m->kept_in_teams,
+	};
+	enum diff_action a = diff_person(&in);
+
+	/* Only asked for when it matters: it walks. */
+	if (a == DIFF_REMOVE_FROM_TEAMS && listed_elsewhere(v, m))
+		a = DIFF_KEEP;
+	return a;
+}
+
+/* ---------- doing ---------- */
+
+/* What the app is told for an action towards it, and what the member is called until it answers. */
+static const struct {
+	enum change_type change;
+	enum pending_write write;
+	enum member_status status;
+} towards_app[DIFF_ACTION_COUNT] = {
+	[DIFF_ADD_TO_APP] = { CHANGE_MEMBER_ADDED, PENDING_ADD, MEMBER_ADDING_TO_APP },
+	[DIFF_REMOVE_FROM_APP] = { CHANGE_MEMBER_REMOVED, PENDING_REMOVE, MEMBER_REMOVING_FROM_APP },
+	[DIFF_SET_ROLE_IN_APP] = { CHANGE_MEMBER_UPDATED, PENDING_ROLE, MEMBER_ADDING_TO_APP },
+};
+
+static void
+set_status(const struct roster_view *v, struct member *m, enum member_status status, const char *detail)
+{
+	if (m->status != status || m->since_wall_ms == 0)
+		m->since_wall_ms = clock_wall_ms(v->r->clock);
+	m->status = status;
+	snprintf(m->detail, sizeof(m->detail), "%s", detail);
+}
+
+/* Both sides are known to be equal. */
+static void
+agree(const struct roster_view *v, struct member *m)
+{
+	m->base = m->teams;
+	m->base.since_wall_ms = clock_wall_ms(v->r->clock);
+	m->teams_write = PENDING_NONE;
+	m->attempts = 0;
+	m->retry_wall_ms = 0;
+	m->kept_in_teams = false;
+	set_status(v, m, m->private_ && !m->teams.present ? MEMBER_PRIVATE : MEMBER_SYNCED, "");
+}
+
+static void
+app_took(const struct roster_view *v, struct member *m)
+{
+	m->app = m->told;
+	m->app.since_wall_ms = clock_wall_ms(v->r->clock);
+	m->callback_seq = 0;
+	m->callback_write = PENDING_NONE;
+	if (side_equal(&m->app, &m->teams))
+		agree(v, m);
+}
+
+static void
+count_change(struct reconciler *r, enum change_type t)
+{
+	r->counters.changes_member_added += t == CHANGE_MEMBER_ADDED;
+	r->counters.changes_member_removed += t == CHANGE_MEMBER_REMOVED;
+	r->counters.changes_member_updated += t == CHANGE_MEMBER_UPDATED;
+}
+
+/* Refused for good and nothing has changed since: not told again. */
+static bool
+refused_already(const struct member *m)
+{
+	return m->status == MEMBER_REFUSED_BY_APP && side_equal(&m->told, &m->teams);
+}
+
+static bool
+tell_app(const struct roster_view *v, const struct person *p, struct member *m, enum diff_action a)
+{
+	/* Whoever is removed had that role; else it is what Teams shows. */
+	enum role role = a == DIFF_REMOVE_FROM_APP ? m->app.role : m->teams.role;
+	uint64_t seq;
+
+	if (refused_already(m))
+		return false;
+	if ((seq = tell_member(v->r, towards_app[a].change, v->erg, p, role)) == 0)
+		return false;
+	count_change(v->r, towards_app[a].change);
+	m->told = m->teams;
+	m->callback_seq = seq;
+	m->callback_write = towards_app[a].write;
+	set_status(v, m, towards_app[a].status, "");
+	if (!tell_waits(v->r))
+		app_took(v, m);
+	return true;
+}
+
+static const char *const towards_teams_text[] = {
+	[MEMBER_ADDING_TO_TEAMS] = "Waits to be added in Teams.",
+	[MEMBER_REMOVING_FROM_TEAMS] = "Waits to be removed in Teams.",
+};
+
+/* Notes in m what an action means; callbacks are queued. True when something was done towards the app. */
+static bool
+act(const struct roster_view *v, const struct person *p, struct member *m, enum diff_action a)
+{
+	switch (a) {
+	case DIFF_ADD_TO_APP:
+	case DIFF_REMOVE_FROM_APP:
+	case DIFF_SET_ROLE_IN_APP:
+		return tell_app(v, p, m, a);
+	case DIFF_AGREE:
+		if (m->callback_seq == 0)
+			agree(v, m);
+		break;
+	case DIFF_ADD_TO_TEAMS:
+	case DIFF_SET_ROLE_IN_TEAMS:
+		if (p->entra_id.s[0] == '\0')
+			set_status(v, m, MEMBER_UNRESOLVED, p->resolution_detail);
+		else
+			set_status(v, m, MEMBER_ADDING_TO_TEAMS, towards_teams_text[MEMBER_ADDING_TO_TEAMS]);
+		break;
+	case DIFF_REMOVE_FROM_TEAMS:
+		set_status(v, m, MEMBER_REMOVING_FROM_TEAMS, towards_teams_text[MEMBER_REMOVING_FROM_TEAMS]);
+		break;
+	case DIFF_KEEP:
+		m->kept_in_teams = true;
+		memset(&m->base, 0, sizeof(m->base));
+		set_status(v, m, MEMBER_KEPT_IN_TEAMS, "Another ERG on the same team lists this person.");
+		break;
+	case DIFF_PRIVATE:
+		memset(&m->base, 0, sizeof(m->base));
+		set_status(v, m, MEMBER_PRIVATE, "");
+		break;
+	case DIFF_NOTHING:
+		/* What was open has come right by itself: a hold, a refusal, a change taken back. */
+		if (m->callback_seq == 0 && m->base.present && m->app.present && m->teams.present)
+			set_status(v, m, MEMBER_SYNCED, "");
+		break;
+	case DIFF_WAIT:
+	case DIFF_ACTION_COUNT:
+		break;
+	}
+	return false;
+}
+
+/* Decides on m, which differs from before (NULL: new) by what was just learnt, does it and stores it if anything changed. */
+static struct roster_step
+settle_member(const struct roster_view *v, const struct person *p, const struct member *before, struct member *m)
+{
+	struct roster_step step = { decide(v, m), m->person, false };
+
+	if (v->dry_run)
+		return step;
+	step.done = act(v, p, m, step.action);
+	if (before == NULL || memcmp(before, m, sizeof(*m)) != 0)
+		member_put(v->r, v->erg, before, m);
+	return step;
+}
+
+static void
+teams_side(const struct roster_view *v, struct member *m, bool present, enum role role)
+{
+	struct side now = { present, present ? role : ROLE_MEMBER, m->teams.since_wall_ms };
+
+	if (side_equal(&now, &m->teams))
+		return;
+	now.since_wall_ms = clock_wall_ms(v->r->clock);
+	m->teams = now;
+}
+
+struct roster_step
+roster_seen(const struct roster_view *v, const struct roster_seen *seen)
+{
+	struct person p;
+	struct member before, m;
+	bool known;
+
+	person_of(v, seen, &p);
+	known = p.id != 0 && member_load(v->r, &v->erg->id, p.id, &before) == ERR_OK;
+	if (known) {
+		m = before;
+	} else {
+		memset(&m, 0, sizeof(m));
+		m.erg = v->erg->id;
+		m.person = p.id;
+	}
+	teams_side(v, &m, true, seen->role);
+	m.missing_once = false;
+	if (strcmp(m.membership_id, seen->membership_id) != 0)
+		str_copy(m.membership_id, sizeof(m.membership_id), seen->membership_id);
+	return settle_member(v, &p, known ? &before : NULL, &m);
+}
+
+enum diff_action
+roster_if_left(const struct roster_view *v, const struct member *m)
+{
+	struct member gone = *m;
+
+	gone.teams.present = false;
+	return decide(v, &gone);
+}
+
+struct roster_step
+roster_left(const struct roster_view *v, struct member *m)
+{
+	struct member before = *m;
+	struct person p;
+
+	if (person_load(v->r, m->person, &p) != ERR_OK) {
+		memset(&p, 0, sizeof(p));
+		p.id = m->person;
+	}
+	teams_side(v, m, false, ROLE_MEMBER);
+	m->membership_id[0] = '\0';
+	return settle_member(v, &p, &before, m);
+}
+
+struct roster_step
+roster_look(const struct roster_view *v, struct member *m)
+{
+	struct member before = *m;
+	struct person p;
+
+	if (person_load(v->r, m->person, &p) != ERR_OK)
+		return (struct roster_step){ DIFF_NOTHING, m->person, false };
+	return settle_member(v, &p, &before, m);
+}
+
+void
+roster_hold(const struct roster_view *v, struct member *m, const char *detail)
+{
+	struct member before = *m;
+
+	set_status(v, m, MEMBER_HELD, detail);
+	if (!v->dry_run && memcmp(&before, m, sizeof(*m)) != 0)
+		member_put(v->r, v->erg, &before, m);
+}
+
+/* ---------- what the app answers ---------- */
+
+/* The app has named somebody only Teams knew. Somebody else having that name already is a mistake we do not make worse. */
+static void
+person_name(struct reconciler *r, const struct feed_record *change, const struct user_id *user)
+{
+	struct person p, other;
+
+	if (user->s[0] == '\0' || person_load(r, change->person, &p) != ERR_OK || strcmp(p.user.s, user->s) == 0)
+		return;
+	if (roster_find_user(r, &p.tenant, user, &other) == ERR_OK && other.id != p.id) {
+		log_put(LOG_WARN, "user_named_twice", LS("erg", change->erg.s), LP("user", user->s));
+		return;
+	}
+	person_index(r, &p, false);
+	p.user = *user;
+	person_put(r, &p);
+	person_index(r, &p, true);
+}
+
+static void
+app_refused(const struct roster_view *v, struct member *m, const char *detail)
+{
+	m->callback_seq = 0;
+	m->callback_write = PENDING_NONE;
+	set_status(v, m, MEMBER_REFUSED_BY_APP, detail);
+}
+
+void
+roster_acknowledged(struct reconciler *r, const struct feed_record *change, enum callback_act what, const struct user_id *user,
+    const char *detail)
+{
+	struct member before, m;
+	struct erg erg;
+	struct roster_view v = { .r = r, .erg = &erg };
+
+	if (change->person == 0 || erg_load(r, &change->erg, &erg) != ERR_OK)
+		return;
+	if (what == CALLBACK_APPLIED && user != NULL)
+		person_name(r, change, user);
+	/* An older callback than the last one says nothing of how the app stands now. */
+	if (member_load(r, &change->erg, change->person, &m) != ERR_OK || m.callback_seq != change->seq)
+		return;
+	before = m;
+	if (what == CALLBACK_APPLIED)
+		app_took(&v, &m);
+	else
+		app_refused(&v, &m, detail);
+	member_put(r, &erg, &before, &m);
+	erg_settle(r, &erg);
+	erg_store(r, &erg);
+}
+
+/* ---------- a new link ---------- */
+
+/* Teams' side of the former link says nothing of the new one. */
+static void
+member_unlink(struct reconciler *r, struct erg *erg, const struct member *before)
+{
+	struct member m = *before;
+
+	memset(&m.teams, 0, sizeof(m.teams));
+	memset(&m.base, 0, sizeof(m.base));
+	m.membership_id[0] = '\0';
+	m.kept_in_teams = false;
+	m.teams_write = PENDING_NONE;
+	if (m.callback_seq == 0)
+		m.status = m.private_ ? MEMBER_PRIVATE : MEMBER_ADDING_TO_TEAMS;
+	member_put(r, erg, before, &m);
+}
+
+void
+roster_unlink(struct reconciler *r, struct erg *erg)
+{
+	struct store_key prefix;
+	struct store_cursor *c;
+	struct member m;
+
+	members_prefix(r, &erg->id, &prefix);
+	c = store_seek(r->store, TABLE_MEMBERS, &prefix, NULL);
+	while (store_next(c, NULL, &m) == ERR_OK)
+		member_unlink(r, erg, &m);
+	store_cursor_close(c);
+}
+
+/* ---------- erasing ---------- */
+
+bool
+roster_erase(struct reconciler *r, const struct erg_id *erg, unsigned max)
+{
+	struct store_key prefix, key;
+	struct store_cursor *c;
+	struct member m;
+	unsigned n = 0;
+
+	members_prefix(r, erg, &prefix);
+	c = store_seek(r->store, TABLE_MEMBERS, &prefix, NULL);
+	while (n < max && store_next(c, &key, &m) == ERR_OK) {
+		membership_set(r, &m, false);
+		person_erg_set(r, &m, false);
+		store_del(r->store, TABLE_MEMBERS, &key);
+		person_forget_if_unused(r, m.person);
+		n++;
+	}
+	store_cursor_close(c);
+	return n < max;
+}

@@ -1,0 +1,236 @@
+#include "reconciler/tenants.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "graph/teams.h"
+#include "reconciler/chores.h"
+#include "reconciler/guard.h"
+#include "reconciler/keeper.h"
+#include "reconciler/links.h"
+#include "reconciler/reconciler.h"
+#include "reconciler/roster.h"
+#include "reconciler/standing.h"
+#include "reconciler/tables.h"
+#include "state/store.h"
+
+#define ERASE_SLICE 250      /* rows a turn: a few milliseconds */
+
+static bool
+tenant_of(struct reconciler *r, struct chore *c, struct tenant *ret)
+{
+	struct tenant_id id;
+
+	return tenant_id_parse(chore_id(c), &id) && tenant_load(r, &id, ret) == ERR_OK;
+}
+
+/* ---------- the organiser ---------- */
+
+static void
+on_user(void *arg, const struct graph_answer *answer)
+{
+	struct chore *c = arg;
+	struct reconciler *r = chore_reconciler(c);
+	struct graph_user user;
+	struct tenant tenant;
+	enum err e = graph_user_read(answer, &user);
+
+	if (!tenant_of(r, c, &tenant) || tenant.state == TENANT_REMOVING) {
+		chore_done(r, c);
+		return;
+	}
+	tenant_judge(r, &tenant.id, answer);
+	tenant_load(r, &tenant.id, &tenant);
+	if (e == ERR_OK) {
+		tenant.organizer_id = user.id;
+		tenant.detail[0] = '\0';
+		tenant_store(r, &tenant);
+		chore_done(r, c);
+		return;
+	}
+	if (!answer->sign_in_failed && (answer->err == ERR_NOTFOUND || answer->err == ERR_FORBIDDEN) && tenant.state == TENANT_ACTIVE) {
+		snprintf(tenant.detail, sizeof(tenant.detail), "%s",
+		    answer->err == ERR_NOTFOUND ? "The organizer does not exist in this tenant; put the tenant with another one."
+						: "Graph refuses to look up the organizer: grant the application User.Read.All.");
+		tenant_store(r, &tenant);
+	}
+	chore_again(r, c, err_may_pass(answer->err) ? chore_backoff_ms(r, c) : CHORE_PROBE_MS);
+}
+
+void
+tenant_run(struct reconciler *r, struct chore *c)
+{
+	struct graph_where where = { .priority = GRAPH_PERSON };
+	struct tenant tenant;
+
+	if (!tenant_of(r, c, &tenant) || tenant.state == TENANT_REMOVING) {
+		chore_done(r, c);
+		return;
+	}
+	where.directory = tenant.directory_id;
+	if (tenant.state != TENANT_ACTIVE)
+		graph_tenant_retry(r->graph, &tenant.directory_id);
+	if (graph_user_get(r->graph, &where, tenant.organizer, on_user, c) == NULL)
+		chore_again(r, c, chore_backoff_ms(r, c));
+}
+
+/* ---------- erasing an ERG ---------- */
+
+void
+erg_erase(struct reconciler *r, struct erg *erg)
+{
+	struct tenant tenant;
+	struct store_key key;
+
+	chore_drop(r, CHORE_LINK, erg->id.s);
+	team_ref_del(r, erg);
+	keeper_release(r, erg);
+	erg_refs_del(r, erg);
+	store_key_init(&key);
+	store_key_id(r->store, &key, "erg", erg->id.s);
+	store_del(r->store, TABLE_ERGS, &key);
+	if (tenant_load(r, &erg->tenant, &tenant) == ERR_OK && tenant.erg_count > 0) {
+		tenant.erg_count--;
+		tenant_store(r, &tenant);
+	}
+	if (!roster_erase(r, &erg->id, ERASE_SLICE))
+		chore_add(r, CHORE_ERASE_ERG, erg->id.s, 0);
+	guard_forget(r, &erg->id);
+}
+
+void
+erase_erg_run(struct reconciler *r, struct chore *c)
+{
+	struct erg_id id;
+
+	if (!erg_id_parse(chore_id(c), &id) || roster_erase(r, &id, ERASE_SLICE))
+		chore_done(r, c);
+	else
+		chore_continue(r, c);
+}
+
+/* ---------- erasing a tenant ---------- */
+
+void
+tenant_erase(struct reconciler *r, struct tenant *tenant)
+{
+	tenant_set_state(r, tenant, TENANT_REMOVING, "The integration is being removed.");
+	chore_drop(r, CHORE_TENANT, tenant->id.s);
+	chore_add(r, CHORE_ERASE_TENANT, tenant->id.s, 0);
+}
+
+static bool
+has_subscriptions(struct reconciler *r, const struct tenant_id *tenant)
+{
+	struct store_cursor *c = store_seek(r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
+	struct subscription s;
+	bool found = false;
+
+	while (!found && store_next(c, NULL, &s) == ERR_OK)
+		found = strcmp(s.tenant.s, tenant->s) == 0;
+	store_cursor_close(c);
+	return found;
+}
+
+static bool
+first_erg(struct reconciler *r, const struct tenant_id *tenant, struct erg_ref *ret)
+{
+	struct store_cursor *c = tenant_ergs(r, tenant);
+	bool found = store_next(c, NULL, ret) == ERR_OK;
+
+	store_cursor_close(c);
+	return found;
+}
+
+/* People of the tenant who are in no ERG: those the app has named. */
+static bool
+erase_people(struct reconciler *r, const struct tenant_id *tenant)
+{
+	struct store_key prefix, key;
+	struct store_cursor *c;
+	struct person_ref ref;
+	struct person p;
+	unsigned n = 0;
+
+	store_key_init(&prefix);
+	store_key_id(r->store, &prefix, "tenant", tenant->s);
+	c = store_seek(r->store, TABLE_PERSON_INDEX, &prefix, NULL);
+	while (n < ERASE_SLICE && store_next(c, &key, &ref) == ERR_OK) {
+		n++;
+		store_del(r->store, TABLE_PERSON_INDEX, &key);
+		if (person_load(r, ref.person, &p) == ERR_OK)
+			roster_erase_person(r, &p);
+	}
+	store_cursor_close(c);
+	return n < ERASE_SLICE;
+}
+
+/* The feed's entries of the tenant, delivered or not: they name people. */
+static void
+erase_feed(struct reconciler *r, const struct tenant_id *tenant)
+{
+	static struct feed_record f;
+	struct store_cursor *c = store_seek(r->store, TABLE_FEED, NULL, NULL);
+	struct store_key key;
+
+	while (store_next(c, &key, &f) == ERR_OK)
+		if (strcmp(f.tenant.s, tenant->s) == 0) {
+			store_del(r->store, TABLE_FEED, &key);
+			store_del(r->store, TABLE_OUTBOX, &key);
+		}
+	store_cursor_close(c);
+}
+
+static void
+on_forgotten(void *arg, const struct tenant_id *id)
+{
+	struct chore *c = arg;
+
+	(void)id;
+	chore_continue(chore_reconciler(c), c);
+}
+
+static void
+erase_end(struct reconciler *r, struct chore *c, const struct tenant *tenant)
+{
+	struct store_key key;
+
+	erase_feed(r, &tenant->id);
+	graph_tenant_forget(r->graph, &tenant->directory_id);
+	store_key_init(&key);
+	store_key_id(r->store, &key, "tenant", tenant->id.s);
+	store_del(r->store, TABLE_TENANTS, &key);
+	log_put(LOG_INFO, "tenant_removed", LS("tenant", tenant->id.s));
+	chore_done(r, c);
+}
+
+/* One step a turn; which, shows what is still there. So a crash just goes on. */
+void
+erase_tenant_run(struct reconciler *r, struct chore *c)
+{
+	struct tenant tenant;
+	struct erg_ref ref;
+	struct erg erg;
+
+	if (!tenant_of(r, c, &tenant)) {
+		chore_done(r, c);
+	} else if (first_erg(r, &tenant.id, &ref)) {
+		if (erg_load(r, &ref.erg, &erg) == ERR_OK) {
+			erg_erase(r, &erg);
+		} else {
+			memset(&erg, 0, sizeof(erg));
+			erg.id = ref.erg;
+			erg.tenant = tenant.id;
+			erg_refs_del(r, &erg);
+		}
+		chore_continue(r, c);
+	} else if (has_subscriptions(r, &tenant.id)) {
+		keeper_forget_tenant(r, &tenant, on_forgotten, c);
+	} else if (!erase_people(r, &tenant.id)) {
+		chore_continue(r, c);
+	} else {
+		erase_end(r, c, &tenant);
+	}
+}

@@ -1,0 +1,93 @@
+/*
+ * control.h - the simulator's own API under /_sim/: changes the world, scripts faults, shows what clients did.
+ *
+ * JSON in and out, no token. Times are milliseconds unless a name says otherwise. Unknown members are a 400 that names
+ * them: {"error":"..."}. GUIDs are lower case; what is left out is drawn from the seed and told in the answer. A POST that
+ * names an existing id changes that object (only the members given); 201 when new, 200 when changed.
+ *
+ * Building the world
+ *   POST /_sim/world      {"apps":[app], "tenants":[{tenant..., "users": [user] | N, "teams":[{team..., "channels":[channel]}]}],
+ *                          "faults":[fault], "settings":{...}} adds all of it; -> as GET. The --world file has this shape
+ *   GET  /_sim/world      {"tenants":[{"id","domain","consent","permissions","users":count,"teams":[{"id","name","members":count,
+ *                          "channels":[{"id","name","type","members":count}]}]}]}
+ *   POST /_sim/apps       {"client_id", "client_secret"?, "certificate"?: PEM}; while no app is known, any id with any secret signs in
+ *   POST /_sim/tenants    {"id"?, "domain"?, "consent"?: "granted" | "withdrawn" | "absent", "permissions"?: ["TeamMember.Read.All"...]}
+ *                         a new tenant has consent and all permissions the simulator knows
+ *   POST /_sim/users      {"tenant", "id"?, "upn"?, "mail"?, "display_name"?, "enabled"?, "guest"?, "licensed"?, "deleted"?}
+ *                         or {"tenant", "count": N}; -> {"users":[{"id","upn","mail","display_name"}]}
+ *   POST /_sim/teams      {"tenant", "id"?, "name"?, "archived"?, "deleted"?, "dynamic"?, "synced"?, "owners"?: [user], "members"?: [user] | N,
+ *                          "channels"?: [channel]}; N = the tenant's first N users by age, made when missing, the first as owner.
+ *                         -> {"id","name","general": channel id}. The General channel comes by itself
+ *   POST /_sim/channels   {"team", "id"?, "name"?, "type"?: "standard" | "private" | "shared", "deleted"?, "owners"?: [user],
+ *                          "members"?: [user] | N, "shared_with"?: [team]}; -> {"id","name","type"}
+ *   POST /_sim/members    {"op": "add" | "remove" | "role", "team", "channel"?, "user", "role"?: "member" | "owner" | "guest", "quiet"?: bool}
+ *                         or {"changes":[...]}, as a person in Teams would; notifies unless quiet. Removing who is no member, or adding
+ *                         who is one, is counted in "unchanged". A user of another tenant may join a shared channel.
+ *                         -> {"changed", "unchanged", "members":[{"id","user","role"}]}
+ *   GET  /_sim/members?team=T[&channel=C]      the truth, without lag: {"members":[{"id","user","tenant","role","upn","mail"}]}
+ *   "user" is an object id, UPN or mail of the team's tenant (an object id of any tenant in a shared channel).
+ *
+ * Permissions
+ *   POST /_sim/consent      {"tenant", "consent": "granted" | "withdrawn" | "absent"}   also refuses tokens given before
+ *   POST /_sim/permissions  {"tenant", "grant"?: [name], "withdraw"?: [name], "set"?: [name]}   at once, also for tokens given before
+ *   POST /_sim/expire       {"tokens"?: true, "delta"?: true, "subscriptions"?: true}   ends all that are out now (delta: 410)
+ *
+ * Faults: a list, tried in order; the first that matches a request acts
+ *   POST   /_sim/faults   one fault or {"faults":[fault]}; -> {"faults":[{"id"...}]}
+ *   GET    /_sim/faults   with "hits" of each;   DELETE /_sim/faults[/{id}]
+ *   fault = {"kind", "method"?, "path"?: what the path after /v1.0 begins with (or that of a token request), "skip"?: leave the first n matches,
+ *            "count"?: act on n matches (default 1; 0 = for ever), "probability"?: 0..1, "status"?, "retry_after_s"?, "delay_ms"?, "code"?,
+ *            "subscription"?: id}
+ *   kinds for requests: status (status; retry_after_s; code), timeout_before (no effect, no answer), timeout_after (effect, no answer),
+ *     close_before, close_after (connection closed), delay (delay_ms), truncate (the body breaks off), truncated_page (nextLink missing),
+ *     short_page (fewer items than there are, no nextLink), empty_page (no items, no nextLink), lag (this read sees nothing younger
+ *     than delay_ms)
+ *   kinds for notifications (path = the resource's beginning): drop, duplicate, reorder, hold (delay_ms)
+ *
+ * Settings: POST /_sim/settings with any of these; GET shows all
+ *   latency_ms 0, latency_jitter_ms 0    of every Graph and token answer
+ *   lag_ms 0               list reads and delta see a write of the API only after this;  lag_control_ms 0: one made here
+ *   strict true            throttle as documented (429); false only notes it in the journal
+ *   page_max 999           members a page at most;  page_default 100;  delta_page 500: members a delta page
+ *   bulk_unknown_404 false   a bulk add with an unknown id is refused as a whole, as has been seen, instead of 207
+ *   token_s 3599           lifetime of tokens
+ *   floor_ms 2700000       a shorter subscription is raised to this (Graph: 45 min); lower it for tests
+ *   life_teams_ms 259200000, life_directory_ms 2505600000, life_outlook_ms 604800000     the longest subscription
+ *   authorization_ms 3600000   after this without PATCH or reauthorize deliveries pause; 0 = never
+ *   reauthorize_before_ms 600000   reauthorizationRequired comes so long before authorization or subscription end
+ *   notify_delay_ms 0, notify_jitter_ms 0, notify_window_ms 10 (items of one URL that go out together), notify_batch_max 20
+ *   retry_first_ms 5000, retry_for_ms 14400000       deliveries not answered 2xx: doubling, until dropped
+ *   spellings "wild"       notifications in all documented spellings; "plain": only teams('..')/members('..') and lower-case changeType
+ *   quota_teams 10000, quota_directory 100           subscriptions (403 beyond)
+ *   exact_permissions true   false: permissions are not checked
+ *
+ * What clients did
+ *   GET    /_sim/requests[?method=M][&template=T][&path=P][&after=N][&limit=N]   {"total", "in_flight", "in_flight_max",
+ *            "counts":{"GET /teams/{team}/members": n}, "statuses":{"200": n}, "requests":[{"n","at_ms","tenant","method","path","template",
+ *            "status"}]}; path matches as a prefix; the filters choose what "requests", "counts" and "total" hold. DELETE starts anew
+ *   GET    /_sim/journal  {"violations": n, "counts":{"throttled": n...}, "entries":[{"n","at_ms","kind","violation": bool,"method","path","detail"}]}:
+ *            all that Graph would have thrown or throttled; violations are those a correct client never causes. DELETE starts anew
+ *   GET    /_sim/subscriptions    {"subscriptions":[as Graph's, with "clientState", "tenant", "delivered", "pending"]}
+ *   DELETE /_sim/subscriptions/{id}    Graph loses it, silently
+ *   GET    /_sim/notifications    {"queued","sent","failed","retried","dropped","expired","items_sent","posts","pending": of all the items
+ *            not yet delivered or given up}. DELETE sets the counts to 0
+ *   POST   /_sim/notify   {"subscription", "body"?: sent as it is | "resource"?, "change"?: "updated", "member"?, "repeat"?: N,
+ *            "lifecycle"?: "reauthorizationRequired" | "subscriptionRemoved" | "missed"}   a hand-made notification
+ *   POST   /_sim/reset    {"world"?: true}   forgets requests, journal, faults and counts; with world everything, as at the start
+ */
+#ifndef SIM_CONTROL_H
+#define SIM_CONTROL_H
+
+#include "base/err.h"
+#include "base/json.h"
+
+struct sim;
+struct call;
+
+/* Handles one request under /_sim/. */
+void control_handle(struct call *call);
+
+/* Adds a world of the shape of POST /_sim/world. why (of why_size) says what is wrong with it. */
+enum err control_build(struct sim *sim, const json_t *world, char *why, size_t why_size);
+
+#endif

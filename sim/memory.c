@@ -1,0 +1,37 @@
+/* Allocation that never returns NULL. */
+#include "sim/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *
+checked(void *p)
+{
+	if (p == NULL) {
+		fputs("graphsim: out of memory: make the world smaller\n", stderr);
+		abort();
+	}
+	return p;
+}
+
+void *
+must_alloc(size_t size)
+{
+	return checked(calloc(1, size));
+}
+
+char *
+must_copy(const char *s)
+{
+	return s == NULL ? NULL : checked(strdup(s));
+}
+
+void *
+must_grow(void *array, size_t count, size_t *cap, size_t size)
+{
+	if (count < *cap)
+		return array;
+	*cap = *cap == 0 ? 8 : *cap * 2;
+	return checked(reallocarray(array, *cap, size));
+}

@@ -1,0 +1,14 @@
+/*
+ * memory.h - allocation for a test tool: whoever simulates a world that does not fit in memory is told so and stops.
+ */
+#ifndef SIM_MEMORY_H
+#define SIM_MEMORY_H
+
+#include <stddef.h>
+
+void *must_alloc(size_t size);  /* zeroed */
+char *must_copy(const char *s); /* NULL gives NULL */
+/* Room for one more of `size` bytes in an array of count, cap elements; doubles. */
+void *must_grow(void *array, size_t count, size_t *cap, size_t size);
+
+#endif

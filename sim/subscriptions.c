@@ -1,0 +1,228 @@
+/*
+ * Subscriptions, found by id, and by tenant and resource when something happens. One timer each wakes at the next of:
+ * authorization near its end, expiry near, expiry.
+ */
+#include "sim/subscriptions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/timestamp.h"
+#include "sim/delivery.h"
+#include "sim/memory.h"
+#include "sim/subscription.h"
+
+const char *const sim_change_names[3] = { "created", "updated", "deleted" };
+
+struct subscriptions *
+sim_subscriptions_new(struct sim *sim)
+{
+	struct subscriptions *s = must_alloc(sizeof(*s));
+
+	s->sim = sim;
+	return s;
+}
+
+void
+sim_subscription_free(struct subscription *x)
+{
+	if (x == NULL)
+		return;
+	timer_free(x->wake);
+	for (size_t i = 0; i < x->paused_count; i++)
+		json_decref(x->paused[i].item);
+	free(x->paused);
+	free(x->resource);
+	free(x->key);
+	free(x->change_type);
+	free(x->url);
+	free(x->lifecycle_url);
+	free(x->client_state);
+	free(x->tls);
+	free(x);
+}
+
+void
+sim_subscription_add(struct subscriptions *s, struct subscription *x)
+{
+	x->number = ++s->number;
+	x->same = sim_map_get(&s->by_key, x->key);
+	sim_map_put(&s->by_key, x->key, x);
+	sim_map_put(&s->by_id, x->id, x);
+	s->list = must_grow(s->list, s->count, &s->cap, sizeof(struct subscription *));
+	s->list[s->count++] = x;
+}
+
+static void
+index_remove(struct subscriptions *s, struct subscription *x)
+{
+	struct subscription *head = sim_map_del(&s->by_key, x->key), **at = &head;
+	size_t i = 0;
+
+	while (*at != x)
+		at = &(*at)->same;
+	*at = x->same;
+	if (head != NULL)
+		sim_map_put(&s->by_key, head->key, head);
+	sim_map_del(&s->by_id, x->id);
+	while (s->list[i] != x)
+		i++;
+	memmove(&s->list[i], &s->list[i + 1], (s->count - i - 1) * sizeof(struct subscription *));
+	s->count--;
+}
+
+void
+sim_subscription_end(struct subscription *x)
+{
+	index_remove(x->all, x);
+	sim_subscription_free(x);
+}
+
+void
+sim_subscriptions_reset(struct subscriptions *s)
+{
+	sim_handshakes_drop(s);
+	while (s->count > 0)
+		sim_subscription_end(s->list[s->count - 1]);
+}
+
+void
+sim_subscriptions_free(struct subscriptions *s)
+{
+	if (s == NULL)
+		return;
+	sim_subscriptions_reset(s);
+	free(s->list);
+	sim_map_done(&s->by_id);
+	sim_map_done(&s->by_key);
+	free(s);
+}
+
+struct subscription *
+sim_subscription_find(const struct subscriptions *s, const char *id)
+{
+	char key[GUID_SIZE];
+
+	return sim_guid_copy(key, id) ? sim_map_get(&s->by_id, key) : NULL;
+}
+
+static void
+on_wake(void *arg)
+{
+	struct subscription *x = arg;
+	int64_t now_ms = clock_boot_ms(x->all->sim->clock);
+
+	if (now_ms >= x->expires_ms) {
+		sim_subscription_end(x);
+		return;
+	}
+	if (now_ms >= x->warn_expiry_ms || now_ms >= x->warn_authorized_ms) {
+		if (now_ms >= x->warn_expiry_ms)
+			x->warn_expiry_ms = NEVER;
+		if (now_ms >= x->warn_authorized_ms)
+			x->warn_authorized_ms = NEVER;
+		sim_subscription_lifecycle(x, "reauthorizationRequired");
+	}
+	sim_subscription_arm(x);
+}
+
+void
+sim_subscription_arm(struct subscription *x)
+{
+	int64_t next = x->expires_ms, now_ms = clock_boot_ms(x->all->sim->clock);
+
+	if (x->warn_expiry_ms < next)
+		next = x->warn_expiry_ms;
+	if (x->warn_authorized_ms < next)
+		next = x->warn_authorized_ms;
+	if (x->wake == NULL)
+		x->wake = timer_new(x->all->sim->clock, on_wake, x);
+	if (x->wake != NULL)
+		timer_arm(x->wake, next - now_ms);
+}
+
+/* Half-way at the earliest: a short life is not all warning. */
+static int64_t
+warning_before(const struct sim *sim, int64_t now_ms, int64_t end_ms)
+{
+	int64_t half = now_ms + (end_ms - now_ms) / 2, wanted = end_ms - sim->settings.reauthorize_before_ms;
+
+	return wanted > half ? wanted : half;
+}
+
+void
+sim_subscription_queue(struct subscription *x, const char *url, json_t *item)
+{
+	struct sim *sim = x->all->sim;
+
+	if (clock_boot_ms(sim->clock) < x->authorized_ms) {
+		x->told++;
+		delivery_queue(sim->delivery, url, x->id, item, 0);
+		return;
+	}
+	x->paused = must_grow(x->paused, x->paused_count, &x->paused_cap, sizeof(*x->paused));
+	x->paused[x->paused_count++] = (struct paused){ item, clock_boot_ms(sim->clock) };
+}
+
+void
+sim_subscription_authorize(struct subscription *x)
+{
+	struct sim *sim = x->all->sim;
+	int64_t now_ms = clock_boot_ms(sim->clock);
+
+	if (sim->settings.authorization_ms == 0) {
+		x->authorized_ms = x->warn_authorized_ms = NEVER;
+	} else {
+		x->authorized_ms = now_ms + sim->settings.authorization_ms;
+		x->warn_authorized_ms = warning_before(sim, now_ms, x->authorized_ms);
+	}
+	for (size_t i = 0; i < x->paused_count; i++) {
+		if (now_ms - x->paused[i].at_ms <= sim->settings.retry_for_ms) {
+			x->told++;
+			delivery_queue(sim->delivery, x->url, x->id, x->paused[i].item, 0);
+		} else {
+			json_decref(x->paused[i].item);
+		}
+	}
+	x->paused_count = 0;
+}
+
+void
+sim_subscription_set_expiry(struct subscription *x, int64_t wall_ms)
+{
+	struct sim *sim = x->all->sim;
+	int64_t now_ms = clock_boot_ms(sim->clock);
+
+	x->expires_wall_ms = wall_ms;
+	x->expires_ms = now_ms + (wall_ms - clock_wall_ms(sim->clock));
+	x->warn_expiry_ms = warning_before(sim, now_ms, x->expires_ms);
+}
+
+json_t *
+sim_subscription_show(const struct subscription *x, bool with_secret)
+{
+	char expiry[TIMESTAMP_SIZE];
+
+	timestamp_format(x->expires_wall_ms, expiry);
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s,s:s,s:s,s:n,s:n,s:n,s:n,s:n}", "id", x->id, "resource", x->resource,
+	    "applicationId", x->app_id, "changeType", x->change_type, "notificationUrl", x->url, "lifecycleNotificationUrl",
+	    x->lifecycle_url, "clientState", with_secret ? x->client_state : NULL, "expirationDateTime", expiry, "creatorId",
+	    x->app_id, "latestSupportedTlsVersion", x->tls, "includeResourceData", "encryptionCertificate",
+	    "encryptionCertificateId", "notificationUrlAppId", "notificationQueryOptions");
+}
+
+json_t *
+sim_subscriptions_show(const struct subscriptions *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < s->count; i++) {
+		json_t *o = sim_subscription_show(s->list[i], true);
+
+		json_object_set_new(o, "tenant", json_string(s->list[i]->tenant->id));
+		json_object_set_new(o, "delivered", json_integer((json_int_t)s->list[i]->told));
+		json_object_set_new(o, "pending", json_integer((json_int_t)s->list[i]->paused_count));
+		json_array_append_new(list, o);
+	}
+	return json_pack("{s:o}", "subscriptions", list);
+}

@@ -1,0 +1,146 @@
+/* Each bucket is a ring of the times of its last `limit` units: it is full and its oldest is young = over the limit. */
+#include "sim/throttle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/memory.h"
+
+enum scope { PER_APP, PER_APP_TENANT, PER_TEAM, PER_CHANNEL, PER_MAILBOX };
+
+#define T(name) (1u << TRAFFIC_##name)
+#define T_TEAMS                                                                                                                  \
+	(T(TEAM_GET) | T(CHANNEL_GET) | T(CHANNEL_LIST) | T(TEAM_MEMBERS) | T(MEMBER_ADD) | T(CHANNEL_MEMBERS) | T(TEAMS_GET) |  \
+	    T(TEAMS_WRITE))
+#define BY_TENANT_SIZE 0
+
+/* Facts 11. Where two sources of it differ, the stricter. */
+static const struct limit {
+	const char *name;
+	unsigned traffic;
+	enum scope scope;
+	unsigned limit;
+	int64_t window_ms;
+} limits[] = {
+	{ "identity units of a tenant", T(IDENTITY_READ) | T(IDENTITY_WRITE), PER_APP_TENANT, BY_TENANT_SIZE, 10000 },
+	{ "identity writes of a tenant", T(IDENTITY_WRITE), PER_APP_TENANT, 3000, 150000 },
+	{ "subscription writes of a tenant", T(SUBSCRIPTION_WRITE), PER_APP_TENANT, 500, 20000 },
+	{ "subscription writes of the app", T(SUBSCRIPTION_WRITE), PER_APP, 2000, 20000 },
+	{ "reauthorizations of a tenant", T(SUBSCRIPTION_REAUTHORIZE), PER_APP_TENANT, 1000, 20000 },
+	{ "reauthorizations of the app", T(SUBSCRIPTION_REAUTHORIZE), PER_APP, 4000, 20000 },
+	{ "subscription reads of a tenant", T(SUBSCRIPTION_GET), PER_APP_TENANT, 500, 20000 },
+	{ "subscription reads of the app", T(SUBSCRIPTION_GET), PER_APP, 2000, 20000 },
+	{ "subscription lists of a tenant", T(SUBSCRIPTION_LIST), PER_APP_TENANT, 25, 20000 },
+	{ "subscription lists of the app", T(SUBSCRIPTION_LIST), PER_APP, 40, 20000 },
+	{ "team reads of a tenant", T(TEAM_GET), PER_APP_TENANT, 30, 1000 },
+	{ "team reads of the app", T(TEAM_GET), PER_APP, 300, 1000 },
+	{ "channel reads of a tenant", T(CHANNEL_GET), PER_APP_TENANT, 30, 1000 },
+	{ "channel lists of a tenant", T(CHANNEL_LIST), PER_APP_TENANT, 60, 1000 },
+	{ "member lists of a tenant", T(TEAM_MEMBERS), PER_APP_TENANT, 60, 1000 },
+	{ "single adds of a tenant", T(MEMBER_ADD), PER_APP_TENANT, 30, 1000 },
+	{ "single adds of a team", T(MEMBER_ADD), PER_TEAM, 4, 60000 },
+	{ "channel member lists of a tenant", T(CHANNEL_MEMBERS), PER_APP_TENANT, 60, 1000 },
+	{ "other Teams calls of a tenant", T(TEAMS_GET) | T(TEAMS_WRITE), PER_APP_TENANT, 30, 1000 },
+	{ "calls on one team", T_TEAMS, PER_TEAM, 4, 1000 },
+	{ "calls on one channel", T_TEAMS, PER_CHANNEL, 1, 1000 },
+	{ "calls on one mailbox", T(OUTLOOK), PER_MAILBOX, 10000, 600000 },
+};
+
+struct bucket {
+	char *key;
+	int64_t *times;
+	size_t at, count, cap; /* cap grows up to the limit; at is the oldest once the ring is full */
+	int64_t closed_until_ms;
+};
+
+static const char *
+scope_object(const struct throttle_call *c, enum scope scope)
+{
+	switch (scope) {
+	case PER_TEAM: return c->team;
+	case PER_CHANNEL: return c->channel;
+	case PER_MAILBOX: return c->mailbox;
+	default: return "";
+	}
+}
+
+static struct bucket *
+bucket_of(struct throttle *t, const struct throttle_call *c, size_t row, const char *object)
+{
+	struct bucket *b;
+	char key[512];
+
+	snprintf(key, sizeof(key), "%zu|%s|%s|%s", row, c->app, limits[row].scope == PER_APP ? "" : c->tenant, object);
+	b = sim_map_get(&t->buckets, key);
+	if (b == NULL) {
+		b = must_alloc(sizeof(*b));
+		b->key = must_copy(key);
+		sim_map_put(&t->buckets, b->key, b);
+	}
+	return b;
+}
+
+/* The time of the unit that must be older than the window for one more to pass; INT64_MIN when there is room. */
+static int64_t
+push(struct bucket *b, size_t limit, int64_t now_ms)
+{
+	int64_t oldest = INT64_MIN;
+
+	if (b->count < limit) {
+		b->times = must_grow(b->times, b->count, &b->cap, sizeof(*b->times));
+		b->times[b->count++] = now_ms;
+		return oldest;
+	}
+	oldest = b->times[b->at];
+	b->times[b->at] = now_ms;
+	b->at = (b->at + 1) % b->count;
+	return oldest;
+}
+
+static void
+count_in(struct bucket *b, const struct limit *row, const struct throttle_call *c, int64_t now_ms, struct throttle_verdict *v)
+{
+	size_t limit = row->limit == BY_TENANT_SIZE ? c->identity_limit : row->limit;
+	unsigned units = row->limit == BY_TENANT_SIZE ? c->units : 1;
+	int64_t oldest = INT64_MIN, wait_s;
+
+	v->early = v->early || now_ms < b->closed_until_ms;
+	for (unsigned i = 0; i < units; i++)
+		oldest = push(b, limit, now_ms);
+	if (oldest == INT64_MIN || now_ms - oldest >= row->window_ms)
+		return;
+	wait_s = (oldest + row->window_ms - now_ms + 999) / 1000;
+	v->over = true;
+	v->limit = row->name;
+	if (wait_s > v->retry_after_s)
+		v->retry_after_s = wait_s;
+	b->closed_until_ms = now_ms + wait_s * 1000;
+}
+
+struct throttle_verdict
+sim_throttle_count(struct throttle *t, const struct throttle_call *c, int64_t now_ms)
+{
+	struct throttle_verdict v = { .limit = "" };
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		const char *object = scope_object(c, limits[i].scope);
+
+		if ((limits[i].traffic & (1u << c->traffic)) != 0 && object != NULL)
+			count_in(bucket_of(t, c, i, object), &limits[i], c, now_ms, &v);
+	}
+	return v;
+}
+
+void
+sim_throttle_done(struct throttle *t)
+{
+	struct bucket *b;
+	size_t at = 0;
+
+	while ((b = sim_map_next(&t->buckets, &at)) != NULL) {
+		free(b->key);
+		free(b->times);
+		free(b);
+	}
+	sim_map_done(&t->buckets);
+}

@@ -1,0 +1,587 @@
+/*
+ * inbox.c - the log lives in the environment's unnamed table: a commit then writes one tree instead of two.
+ *
+ *	00 "epoch"              random, sealed: tells one inbox from its successor, and proves the key
+ *	00 "next"               the next sequence number, written by trims: an emptied log must not count from 1 again
+ *	01 sequence (8, big-endian)   one sealed hint
+ */
+#include "state/inbox.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "state/codec.h"
+#include "state/env.h"
+#include "state/seal.h"
+
+#define INBOX_FORMAT  1
+#define INBOX_RESERVE (16ULL << 20)
+#define TRIM_BATCH    20000
+#define HINT_VERSION  1
+/* version, scope, kind, time, digest, length and bytes of the item */
+#define HINT_ENCODED_MAX (1 + SCOPE_ID_LEN + 1 + 10 + HINT_DIGEST_LEN + 3 + HINT_ITEM_MAX)
+/* LMDB's node header, the key and an offset in the page */
+#define HINT_NODE_BYTES (8 + 9 + 2)
+#define LOG_KEY_LEN     9
+#define SEAL_LABEL      "inbox seal v1"
+#define SEAL_TABLE      "inbox"
+
+static const char epoch_key[] = "\0epoch", next_key[] = "\0next";
+
+struct inbox {
+	enum inbox_role role;
+	char directory[PATH_MAX];
+	uint64_t map_size_bytes;
+	struct key32 key;
+	struct env *env; /* NULL after a reopening that failed */
+	struct seal *seal;
+	uint8_t epoch[INBOX_EPOCH_LEN];
+	uint64_t next; /* writer: of the next record */
+	bool broken;   /* a commit failed: what LMDB has in memory is no longer to be trusted */
+};
+
+/* --- hints and keys to bytes --- */
+
+static enum err
+hint_encode(const struct hint *h, uint8_t ret[HINT_ENCODED_MAX], size_t *ret_len)
+{
+	struct encoder e;
+
+	if (h->item_len > HINT_ITEM_MAX || (unsigned)h->kind > HINT_OTHER)
+		return ERR_INVALID;
+	encoder_init(&e, ret, HINT_ENCODED_MAX);
+	encode_u8(&e, HINT_VERSION);
+	encode_bytes(&e, h->scope.b, sizeof(h->scope.b));
+	encode_u8(&e, (uint8_t)h->kind);
+	encode_i64(&e, h->received_wall_ms);
+	encode_bytes(&e, h->digest, sizeof(h->digest));
+	encode_string(&e, h->item, h->item_len);
+	*ret_len = e.len;
+	return e.err;
+}
+
+static enum err
+hint_decode(const uint8_t *data, size_t len, struct hint *ret)
+{
+	struct decoder d;
+	uint8_t version, kind;
+
+	decoder_init(&d, data, len);
+	version = decode_u8(&d);
+	decode_bytes(&d, ret->scope.b, sizeof(ret->scope.b));
+	kind = decode_u8(&d);
+	ret->received_wall_ms = decode_i64(&d);
+	decode_bytes(&d, ret->digest, sizeof(ret->digest));
+	ret->item_len = (uint16_t)decode_string(&d, ret->item, sizeof(ret->item));
+	if (version != HINT_VERSION || kind > HINT_OTHER)
+		return ERR_CORRUPT;
+	ret->kind = (enum hint_kind)kind;
+	return decoder_end(&d);
+}
+
+static MDB_val
+log_key(uint64_t seq, uint8_t buffer[LOG_KEY_LEN])
+{
+	buffer[0] = 1;
+	for (size_t i = 0; i < 8; i++)
+		buffer[1 + i] = (uint8_t)(seq >> (56 - 8 * i));
+	return (MDB_val){ LOG_KEY_LEN, buffer };
+}
+
+/* 0 when key is none of the log's. */
+static uint64_t
+log_seq(const MDB_val *key)
+{
+	const uint8_t *b = key->mv_data;
+	uint64_t seq = 0;
+
+	if (key->mv_size != LOG_KEY_LEN || b[0] != 1)
+		return 0;
+	for (size_t i = 1; i < LOG_KEY_LEN; i++)
+		seq = seq << 8 | b[i];
+	return seq;
+}
+
+static MDB_val
+meta_key(const char *name, size_t size)
+{
+	return (MDB_val){ size, (void *)(uintptr_t)name };
+}
+
+static struct seal_place
+place_of(const MDB_val *key)
+{
+	return (struct seal_place){ SEAL_TABLE, key->mv_data, key->mv_size };
+}
+
+/* --- epoch and next --- */
+
+static enum err
+epoch_read(struct inbox *in, MDB_txn *txn, uint8_t ret[INBOX_EPOCH_LEN])
+{
+	MDB_val key = meta_key(epoch_key, sizeof(epoch_key)), value;
+	struct seal_place place = place_of(&key);
+	uint8_t plain[INBOX_EPOCH_LEN + SEAL_OVERHEAD];
+	size_t len;
+	int rc;
+
+	if ((rc = mdb_get(txn, env_main(in->env), &key, &value)) != 0)
+		return env_err(rc);
+	if (value.mv_size > sizeof(plain) || seal_unwrap(in->seal, &place, value.mv_data, value.mv_size, plain, &len) != ERR_OK ||
+	    len != INBOX_EPOCH_LEN)
+		return ERR_CORRUPT;
+	memcpy(ret, plain, INBOX_EPOCH_LEN);
+	return ERR_OK;
+}
+
+static enum err
+epoch_write(struct inbox *in, MDB_txn *txn)
+{
+	MDB_val key = meta_key(epoch_key, sizeof(epoch_key)), value;
+	struct seal_place place = place_of(&key);
+	uint8_t sealed[INBOX_EPOCH_LEN + SEAL_OVERHEAD];
+	enum err e;
+
+	if (RAND_bytes(in->epoch, INBOX_EPOCH_LEN) != 1)
+		return ERR_IO;
+	if ((e = seal_wrap(in->seal, &place, in->epoch, INBOX_EPOCH_LEN, sealed)) != ERR_OK)
+		return e;
+	value = (MDB_val){ sizeof(sealed), sealed };
+	return env_err(mdb_put(txn, env_main(in->env), &key, &value, 0));
+}
+
+static enum err
+next_write(struct inbox *in, MDB_txn *txn)
+{
+	MDB_val key = meta_key(next_key, sizeof(next_key)), value;
+	uint8_t b[LOG_KEY_LEN];
+
+	value = log_key(in->next, b);
+	return env_err(mdb_put(txn, env_main(in->env), &key, &value, 0));
+}
+
+/* The sequence number of the log's first or last record; 0 when it is empty. */
+static uint64_t
+log_edge(struct inbox *in, MDB_txn *txn, MDB_cursor_op op)
+{
+	uint8_t b[LOG_KEY_LEN];
+	MDB_val key = log_key(0, b), value;
+	MDB_cursor *cursor;
+	uint64_t seq = 0;
+
+	if (mdb_cursor_open(txn, env_main(in->env), &cursor) != 0)
+		return 0;
+	if (mdb_cursor_get(cursor, &key, &value, op) == 0)
+		seq = log_seq(&key);
+	mdb_cursor_close(cursor);
+	return seq;
+}
+
+static uint64_t
+next_read(struct inbox *in, MDB_txn *txn)
+{
+	MDB_val key = meta_key(next_key, sizeof(next_key)), value;
+	uint64_t next = log_edge(in, txn, MDB_LAST) + 1, kept = 1;
+
+	if (mdb_get(txn, env_main(in->env), &key, &value) == 0)
+		kept = log_seq(&value);
+	return kept > next ? kept : next;
+}
+
+/* --- opening --- */
+
+/* A log sealed with another key is of no use to anybody: its scopes have a new epoch to be re-read for. */
+static enum err
+start_over(struct inbox *in, MDB_txn *txn)
+{
+	MDB_val key, value;
+	uint8_t b[LOG_KEY_LEN];
+	MDB_cursor *cursor;
+	int rc;
+
+	in->next = next_read(in, txn);
+	if ((rc = mdb_cursor_open(txn, env_main(in->env), &cursor)) != 0)
+		return env_err(rc);
+	key = log_key(0, b);
+	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE)) == 0 && (rc = mdb_cursor_del(cursor, 0)) == 0)
+		key = log_key(0, b);
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? next_write(in, txn) : env_err(rc);
+}
+
+static enum err
+writer_attach(struct inbox *in)
+{
+	MDB_txn *txn;
+	enum err e;
+
+	if ((e = env_begin(in->env, true, &txn)) != ERR_OK)
+		return e;
+	e = epoch_read(in, txn, in->epoch);
+	if (e == ERR_OK) {
+		in->next = next_read(in, txn);
+		mdb_txn_abort(txn);
+		return ERR_OK;
+	}
+	if (e == ERR_CORRUPT) {
+		log_event(LOG_WARN, "inbox_started_over");
+		e = start_over(in, txn);
+	} else if (e == ERR_NOTFOUND) {
+		in->next = next_read(in, txn);
+		e = ERR_OK;
+	}
+	if (e == ERR_OK)
+		e = epoch_write(in, txn);
+	if (e != ERR_OK) {
+		mdb_txn_abort(txn);
+		return e;
+	}
+	return env_err(mdb_txn_commit(txn));
+}
+
+static enum err
+reader_attach(struct inbox *in)
+{
+	MDB_txn *txn;
+	enum err e;
+
+	if ((e = env_begin(in->env, false, &txn)) != ERR_OK)
+		return e;
+	e = epoch_read(in, txn, in->epoch);
+	mdb_txn_abort(txn);
+	return e;
+}
+
+static enum err
+attach(struct inbox *in, char *why, size_t why_size)
+{
+	struct env_options options = {
+		.directory = in->directory,
+		.what = "inbox",
+		.format = INBOX_FORMAT,
+		.map_size_bytes = in->map_size_bytes,
+		.reserve_bytes = INBOX_RESERVE,
+		.writer = in->role == INBOX_WRITER,
+	};
+	enum err e;
+
+	if ((e = env_open(&options, &in->env, why, why_size)) != ERR_OK)
+		return e;
+	e = in->role == INBOX_WRITER ? writer_attach(in) : reader_attach(in);
+	if (e != ERR_OK) {
+		(void)snprintf(why, why_size, "the inbox in %s cannot be used%s: %s", in->directory,
+		    e == ERR_CORRUPT ? " with the key in intake_key_file" : "", err_text(e));
+		env_close(in->env);
+		in->env = NULL;
+	}
+	return e;
+}
+
+enum err
+inbox_open(const char *directory, enum inbox_role role, uint64_t map_size_bytes, const struct key32 *intake_key,
+    struct inbox **ret, char *why, size_t why_size)
+{
+	struct inbox *in = calloc(1, sizeof(*in));
+	enum err e = ERR_NOMEM;
+
+	if (why_size > 0)
+		why[0] = 0;
+	if (in == NULL)
+		return ERR_NOMEM;
+	in->role = role;
+	in->map_size_bytes = map_size_bytes;
+	in->key = *intake_key;
+	if (!str_copy(in->directory, sizeof(in->directory), directory))
+		e = ERR_TOOBIG;
+	else if ((e = seal_new(intake_key, SEAL_LABEL, &in->seal)) == ERR_OK)
+		e = attach(in, why, why_size);
+	if (e != ERR_OK) {
+		inbox_close(in);
+		return e;
+	}
+	*ret = in;
+	return ERR_OK;
+}
+
+void
+inbox_close(struct inbox *in)
+{
+	if (in == NULL)
+		return;
+	env_close(in->env);
+	seal_free(in->seal);
+	secret_wipe(&in->key, sizeof(in->key));
+	free(in);
+}
+
+enum err
+inbox_reopen(struct inbox *in)
+{
+	char why[256] = "";
+	enum err e;
+
+	env_close(in->env);
+	in->env = NULL;
+	in->broken = false;
+	if ((e = attach(in, why, sizeof(why))) != ERR_OK)
+		log_put(LOG_ERROR, "inbox_reopen_failed", LS("why", why));
+	return e;
+}
+
+/* --- writing --- */
+
+static enum err
+usable(const struct inbox *in, bool to_write)
+{
+	if (to_write && in->role != INBOX_WRITER)
+		return ERR_UNSUPPORTED;
+	return in->env == NULL || in->broken ? ERR_IO : ERR_OK;
+}
+
+static enum err
+append_one(struct inbox *in, MDB_txn *txn, uint64_t seq, const struct hint *h)
+{
+	uint8_t plain[HINT_ENCODED_MAX], sealed[HINT_ENCODED_MAX + SEAL_OVERHEAD], b[LOG_KEY_LEN];
+	MDB_val key = log_key(seq, b), value;
+	struct seal_place place = place_of(&key);
+	size_t len;
+	enum err e;
+
+	if ((e = hint_encode(h, plain, &len)) != ERR_OK || (e = seal_wrap(in->seal, &place, plain, len, sealed)) != ERR_OK)
+		return e;
+	value = (MDB_val){ len + SEAL_OVERHEAD, sealed };
+	return env_err(mdb_put(txn, env_main(in->env), &key, &value, MDB_APPEND));
+}
+
+static uint64_t
+append_bytes(const struct hint *hints, size_t count)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += HINT_ENCODED_MAX - HINT_ITEM_MAX + hints[i].item_len + SEAL_OVERHEAD + HINT_NODE_BYTES;
+	return sum;
+}
+
+/* Nothing that LMDB's commit says of itself is repaired here: the caller reopens. */
+static enum err
+commit(struct inbox *in, MDB_txn *txn)
+{
+	if (mdb_txn_commit(txn) == 0)
+		return ERR_OK;
+	in->broken = true;
+	return ERR_IO;
+}
+
+enum err
+inbox_append(struct inbox *in, const struct hint *hints, size_t count)
+{
+	MDB_txn *txn;
+	enum err e;
+
+	assert(count <= INBOX_APPEND_MAX);
+
+	if ((e = usable(in, true)) != ERR_OK || count == 0)
+		return e;
+	if ((e = env_ensure_room(in->env, append_bytes(hints, count))) != ERR_OK)
+		return e;
+	if ((e = env_begin(in->env, true, &txn)) == ERR_OK) {
+		for (size_t i = 0; i < count && e == ERR_OK; i++)
+			e = append_one(in, txn, in->next + i, &hints[i]);
+		if (e == ERR_OK)
+			e = commit(in, txn);
+		else
+			mdb_txn_abort(txn);
+	}
+	if (e == ERR_OK)
+		in->next += count;
+	else if (e != ERR_FULL && e != ERR_INVALID) {
+		in->broken = true;
+		e = ERR_IO;
+	}
+	return e;
+}
+
+/* Deletes up to TRIM_BATCH records. */
+static enum err
+trim_some(struct inbox *in, MDB_txn *txn, uint64_t consumed, size_t *ret_count)
+{
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	uint8_t b[LOG_KEY_LEN];
+	size_t n = 0;
+	int rc;
+
+	if ((rc = mdb_cursor_open(txn, env_main(in->env), &cursor)) != 0)
+		return env_err(rc);
+	while (n < TRIM_BATCH) {
+		key = log_key(0, b);
+		if ((rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE)) != 0 || log_seq(&key) > consumed)
+			break;
+		if ((rc = mdb_cursor_del(cursor, 0)) != 0)
+			break;
+		n++;
+	}
+	mdb_cursor_close(cursor);
+	*ret_count = n;
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return env_err(rc);
+	return n > 0 ? next_write(in, txn) : ERR_OK;
+}
+
+enum err
+inbox_trim(struct inbox *in, uint64_t consumed)
+{
+	size_t count = TRIM_BATCH;
+	enum err e;
+
+	if ((e = usable(in, true)) != ERR_OK)
+		return e;
+	while (e == ERR_OK && count == TRIM_BATCH) {
+		MDB_txn *txn;
+
+		if ((e = env_begin(in->env, true, &txn)) != ERR_OK)
+			break;
+		e = trim_some(in, txn, consumed, &count);
+		if (e == ERR_OK && count > 0)
+			e = commit(in, txn);
+		else
+			mdb_txn_abort(txn);
+	}
+	if (e == ERR_OK)
+		return ERR_OK;
+	in->broken = true;
+	return ERR_IO;
+}
+
+/* --- reading --- */
+
+static enum err
+read_one(struct inbox *in, const MDB_val *key, const MDB_val *value, struct hint *ret)
+{
+	uint8_t plain[HINT_ENCODED_MAX + SEAL_OVERHEAD];
+	struct seal_place place = place_of(key);
+	size_t len;
+
+	if (value->mv_size > sizeof(plain) ||
+	    seal_unwrap(in->seal, &place, value->mv_data, value->mv_size, plain, &len) != ERR_OK)
+		return ERR_CORRUPT;
+	return hint_decode(plain, len, ret);
+}
+
+struct run {
+	struct hint *hints;
+	size_t max, count, damaged;
+	uint64_t last;
+};
+
+static enum err
+read_run(struct inbox *in, MDB_txn *txn, struct run *run)
+{
+	uint8_t b[LOG_KEY_LEN];
+	MDB_val key = log_key(run->last + 1, b), value;
+	MDB_cursor *cursor;
+	int rc;
+
+	if ((rc = mdb_cursor_open(txn, env_main(in->env), &cursor)) != 0)
+		return env_err(rc);
+	for (rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+	     rc == 0 && run->count + run->damaged < run->max && log_seq(&key) > 0;
+	     rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
+		run->last = log_seq(&key);
+		if (read_one(in, &key, &value, &run->hints[run->count]) == ERR_OK)
+			run->count++;
+		else
+			run->damaged++;
+	}
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? ERR_OK : env_err(rc);
+}
+
+enum err
+inbox_read(
+    struct inbox *in, uint64_t after, struct hint *ret, size_t max, size_t *ret_count, uint64_t *ret_last, size_t *ret_damaged)
+{
+	struct run run = { .hints = ret, .max = max, .last = after };
+	uint8_t epoch[INBOX_EPOCH_LEN];
+	MDB_txn *txn;
+	enum err e;
+
+	if ((e = usable(in, false)) != ERR_OK || (e = env_begin(in->env, false, &txn)) != ERR_OK)
+		return e;
+	e = epoch_read(in, txn, epoch);
+	if (e == ERR_OK && memcmp(epoch, in->epoch, sizeof(epoch)) != 0)
+		e = ERR_CONFLICT;
+	if (e == ERR_OK && after < UINT64_MAX)
+		e = read_run(in, txn, &run);
+	mdb_txn_abort(txn);
+	if (e != ERR_OK)
+		return e;
+	*ret_count = run.count;
+	*ret_last = run.last;
+	*ret_damaged = run.damaged;
+	return ERR_OK;
+}
+
+static enum err
+reader_look_again(struct inbox *in)
+{
+	char why[256];
+
+	if (in->env != NULL && !env_replaced(in->env))
+		return reader_attach(in);
+	env_close(in->env);
+	in->env = NULL;
+	return attach(in, why, sizeof(why));
+}
+
+enum err
+inbox_epoch(struct inbox *in, uint8_t ret[INBOX_EPOCH_LEN])
+{
+	enum err e = in->role == INBOX_READER ? reader_look_again(in) : usable(in, false);
+
+	if (e == ERR_OK)
+		memcpy(ret, in->epoch, INBOX_EPOCH_LEN);
+	return e;
+}
+
+/* --- watching --- */
+
+enum err
+inbox_stats(struct inbox *in, struct inbox_stats *ret)
+{
+	static const struct hint one;
+	struct env_usage usage;
+	MDB_txn *txn;
+	enum err e;
+
+	if ((e = usable(in, false)) != ERR_OK || (e = env_begin(in->env, false, &txn)) != ERR_OK)
+		return e;
+	ret->first = log_edge(in, txn, MDB_SET_RANGE);
+	ret->last = log_edge(in, txn, MDB_LAST);
+	if (ret->last == 0) {
+		ret->first = next_read(in, txn);
+		ret->last = ret->first - 1;
+	}
+	mdb_txn_abort(txn);
+	env_usage(in->env, &usage);
+	ret->used_bytes = usage.used_bytes;
+	ret->file_bytes = usage.file_bytes;
+	ret->map_bytes = usage.map_bytes;
+	ret->accepting = in->role == INBOX_WRITER && env_ensure_room(in->env, append_bytes(&one, 1)) == ERR_OK;
+	return ERR_OK;
+}
+
+void
+inbox_check_readers(struct inbox *in)
+{
+	if (in->env != NULL)
+		env_check_readers(in->env);
+}

@@ -1,0 +1,121 @@
+/*
+ * records.h - the tables of state/: which key leads to which record. DESIGN section 4.
+ *
+ * Each record struct has a schema in records.c: one row a field (name, type, offset, size, since which version). The codec
+ * works from the rows alone; a field added later gets a default when an older record is read.
+ */
+#ifndef STATE_RECORDS_H
+#define STATE_RECORDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/change.h"
+#include "model/erg.h"
+#include "model/hint.h"
+#include "model/member.h"
+#include "model/resync.h"
+#include "model/subscription.h"
+#include "model/tenant.h"
+
+/* clang-format off */
+/*   table          record                    key, built with store_key_*                                    */
+#define STORE_TABLES(X)                                                                                         \
+	X(META,          struct meta_record)      /* bytes(name): counters that must not repeat, formats */         \
+	X(TENANTS,       struct tenant)           /* id("tenant") */                                                \
+	X(ERGS,          struct erg)              /* id("erg") */                                                   \
+	X(TENANT_ERGS,   struct erg_ref)          /* id("tenant"), id("erg"): the ERGs of a tenant */               \
+	X(TEAM_ERGS,     struct erg_ref)          /* id("team"), id("erg"): the ERGs on one team */   \
+	X(PEOPLE,        struct person)           /* u64(person id) */                                              \
+	X(PERSON_INDEX,  struct person_ref)       /* id("tenant"), id("user"|"entra"|"email", value) */             \
+	X(PERSON_ERGS,   struct erg_ref)          /* u64(person id), id("erg") */                                   \
+	X(MEMBERS,       struct member)           /* id("erg"), u64(person id) */                                   \
+	X(MEMBERSHIPS,   struct person_ref)       /* id("erg"), id("membership") */                                 \
+	X(SUBSCRIPTIONS, struct subscription)     /* bytes(scope id) */                                             \
+	X(CURSORS,       struct cursor_record)    /* id("cursor", name): delta links, inbox position */             \
+	X(DIRTY,         struct dirty_record)     /* bytes(scope id), bytes(digest of item) */                      \
+	X(INTENTS,       struct intent_record)    /* u64(number) */                                                 \
+	X(FEED,          struct feed_record)      /* u64(seq) */                                                    \
+	X(OUTBOX,        struct outbox_record)    /* u64(seq): the feed's entry that is still to be delivered */    \
+	X(RESYNCS,       struct resync)           /* u64(number) */
+/* clang-format on */
+#define X(name, record) TABLE_##name,
+enum table { STORE_TABLES(X) TABLE_COUNT };
+#undef X
+
+const char *table_name(enum table t);
+
+struct schema;
+/* The rows of the table's record; never NULL for a table of the list. */
+const struct schema *table_schema(enum table t);
+/* No record of any table encodes to more. */
+#define RECORD_ENCODED_MAX 24576
+
+struct meta_record {
+	uint64_t number;
+};
+
+struct erg_ref {
+	struct erg_id erg;
+};
+struct person_ref {
+	person_id person;
+};
+
+#define CURSOR_TEXT_SIZE 8192
+struct cursor_record {
+	uint8_t epoch[16]; /* the inbox's; unused for delta links */
+	uint64_t seq;
+	int64_t updated_wall_ms;
+	char text[CURSOR_TEXT_SIZE]; /* a whole deltaLink, opaque */
+};
+
+/* Something in a scope may have changed and has not been looked at since. */
+struct dirty_record {
+	struct scope_id scope;
+	enum hint_kind kind; /* the last one */
+	bool whole;          /* the scope as a whole; item is empty */
+	char item[HINT_ITEM_MAX + 1];
+	int64_t first_wall_ms, last_wall_ms;
+	int64_t hint_count, attempts;
+	int64_t not_before_wall_ms;
+};
+
+enum intent_kind { INTENT_NONE, INTENT_ADD_MEMBER, INTENT_REMOVE_MEMBER, INTENT_SET_ROLE };
+
+/* A write on Graph that is about to happen or whose outcome is not known. */
+struct intent_record {
+	uint64_t number;
+	enum intent_kind kind;
+	struct erg_id erg;
+	person_id person;
+	enum role role;
+	int64_t started_wall_ms, attempts;
+	bool unknown; /* a time-out, a 5xx or a crash: read back first */
+};
+
+/* One change as the app is told of it; body is the whole CloudEvent, byte for byte what a callback carries. */
+struct feed_record {
+	uint64_t seq;
+	enum change_type type;
+	struct tenant_id tenant;
+	struct erg_id erg;
+	person_id person;
+	int64_t created_wall_ms;
+	char id[CHANGE_ID_SIZE]; /* CloudEvents id = webhook-id */
+	char body[CHANGE_BODY_MAX + 1];
+};
+
+#define OUTBOX_ORDER_LEN 16
+struct outbox_record {
+	uint64_t seq;
+	uint8_t order[OUTBOX_ORDER_LEN]; /* callbacks with the same order go out one after the other */
+	enum change_type type;
+	struct erg_id erg;
+	person_id person;
+	int64_t created_wall_ms, attempts, not_before_wall_ms;
+	int64_t last_status; /* HTTP status of the last try, 0 = none */
+	char detail[DETAIL_SIZE];
+};
+
+#endif

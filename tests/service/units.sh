@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# The units as installed: systemd finds nothing to say about them, and they expose no more than promised.
+# usage: units.sh BUILD-DIRECTORY BIN-DIRECTORY SBIN-DIRECTORY     (where the units say the programs are)
+set -euo pipefail
+build=$1 bin=$2 sbin=$3
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+bad=0
+
+# Programs of the build in place of the installed ones; templates as their instances.
+for unit in "$build"/systemd/ergsync-*; do
+	name=$(basename "$unit")
+	case $name in
+	*.service | *.socket | *.timer) ;;
+	*) continue ;;
+	esac
+	sed -e "s#$sbin/ergsync-#$build/ergsync-#g" -e "s#$bin/ergsyncctl#$build/ergsyncctl#g" "$unit" >"$dir/$name"
+done
+for unit in 'ergsync-resync@.service' 'ergsync-resync@.timer' 'ergsync-failed@.service'; do
+	ln -s "$unit" "$dir/${unit/@/@all}"
+done
+
+cd "$dir"
+export SYSTEMD_UNIT_PATH=$dir:
+units=(ergsync-listener.socket ergsync-listener.service ergsync-reconciler.service ergsync-resync@all.service ergsync-resync@all.timer
+	ergsync-failed@all.service)
+said=$(systemd-analyze verify --man=no "${units[@]/#/./}" 2>&1) || bad=1
+[ -z "$said" ] || { printf 'verify says:\n%s\n' "$said"; bad=1; }
+
+# exposure UNIT TENTHS
+exposure() {
+	local said
+	said=$(systemd-analyze security --offline=yes --no-pager --threshold="$2" "./$1" 2>&1) || { printf '%s\n' "$said"; bad=1; }
+	tail -1 <<<"$said"
+}
+exposure ergsync-listener.service 2
+exposure ergsync-reconciler.service 11
+exposure ergsync-resync@all.service 2
+exposure ergsync-failed@all.service 2
+
+# What the configuration may name as %d/... is what the units load, and nothing is loaded without a stand-in for its absence.
+for unit in ergsync-listener.service ergsync-reconciler.service; do
+	loaded=$(sed -n 's/^LoadCredential=\([^:]*\):.*/\1/p' "$unit" | sort)
+	defaulted=$(sed -n 's/^SetCredential=\([^:]*\):.*/\1/p' "$unit" | sort)
+	[ "$loaded" = "$defaulted" ] || { echo "$unit: LoadCredential= and SetCredential= differ"; bad=1; }
+done
+named=$(grep -o '%d/[a-z][a-z._]*' "$build/man/ergsync.conf" | sed 's|%d/||' | sort -u)
+loaded=$(sed -n 's/^LoadCredential=\([^:]*\):.*/\1/p' ergsync-listener.service ergsync-reconciler.service | sort -u)
+[ "$named" = "$loaded" ] || { printf 'the example configuration names\n%s\nthe units load\n%s\n' "$named" "$loaded"; bad=1; }
+exit $bad

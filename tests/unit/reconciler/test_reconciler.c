@@ -1,0 +1,340 @@
+/* The way of a change, from Teams to the app, and back from every crash on it. */
+#include "unit/reconciler/rig.h"
+
+#define MEMBERS_LIST "GET /teams/{team}/members"
+#define MEMBER_GET   "GET /teams/{team}/members/{member}"
+
+static void
+a_first_link_is_the_union(void **state)
+{
+	struct rig rig;
+	struct erg erg;
+
+	(void)state;
+	rig_make(&rig, 1, 30, 25);
+	rig_link(&rig);
+	erg = rig_erg(&rig);
+	assert_int_equal(erg.state, ERG_IN_SYNC);
+	assert_int_equal(erg.channel_type, CHANNEL_STANDARD);
+	assert_int_equal(erg.counts.app, 25);
+	assert_int_equal(erg.counts.teams, 25);
+	assert_int_equal(erg.counts.pending, 0);
+	assert_true(erg.proved_wall_ms > 0);
+	assert_int_equal(rig.event_count, 25);
+	assert_int_equal(rig_count(&rig, "ergsync.member.added", 0), 25);
+	assert_int_equal(feed_last(rig.r->store), 25);
+	assert_string_not_equal(rig_tenant(&rig).organizer_id.s, "");
+	rig_done(&rig);
+}
+
+static void
+a_change_is_one_callback_and_one_read(void **state)
+{
+	static const struct { const char *op, *role, *type, *told; } steps[] = {
+		{ "add", "member", "ergsync.member.added", "member" },
+		{ "role", "owner", "ergsync.member.updated", "owner" },
+		{ "remove", "owner", "ergsync.member.removed", "owner" },
+		{ "add", "member", "ergsync.member.added", "member" },
+	};
+	char user[GUID_SIZE];
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 2, 30, 25);
+	rig_link(&rig);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		size_t before = rig.event_count;
+		uint64_t feed = feed_last(rig.r->store);
+
+		rig_forget_requests(&rig);
+		rig_member(&rig, steps[i].op, 28, steps[i].role);
+		rig_run(&rig, 60000);
+		assert_int_equal(rig.event_count, before + 1);
+		assert_int_equal(feed_last(rig.r->store), feed + 1);
+		assert_string_equal(rig.events[before].type, steps[i].type);
+		assert_string_equal(rig.events[before].role, steps[i].told);
+		assert_string_equal(rig.events[before].entra, rig_user(28, user));
+		assert_int_equal(rig_requests(&rig, MEMBERS_LIST) + rig_requests(&rig, MEMBER_GET), 1);
+		assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	}
+	rig_done(&rig);
+}
+
+static void
+a_burst_costs_three_reads(void **state)
+{
+	struct rig rig;
+	int64_t reads;
+
+	(void)state;
+	rig_make(&rig, 3, 60, 20);
+	rig_link(&rig);
+	rig_forget_requests(&rig);
+	rig.repeat = 250;
+	for (unsigned i = 0; i < 40; i++) {
+		rig_member(&rig, "add", 21 + i, "member");
+		rig_run(&rig, 250);
+	}
+	rig_run(&rig, 120000);
+	assert_true(rig.consumed >= 10000);
+	reads = rig_requests(&rig, MEMBERS_LIST) + rig_requests(&rig, MEMBER_GET);
+	assert_true(reads >= 1 && reads <= 3);
+	assert_int_equal(rig_erg(&rig).counts.app, 60);
+	assert_int_equal(rig_count(&rig, "ergsync.member.added", 20), 40);
+	assert_int_equal(rig.event_count, 60);
+	rig_done(&rig);
+}
+
+static void
+without_callback_url_the_feed_is_all(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 4, 10, 5);
+	rig.config.callback_url = NULL;
+	rig_link(&rig);
+	rig_member(&rig, "add", 9, "member");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig.callback_count, 0);
+	assert_int_equal(feed_last(rig.r->store), 6);
+	assert_int_equal(rig_erg(&rig).counts.app, 6);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	rig_done(&rig);
+}
+
+/* While the app is away changes wait, in order; nothing is told twice to an app that answered. */
+static void
+an_app_that_is_away_gets_all_in_order(void **state)
+{
+	static const char *const order[] = { "ergsync.member.added", "ergsync.member.removed", "ergsync.member.added" };
+	struct rig rig;
+	size_t before;
+
+	(void)state;
+	rig_make(&rig, 5, 10, 5);
+	rig_link(&rig);
+	before = rig.event_count;
+	rig.app_status = 503;
+	for (unsigned i = 0; i < 3; i++) {
+		rig_member(&rig, i == 1 ? "remove" : "add", 9, "member");
+		rig_run(&rig, 70000);
+	}
+	assert_int_equal(rig_erg(&rig).state, ERG_WORKING);
+	assert_int_equal(rig_erg(&rig).counts.pending, 1);
+	rig.app_status = 200;
+	rig_run(&rig, 3600000);
+	assert_int_equal(rig.event_count, before + 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_string_equal(rig.events[before + i].type, order[i]);
+	assert_int_equal(rig_erg(&rig).counts.app, 6);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	rig_done(&rig);
+}
+
+/* Refused for good: shown, not repeated, until something changes. */
+static void
+a_refusal_is_not_repeated(void **state)
+{
+	struct rig rig;
+	size_t calls;
+
+	(void)state;
+	rig_make(&rig, 6, 10, 5);
+	rig_link(&rig);
+	rig.app_status = 422;
+	rig_member(&rig, "add", 9, "member");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_erg(&rig).counts.refused, 1);
+	assert_int_equal(rig_erg(&rig).counts.app, 5);
+	calls = rig.callback_count;
+	rig.app_status = 204;
+	rig_member(&rig, "add", 8, "member");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig.callback_count, calls + 1);
+	rig_member(&rig, "role", 9, "owner");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_erg(&rig).counts.refused, 0);
+	assert_int_equal(rig_erg(&rig).counts.app, 7);
+	assert_string_equal(rig.events[rig.event_count - 1].type, "ergsync.member.added");
+	assert_string_equal(rig.events[rig.event_count - 1].role, "owner");
+	rig_done(&rig);
+}
+
+static void
+the_app_may_name_a_person(void **state)
+{
+	struct app_person_ref who = { .user = { "lena" } };
+	struct member_view view = { 0 };
+	struct problem p = { 0 };
+	struct erg_id erg;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 7, 10, 5);
+	rig_link(&rig);
+	rig.app_status = 200;
+	rig.app_body = "{\"user\":\"lena\"}";
+	rig_member(&rig, "add", 9, "member");
+	rig_run(&rig, 60000);
+	rig_restart(&rig);
+	assert_true(erg_id_parse("pride", &erg));
+	assert_int_equal(backend_ops.member_get(rig.r, &erg, &who, &view, &p), ERR_OK);
+	assert_int_equal(view.member.status, MEMBER_SYNCED);
+	assert_true(view.member.app.present && view.member.teams.present);
+	rig_done(&rig);
+}
+
+/* ---------- crashes ---------- */
+
+/* As an app that counts a webhook-id once would see it. */
+static size_t
+distinct_events(const struct rig *rig, size_t from)
+{
+	size_t n = 0;
+
+	for (size_t i = from; i < rig->event_count; i++) {
+		bool again = false;
+
+		for (size_t k = from; k < i; k++)
+			again |= strcmp(rig->events[k].id, rig->events[i].id) == 0;
+		n += !again;
+	}
+	return n;
+}
+
+/* Crashes after so many wake-ups of the clock; then life goes on. */
+static void
+crash_after(struct rig *rig, unsigned wakeups)
+{
+	int64_t due_ms;
+
+	for (unsigned i = 0; i < wakeups && clock_manual_next(rig->clock, &due_ms); i++)
+		rig_run(rig, due_ms > clock_boot_ms(rig->clock) ? due_ms - clock_boot_ms(rig->clock) : 0);
+	rig_crash(rig);
+}
+
+static void
+a_crash_at_any_step_loses_and_doubles_nothing(void **state)
+{
+	(void)state;
+	for (unsigned steps = 0; steps < 40; steps++) {
+		struct rig rig;
+		size_t before;
+
+		rig_make(&rig, 100 + steps, 10, 5);
+		rig_link(&rig);
+		before = rig.event_count;
+		rig_member(&rig, "add", 9, "member");
+		rig_member(&rig, "role", 3, "owner");
+		crash_after(&rig, steps);
+		rig_run(&rig, 120000);
+		assert_int_equal(distinct_events(&rig, before), 2);
+		assert_int_equal(feed_last(rig.r->store), before + 2);
+		assert_int_equal(rig_erg(&rig).counts.app, 6);
+		assert_int_equal(rig_erg(&rig).counts.teams, 6);
+		assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+		rig_done(&rig);
+	}
+}
+
+static void
+a_crash_while_linking_is_made_good(void **state)
+{
+	(void)state;
+	for (unsigned steps = 1; steps < 40; steps++) {
+		struct problem p = { 0 };
+		struct rig rig;
+
+		rig_make(&rig, 200 + steps, 10, 5);
+		rig_put_tenant(&rig);
+		assert_int_equal(rig_put_erg(&rig, "pride", MEMBERSHIP_TWO_WAY, &p), ERR_OK);
+		store_commit(rig.r->store);
+		crash_after(&rig, steps);
+		rig_run(&rig, 300000);
+		assert_int_equal(distinct_events(&rig, 0), 5);
+		assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+		assert_int_equal(rig_erg(&rig).counts.app, 5);
+		rig_done(&rig);
+	}
+}
+
+/* ---------- leaving ---------- */
+
+static void
+an_unlinked_erg_leaves_nothing_behind(void **state)
+{
+	struct store_stats stats;
+	struct problem p = { 0 };
+	struct erg_id erg;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 8, 600, 550);
+	rig_link(&rig);
+	assert_true(erg_id_parse("pride", &erg));
+	assert_int_equal(backend_ops.erg_remove(rig.r, &erg, &p), ERR_OK);
+	rig_run(&rig, 60000);
+	store_stats(rig.r->store, &stats);
+	assert_int_equal(stats.rows[TABLE_ERGS], 0);
+	assert_int_equal(stats.rows[TABLE_MEMBERS], 0);
+	assert_int_equal(stats.rows[TABLE_MEMBERSHIPS], 0);
+	assert_int_equal(stats.rows[TABLE_PEOPLE], 0);
+	assert_int_equal(stats.rows[TABLE_PERSON_ERGS], 0);
+	assert_int_equal(stats.rows[TABLE_SUBSCRIPTIONS], 0);
+	assert_int_equal(stats.rows[TABLE_DIRTY], 0);
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+	rig_done(&rig);
+}
+
+static void
+a_removed_tenant_leaves_nothing_behind(void **state)
+{
+	struct store_stats stats;
+	struct tenant_view view = { 0 };
+	struct problem p = { 0 };
+	struct tenant_id id;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 9, 30, 25);
+	rig.app_body = "{\"user\":\"kim\"}";
+	rig.app_status = 200;
+	rig_link(&rig);
+	assert_true(tenant_id_parse("acme", &id));
+	assert_int_equal(backend_ops.tenant_remove(rig.r, &id, &view, &p), ERR_OK);
+	assert_int_equal(view.tenant.state, TENANT_REMOVING);
+	rig_run(&rig, 120000);
+	assert_int_equal(backend_ops.tenant_get(rig.r, &id, &view, &p), ERR_NOTFOUND);
+	store_stats(rig.r->store, &stats);
+	assert_int_equal(stats.rows[TABLE_TENANTS], 0);
+	assert_int_equal(stats.rows[TABLE_ERGS], 0);
+	assert_int_equal(stats.rows[TABLE_MEMBERS], 0);
+	assert_int_equal(stats.rows[TABLE_PEOPLE], 0);
+	assert_int_equal(stats.rows[TABLE_PERSON_INDEX], 0);
+	assert_int_equal(stats.rows[TABLE_SUBSCRIPTIONS], 0);
+	assert_int_equal(stats.rows[TABLE_FEED], 0);
+	assert_int_equal(stats.rows[TABLE_OUTBOX], 0);
+	assert_int_equal(stats.rows[TABLE_DIRTY], 0);
+	rig_done(&rig);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_first_link_is_the_union),
+		cmocka_unit_test(a_change_is_one_callback_and_one_read),
+		cmocka_unit_test(a_burst_costs_three_reads),
+		cmocka_unit_test(without_callback_url_the_feed_is_all),
+		cmocka_unit_test(an_app_that_is_away_gets_all_in_order),
+		cmocka_unit_test(a_refusal_is_not_repeated),
+		cmocka_unit_test(the_app_may_name_a_person),
+		cmocka_unit_test(a_crash_at_any_step_loses_and_doubles_nothing),
+		cmocka_unit_test(a_crash_while_linking_is_made_good),
+		cmocka_unit_test(an_unlinked_erg_leaves_nothing_behind),
+		cmocka_unit_test(a_removed_tenant_leaves_nothing_behind),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

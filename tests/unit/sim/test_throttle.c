@@ -1,0 +1,94 @@
+/* Limits: the rows that matter most, the waits they give, and strictness. */
+#include "unit/sim/drive.h"
+
+#include "sim/throttle.h"
+
+/* How many of one kind pass at once, and the wait the next one is given. */
+static const struct {
+	enum traffic traffic;
+	const char *team, *channel;
+	unsigned units, pass;
+	int64_t wait_s;
+} cases[] = {
+	{ TRAFFIC_MEMBER_ADD, "t", NULL, 1, 4, 60 },
+	{ TRAFFIC_TEAM_MEMBERS, "t", NULL, 1, 4, 1 },
+	{ TRAFFIC_TEAM_MEMBERS, NULL, NULL, 1, 60, 1 },
+	{ TRAFFIC_CHANNEL_MEMBERS, "t", "c", 1, 1, 1 },
+	{ TRAFFIC_SUBSCRIPTION_LIST, NULL, NULL, 1, 25, 20 },
+	{ TRAFFIC_SUBSCRIPTION_WRITE, NULL, NULL, 1, 500, 20 },
+	{ TRAFFIC_IDENTITY_READ, NULL, NULL, 3, 1166, 10 },
+};
+
+static void
+limits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct throttle t = { { NULL } };
+		struct throttle_call c = { .traffic = cases[i].traffic,
+			.units = cases[i].units,
+			.identity_limit = 3500,
+			.app = "a",
+			.tenant = "x",
+			.team = cases[i].team,
+			.channel = cases[i].channel };
+		struct throttle_verdict v;
+
+		for (unsigned n = 0; n < cases[i].pass; n++)
+			assert_false(sim_throttle_count(&t, &c, 1000).over);
+		v = sim_throttle_count(&t, &c, 1000);
+		assert_true(v.over);
+		assert_int_equal(v.retry_after_s, cases[i].wait_s);
+		/* Who comes before the wait is over is told so; who waits passes. */
+		assert_true(sim_throttle_count(&t, &c, 1500).early);
+		assert_false(sim_throttle_count(&t, &c, 1000 + 2 * cases[i].wait_s * 1000).over);
+		sim_throttle_done(&t);
+	}
+}
+
+static void
+tenants_are_apart(void **state)
+{
+	struct throttle t = { { NULL } };
+	struct throttle_call c = {
+		.traffic = TRAFFIC_MEMBER_ADD, .units = 1, .identity_limit = 3500, .app = "a", .tenant = "x", .team = "t"
+	};
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		sim_throttle_count(&t, &c, 0);
+	c.tenant = "y";
+	c.team = "u";
+	assert_false(sim_throttle_count(&t, &c, 0).over);
+	sim_throttle_done(&t);
+}
+
+static void
+strict_or_not(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_start(&d);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(drive_graph(&d, "GET", "/teams/" TEAM, NULL), 200);
+	assert_int_equal(drive_noted(&d, "throttled"), 2);
+	drive_control(&d, "POST", "settings", "{\"strict\":true}");
+	assert_int_equal(drive_graph(&d, "GET", "/teams/" TEAM, NULL), 429);
+	assert_non_null(strstr(d.headers, "Retry-After: 1\n"));
+	drive_wait(&d, 1000);
+	assert_int_equal(drive_graph(&d, "GET", "/teams/" TEAM, NULL), 200);
+	drive_stop(&d);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limits),
+		cmocka_unit_test(tenants_are_apart),
+		cmocka_unit_test(strict_or_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,109 @@
+/* seal.c: what was sealed opens in its place, and nothing else opens anywhere. */
+#include "state/seal.h"
+
+#include "unit/state/scratch.h"
+
+static const struct key32 master = { "0123456789abcdef0123456789abcdef" };
+static const struct seal_place place = { "PEOPLE", "key-1", 5 };
+static const char plain[] = "ada@example.org";
+
+static struct seal *
+seal(void)
+{
+	struct seal *s;
+
+	assert_int_equal(seal_new(&master, "test v1", &s), ERR_OK);
+	return s;
+}
+
+static void
+round_trips(void **state)
+{
+	static uint8_t text[3000], sealed[sizeof(text) + SEAL_OVERHEAD], back[sizeof(sealed)];
+	struct rng rng = scratch_rng();
+	struct seal *s = seal();
+	size_t len;
+
+	(void)state;
+	for (size_t n = 0; n <= sizeof(text); n = n * 2 + 1) {
+		rng_bytes(&rng, text, n);
+		assert_int_equal(seal_wrap(s, &place, text, n, sealed), ERR_OK);
+		assert_int_equal(seal_unwrap(s, &place, sealed, n + SEAL_OVERHEAD, back, &len), ERR_OK);
+		assert_int_equal(len, n);
+		assert_memory_equal(text, back, n);
+	}
+	seal_free(s);
+}
+
+static void
+each_sealing_is_different(void **state)
+{
+	uint8_t a[sizeof(plain) + SEAL_OVERHEAD], b[sizeof(a)];
+	struct seal *s = seal();
+
+	(void)state;
+	assert_int_equal(seal_wrap(s, &place, plain, sizeof(plain), a), ERR_OK);
+	assert_int_equal(seal_wrap(s, &place, plain, sizeof(plain), b), ERR_OK);
+	assert_memory_not_equal(a + 2, b + 2, 12);
+	assert_memory_not_equal(a + SEAL_OVERHEAD, b + SEAL_OVERHEAD, sizeof(plain));
+	assert_null(memmem(a, sizeof(a), "ada", 3));
+	seal_free(s);
+}
+
+static void
+every_flipped_bit_is_found(void **state)
+{
+	uint8_t sealed[sizeof(plain) + SEAL_OVERHEAD], back[sizeof(sealed)];
+	struct seal *s = seal();
+	size_t len;
+
+	(void)state;
+	assert_int_equal(seal_wrap(s, &place, plain, sizeof(plain), sealed), ERR_OK);
+	for (size_t bit = 0; bit < sizeof(sealed) * 8; bit++) {
+		sealed[bit / 8] ^= (uint8_t)(1U << bit % 8);
+		assert_int_equal(seal_unwrap(s, &place, sealed, sizeof(sealed), back, &len), ERR_CORRUPT);
+		sealed[bit / 8] ^= (uint8_t)(1U << bit % 8);
+	}
+	for (size_t cut = 0; cut < sizeof(sealed); cut++)
+		assert_int_equal(seal_unwrap(s, &place, sealed, cut, back, &len), ERR_CORRUPT);
+	assert_int_equal(seal_unwrap(s, &place, sealed, sizeof(sealed), back, &len), ERR_OK);
+	seal_free(s);
+}
+
+static void
+moved_values_do_not_open(void **state)
+{
+	static const struct seal_place others[] = {
+		{ "PEOPLE", "key-2", 5 },
+		{ "MEMBERS", "key-1", 5 },
+		{ "PEOPLE", "key-1", 4 },
+		{ "PEOPLE", "", 0 },
+		{ "PEOPLEkey-", "1", 1 },
+	};
+	uint8_t sealed[sizeof(plain) + SEAL_OVERHEAD], back[sizeof(sealed)];
+	struct seal *s = seal(), *other;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(seal_wrap(s, &place, plain, sizeof(plain), sealed), ERR_OK);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(seal_unwrap(s, &others[i], sealed, sizeof(sealed), back, &len), ERR_CORRUPT);
+	assert_int_equal(seal_new(&master, "test v2", &other), ERR_OK);
+	assert_int_equal(seal_unwrap(other, &place, sealed, sizeof(sealed), back, &len), ERR_CORRUPT);
+	seal_free(other);
+	seal_free(s);
+	seal_free(NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(round_trips),
+		cmocka_unit_test(each_sealing_is_different),
+		cmocka_unit_test(every_flipped_bit_is_found),
+		cmocka_unit_test(moved_values_do_not_open),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,750 @@
+/* store.c: a turn is on disk whole or not at all, and nothing readable is. */
+#include "state/store.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "unit/state/scratch.h"
+
+#define WALL_MS 1790000000000LL
+
+struct world {
+	struct scratch dir;
+	struct clock *clock;
+	struct store *store;
+	struct store_options options;
+	char directory[PATH_MAX + 300];
+	unsigned failures, batches, ops, deletes;
+};
+
+static void
+on_failure(void *arg, enum err e)
+{
+	struct world *w = arg;
+
+	assert_int_not_equal(e, ERR_OK);
+	w->failures++;
+}
+
+static void
+on_commit(void *arg, const struct store_op *ops, size_t count)
+{
+	struct world *w = arg;
+
+	w->batches++;
+	w->ops += (unsigned)count;
+	for (size_t i = 0; i < count; i++) {
+		assert_true(ops[i].key_len > 0 && ops[i].table < TABLE_COUNT);
+		if (ops[i].value == NULL)
+			w->deletes++;
+		else
+			assert_true(ops[i].value_len > 30);
+	}
+}
+
+static enum err
+try_open(struct world *w, char why[256])
+{
+	w->store = NULL;
+	return store_open(&w->options, &w->store, why, 256);
+}
+
+static void
+reopen(struct world *w)
+{
+	char why[256] = "";
+
+	if (try_open(w, why) != ERR_OK)
+		fail_msg("store_open: %s", why);
+}
+
+static void
+world_make(struct world *w)
+{
+	memset(w, 0, sizeof(*w));
+	scratch_make(&w->dir);
+	assert_non_null(w->clock = clock_new_manual(WALL_MS));
+	w->options = (struct store_options){
+		.directory = scratch_file(&w->dir, "state", w->directory),
+		.map_size_bytes = 64 << 20,
+		.key = { "the key of the tests' own store." },
+		.clock = w->clock,
+		.on_failure = on_failure,
+		.on_failure_arg = w,
+	};
+	reopen(w);
+}
+
+static void
+world_done(struct world *w)
+{
+	store_close(w->store);
+	clock_free(w->clock);
+	scratch_remove(&w->dir);
+}
+
+static struct store_key
+erg_key(struct world *w, const char *id)
+{
+	struct store_key key;
+
+	store_key_init(&key);
+	store_key_id(w->store, &key, "erg", id);
+	return key;
+}
+
+static void
+put_erg(struct world *w, const char *id, int64_t generation)
+{
+	struct store_key key = erg_key(w, id);
+	struct erg erg = { .generation = generation, .name = "Parents at work" };
+
+	(void)snprintf(erg.id.s, sizeof(erg.id.s), "%s", id);
+	store_put(w->store, TABLE_ERGS, &key, &erg);
+}
+
+/* -1: no such ERG. */
+static int64_t
+generation_of(struct world *w, const char *id)
+{
+	struct store_key key = erg_key(w, id);
+	struct erg erg;
+	enum err e = store_get(w->store, TABLE_ERGS, &key, &erg);
+
+	if (e == ERR_NOTFOUND)
+		return -1;
+	assert_int_equal(e, ERR_OK);
+	assert_string_equal(erg.id.s, id);
+	return erg.generation;
+}
+
+static void
+a_turn_is_read_before_it_is_committed(void **state)
+{
+	struct store_stats st;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	assert_int_equal(generation_of(&w, "blue"), -1);
+	put_erg(&w, "blue", 1);
+	assert_true(store_turn_open(w.store));
+	assert_int_equal(generation_of(&w, "blue"), 1);
+	put_erg(&w, "blue", 2);
+	store_stats(w.store, &st);
+	assert_int_equal(st.commits, 0);
+	assert_int_equal(st.rows[TABLE_ERGS], 1);
+	clock_manual_advance(w.clock, 0);
+	assert_false(store_turn_open(w.store));
+	assert_int_equal(generation_of(&w, "blue"), 2);
+	store_stats(w.store, &st);
+	assert_int_equal(st.commits, 1);
+	world_done(&w);
+}
+
+static void
+a_crash_loses_exactly_the_turn(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	put_erg(&w, "blue", 1);
+	put_erg(&w, "red", 1);
+	store_commit(w.store);
+	put_erg(&w, "blue", 2);
+	put_erg(&w, "green", 2);
+	store_drop(w.store);
+	reopen(&w);
+	assert_int_equal(generation_of(&w, "blue"), 1);
+	assert_int_equal(generation_of(&w, "red"), 1);
+	assert_int_equal(generation_of(&w, "green"), -1);
+	put_erg(&w, "green", 3);
+	store_close(w.store);
+	reopen(&w);
+	assert_int_equal(generation_of(&w, "green"), 3);
+	world_done(&w);
+}
+
+/* --- after the commit --- */
+
+struct order {
+	struct world *world;
+	char text[32];
+};
+
+static void
+say(struct order *o, char c)
+{
+	size_t len = strlen(o->text);
+
+	assert_true(len + 1 < sizeof(o->text));
+	o->text[len] = c;
+}
+
+static void
+say_a(void *arg)
+{
+	struct order *o = arg;
+
+	say(o, 'a');
+	assert_false(store_turn_open(o->world->store));
+}
+
+static void
+say_b_and_put(void *arg)
+{
+	struct order *o = arg;
+
+	say(o, 'b');
+	put_erg(o->world, "late", 1);
+	store_after_commit(o->world->store, say_a, o);
+}
+
+static void
+callbacks_wait_for_the_commit(void **state)
+{
+	struct order o = { .text = "" };
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	o.world = &w;
+	put_erg(&w, "blue", 1);
+	store_after_commit(w.store, say_a, &o);
+	store_after_commit(w.store, say_b_and_put, &o);
+	assert_string_equal(o.text, "");
+	store_commit(w.store);
+	assert_string_equal(o.text, "ab");
+	assert_true(store_turn_open(w.store));
+	clock_manual_advance(w.clock, 0);
+	assert_string_equal(o.text, "aba");
+	store_after_commit(w.store, say_a, &o); /* nothing is open */
+	assert_string_equal(o.text, "aba");
+	clock_manual_advance(w.clock, 0);
+	assert_string_equal(o.text, "abaa");
+
+	/* A crash before the commit: nobody is told. */
+	put_erg(&w, "blue", 2);
+	store_after_commit(w.store, say_a, &o);
+	store_drop(w.store);
+	assert_string_equal(o.text, "abaa");
+	reopen(&w);
+	world_done(&w);
+}
+
+static void
+the_batch_is_seen_whole(void **state)
+{
+	struct store_key key;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	store_close(w.store);
+	w.options.on_commit = on_commit;
+	w.options.on_commit_arg = &w;
+	reopen(&w);
+	for (int i = 0; i < 200; i++) {
+		char id[16];
+
+		(void)snprintf(id, sizeof(id), "erg%d", i);
+		put_erg(&w, id, i);
+	}
+	key = erg_key(&w, "erg7");
+	store_del(w.store, TABLE_ERGS, &key);
+	store_del(w.store, TABLE_ERGS, &key);
+	store_commit(w.store);
+	store_commit(w.store);
+	assert_int_equal(w.batches, 1);
+	assert_int_equal(w.ops, 201);
+	assert_int_equal(w.deletes, 1);
+	put_erg(&w, "erg7", 1);
+	store_drop(w.store);
+	reopen(&w);
+	assert_int_equal(w.batches, 1);
+	world_done(&w);
+}
+
+/* --- cursors --- */
+
+static struct store_key
+number_key(uint64_t prefix, uint64_t n)
+{
+	struct store_key key;
+
+	store_key_init(&key);
+	store_key_u64(&key, prefix);
+	store_key_u64(&key, n);
+	return key;
+}
+
+static void
+put_number(struct world *w, uint64_t prefix, uint64_t n)
+{
+	struct store_key key = number_key(prefix, n);
+	struct person_ref ref = { n };
+
+	store_put(w->store, TABLE_MEMBERSHIPS, &key, &ref);
+}
+
+static void
+walks_keep_to_their_prefix(void **state)
+{
+	struct store_key prefix, after, key;
+	struct store_cursor *c;
+	struct person_ref ref;
+	struct world w;
+	uint64_t n = 0;
+
+	(void)state;
+	world_make(&w);
+	for (uint64_t p = 1; p <= 3; p++)
+		for (uint64_t i = 0; i < 10; i++)
+			put_number(&w, p, i);
+	store_key_init(&prefix);
+	store_key_u64(&prefix, 2);
+	c = store_seek(w.store, TABLE_MEMBERSHIPS, &prefix, NULL);
+	while (store_next(c, &key, &ref) == ERR_OK) {
+		assert_int_equal(ref.person, n++);
+		assert_int_equal(key.len, 16);
+		assert_int_equal(store_key_number(&key), ref.person);
+	}
+	assert_int_equal(n, 10);
+	assert_int_equal(store_next(c, &key, &ref), ERR_NOTFOUND);
+	store_cursor_close(c);
+
+	after = number_key(2, 6);
+	c = store_seek(w.store, TABLE_MEMBERSHIPS, &prefix, &after);
+	for (n = 7; store_next(c, NULL, &ref) == ERR_OK; n++)
+		assert_int_equal(ref.person, n);
+	assert_int_equal(n, 10);
+	store_cursor_close(c);
+
+	c = store_seek(w.store, TABLE_MEMBERSHIPS, NULL, NULL);
+	n = 0;
+	while (store_next(c, NULL, &ref) == ERR_OK)
+		n++;
+	assert_int_equal(n, 30);
+	store_cursor_close(c);
+	assert_int_equal(store_last(w.store, TABLE_MEMBERSHIPS, &key), ERR_OK);
+	assert_int_equal(store_key_number(&key), 9);
+	assert_int_equal(store_last(w.store, TABLE_RESYNCS, &key), ERR_NOTFOUND);
+	world_done(&w);
+}
+
+/* Deletes what is walked, adds before and behind, and lets the turn end meanwhile: each old row is seen once. */
+static void
+walks_survive_puts_deletes_and_commits(void **state)
+{
+	struct rng rng = scratch_rng();
+	struct store_key key;
+	struct store_cursor *c;
+	struct person_ref ref;
+	bool seen[200] = { false };
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	for (uint64_t i = 0; i < 200; i++)
+		put_number(&w, 5, i * 10);
+	store_commit(w.store);
+	c = store_seek(w.store, TABLE_MEMBERSHIPS, NULL, NULL);
+	while (store_next(c, &key, &ref) == ERR_OK) {
+		if (ref.person % 10 == 0) {
+			assert_false(seen[ref.person / 10]);
+			seen[ref.person / 10] = true;
+		}
+		switch (rng_below(&rng, 4)) {
+		case 0: store_del(w.store, TABLE_MEMBERSHIPS, &key); break;
+		case 1: put_number(&w, 5, ref.person - ref.person % 10 + 1 + rng_below(&rng, 9)); break;
+		case 2: store_commit(w.store); break;
+		default: break;
+		}
+	}
+	store_cursor_close(c);
+	for (size_t i = 0; i < 200; i++)
+		assert_true(seen[i]);
+	world_done(&w);
+}
+
+/* A random run of puts, deletes, commits and crashes, against a plain array. */
+static void
+random_runs_match_a_model(void **state)
+{
+	struct rng rng = scratch_rng();
+	int64_t now[20], disk[20];
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	for (size_t i = 0; i < 20; i++)
+		now[i] = disk[i] = -1;
+	for (unsigned round = 0; round < 2000; round++) {
+		size_t i = (size_t)rng_below(&rng, 20);
+		struct store_key key;
+		char id[8];
+
+		(void)snprintf(id, sizeof(id), "e%zu", i);
+		key = erg_key(&w, id);
+		switch (rng_below(&rng, 40)) {
+		case 0:
+			store_drop(w.store);
+			reopen(&w);
+			memcpy(now, disk, sizeof(now));
+			break;
+		case 1:
+		case 2:
+		case 3:
+			clock_manual_advance(w.clock, 0);
+			memcpy(disk, now, sizeof(now));
+			break;
+		case 4:
+		case 5:
+		case 6:
+		case 7:
+			store_del(w.store, TABLE_ERGS, &key);
+			now[i] = -1;
+			break;
+		case 8:
+		case 9:
+		case 10: put_erg(&w, id, now[i] = round); break;
+		default:
+			assert_true(generation_of(&w, id) == now[i]);
+			assert_true(store_has(w.store, TABLE_ERGS, &key) == (now[i] >= 0));
+		}
+	}
+	world_done(&w);
+}
+
+static void
+numbers_are_not_given_twice(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	assert_int_equal(store_next_number(w.store, "a"), 1);
+	assert_int_equal(store_next_number(w.store, "a"), 2);
+	assert_int_equal(store_next_number(w.store, "b"), 1);
+	store_close(w.store);
+	reopen(&w);
+	assert_int_equal(store_next_number(w.store, "a"), 3);
+	store_drop(w.store);
+	reopen(&w);
+	assert_int_equal(store_next_number(w.store, "a"), 3); /* nobody was told of the lost one */
+	world_done(&w);
+}
+
+/* --- what must be refused --- */
+
+static void
+the_wrong_key_is_refused(void **state)
+{
+	struct world w;
+	char why[256];
+
+	(void)state;
+	world_make(&w);
+	put_erg(&w, "blue", 1);
+	store_close(w.store);
+	w.options.key.b[31] ^= 1;
+	assert_int_equal(try_open(&w, why), ERR_CORRUPT);
+	assert_string_equal(why, "the key in key_file is not the one this store was sealed with");
+	w.options.key.b[31] ^= 1;
+	reopen(&w);
+	assert_int_equal(generation_of(&w, "blue"), 1);
+	world_done(&w);
+}
+
+static void
+a_second_process_is_refused(void **state)
+{
+	struct world w;
+	struct store *first;
+	char why[256];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	world_make(&w);
+	first = w.store;
+	assert_int_equal(try_open(&w, why), ERR_BUSY);
+	w.store = first;
+	assert_true((pid = fork()) >= 0);
+	if (pid == 0)
+		_exit(try_open(&w, why) == ERR_BUSY ? 0 : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	world_done(&w);
+}
+
+/* Replaces each `from` in the data file. */
+static void
+patch_file(const struct world *w, const char *from, const char *to, size_t len)
+{
+	char path[PATH_MAX + 300], *data, *at;
+	struct stat st;
+	int fd;
+
+	assert_true((fd = open(scratch_file(&w->dir, "state/data.mdb", path), O_RDWR)) >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_non_null(data = malloc((size_t)st.st_size));
+	assert_int_equal(pread(fd, data, (size_t)st.st_size, 0), st.st_size);
+	for (at = data; (at = memmem(at, (size_t)(data + st.st_size - at), from, len)) != NULL; at++)
+		assert_int_equal(pwrite(fd, to, len, at - data), len);
+	free(data);
+	(void)close(fd);
+}
+
+static void
+a_newer_format_is_refused(void **state)
+{
+	struct world w;
+	char why[256];
+
+	(void)state;
+	world_make(&w);
+	store_close(w.store);
+	patch_file(&w, "\x05store\x01", "\x05store\x03", 7);
+	assert_int_equal(try_open(&w, why), ERR_TOONEW);
+	assert_string_equal(why, "the store was written by ergsync format 3, this program knows up to 1: install the newer "
+	                         "version or restore a backup");
+	patch_file(&w, "\x05store\x03", "\x05stone\x01", 7);
+	assert_int_equal(try_open(&w, why), ERR_CORRUPT);
+	world_done(&w);
+}
+
+static void
+a_cut_file_is_refused(void **state)
+{
+	char path[PATH_MAX + 300], why[256];
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	for (int i = 0; i < 100; i++)
+		put_erg(&w, "blue", i);
+	store_close(w.store);
+	(void)scratch_file(&w.dir, "state/data.mdb", path);
+	for (off_t size = 5 * 4096; size > 0; size -= 4096 / 2) {
+		assert_int_equal(truncate(path, size), 0);
+		assert_int_equal(try_open(&w, why), ERR_CORRUPT);
+	}
+	world_done(&w);
+}
+
+/* Rows that were changed or swapped on disk: each is refused alone, a walk goes on. */
+static void
+damaged_rows_are_skipped(void **state)
+{
+	char path[PATH_MAX + 300];
+	struct store_key key;
+	struct store_cursor *c;
+	struct store_stats st;
+	struct person_ref ref;
+	uint64_t n = 0, sum = 0;
+	struct world w;
+	uint8_t *at;
+	char *data;
+	off_t size;
+	int fd;
+
+	(void)state;
+	world_make(&w);
+	for (uint64_t i = 1; i <= 5; i++)
+		put_number(&w, 0x1122334455667788, i);
+	store_close(w.store);
+
+	/* In each copy of the third row: one bit of its ciphertext. */
+	key = number_key(0x1122334455667788, 3);
+	assert_true((fd = open(scratch_file(&w.dir, "state/data.mdb", path), O_RDWR)) >= 0);
+	size = lseek(fd, 0, SEEK_END);
+	assert_non_null(data = malloc((size_t)size));
+	assert_int_equal(pread(fd, data, (size_t)size, 0), size);
+	for (at = (uint8_t *)data; (at = memmem(at, (size_t)((uint8_t *)data + size - at), key.b, key.len)) != NULL; at++) {
+		uint8_t flipped = at[key.len + 31] ^ 4;
+
+		assert_int_equal(pwrite(fd, &flipped, 1, (char *)at + key.len + 31 - data), 1);
+	}
+	free(data);
+	(void)close(fd);
+
+	reopen(&w);
+	assert_int_equal(store_get(w.store, TABLE_MEMBERSHIPS, &key, &ref), ERR_CORRUPT);
+	c = store_seek(w.store, TABLE_MEMBERSHIPS, NULL, NULL);
+	for (; store_next(c, NULL, &ref) == ERR_OK; n++)
+		sum += ref.person;
+	store_cursor_close(c);
+	assert_int_equal(n, 4);
+	assert_int_equal(sum, 1 + 2 + 4 + 5);
+	store_stats(w.store, &st);
+	assert_int_equal(st.damaged, 2);
+	put_number(&w, 0x1122334455667788, 3); /* rebuilt */
+	assert_int_equal(store_get(w.store, TABLE_MEMBERSHIPS, &key, &ref), ERR_OK);
+	assert_int_equal(w.failures, 0);
+	world_done(&w);
+}
+
+static void
+nothing_personal_is_readable(void **state)
+{
+	static const char *const files[] = { "state/data.mdb", "state/lock.mdb", "state/writer.lock" };
+	static const char *const planted[] = { "ada@example.org", "Ada Lovelace", "11111111-2222-4333-8444-555555555555",
+		"deltatoken-abcdef", "erg-of-parents", "user-4711" };
+	struct person p = { .id = 9,
+		.user = { "user-4711" },
+		.entra_id = { "11111111-2222-4333-8444-555555555555" },
+		.email = "ada@example.org",
+		.name = "Ada Lovelace" };
+	struct cursor_record cursor = { .text = "https://example.org/delta?deltatoken-abcdef" };
+	char path[PATH_MAX + 300];
+	struct store_key key;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	put_erg(&w, "erg-of-parents", 1);
+	store_key_init(&key);
+	store_key_id(w.store, &key, "email", p.email);
+	store_put(w.store, TABLE_PEOPLE, &key, &p);
+	store_key_init(&key);
+	store_key_id(w.store, &key, "cursor", "user-4711");
+	store_put(w.store, TABLE_CURSORS, &key, &cursor);
+	store_close(w.store);
+	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++)
+		for (size_t i = 0; i < sizeof(planted) / sizeof(planted[0]); i++)
+			assert_false(scratch_contains(scratch_file(&w.dir, files[f], path), planted[i]));
+	reopen(&w);
+	world_done(&w);
+}
+
+static void
+id_keys_differ_by_kind_and_store(void **state)
+{
+	struct store_key a, b, c;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	store_key_init(&a);
+	store_key_id(w.store, &a, "user", "u1");
+	store_key_init(&b);
+	store_key_id(w.store, &b, "erg", "u1");
+	store_key_init(&c);
+	store_key_id(w.store, &c, "user", "u1");
+	assert_int_equal(a.len, 16);
+	assert_memory_equal(a.b, c.b, 16);
+	assert_memory_not_equal(a.b, b.b, 16);
+	world_done(&w);
+}
+
+/* --- a full disk --- */
+
+static void
+limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void
+a_full_disk_is_known_before_a_commit_fails(void **state)
+{
+	struct store_key key;
+	struct store_stats st;
+	struct world w;
+	int i;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	world_make(&w);
+	store_stats(w.store, &st);
+	limit_files(st.file_bytes);
+	for (i = 0; store_has_room(w.store) && i < 100000; i++) {
+		char id[16];
+
+		(void)snprintf(id, sizeof(id), "erg%d", i);
+		put_erg(&w, id, i);
+		if (i % 100 == 99)
+			store_commit(w.store);
+	}
+	assert_true(i > 1000 && i < 100000);
+	assert_int_equal(w.failures, 0);
+	while (i-- > 0) {
+		char id[16];
+
+		(void)snprintf(id, sizeof(id), "erg%d", i);
+		key = erg_key(&w, id);
+		store_del(w.store, TABLE_ERGS, &key);
+		if (i % 100 == 0)
+			store_commit(w.store);
+	}
+	assert_int_equal(w.failures, 0);
+	limit_files(RLIM_INFINITY);
+	put_erg(&w, "blue", 1);
+	store_commit(w.store);
+	assert_true(store_has_room(w.store));
+	assert_int_equal(w.failures, 0);
+	world_done(&w);
+}
+
+static void
+a_commit_that_fails_ends_all(void **state)
+{
+	struct order o = { .text = "" };
+	struct world w;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	world_make(&w);
+	o.world = &w;
+	put_erg(&w, "blue", 1);
+	store_commit(w.store);
+	put_erg(&w, "blue", 2);
+	store_after_commit(w.store, say_a, &o);
+	limit_files(4096);
+	store_commit(w.store);
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(w.failures, 1);
+	assert_string_equal(o.text, "");
+	put_erg(&w, "blue", 3); /* does nothing any more */
+	store_commit(w.store);
+	assert_string_equal(o.text, "");
+	store_close(w.store);
+	reopen(&w);
+	assert_int_equal(generation_of(&w, "blue"), 1);
+	world_done(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_turn_is_read_before_it_is_committed),
+		cmocka_unit_test(a_crash_loses_exactly_the_turn),
+		cmocka_unit_test(callbacks_wait_for_the_commit),
+		cmocka_unit_test(the_batch_is_seen_whole),
+		cmocka_unit_test(walks_keep_to_their_prefix),
+		cmocka_unit_test(walks_survive_puts_deletes_and_commits),
+		cmocka_unit_test(random_runs_match_a_model),
+		cmocka_unit_test(numbers_are_not_given_twice),
+		cmocka_unit_test(the_wrong_key_is_refused),
+		cmocka_unit_test(a_second_process_is_refused),
+		cmocka_unit_test(a_newer_format_is_refused),
+		cmocka_unit_test(a_cut_file_is_refused),
+		cmocka_unit_test(damaged_rows_are_skipped),
+		cmocka_unit_test(nothing_personal_is_readable),
+		cmocka_unit_test(id_keys_differ_by_kind_and_store),
+		cmocka_unit_test(a_full_disk_is_known_before_a_commit_fails),
+		cmocka_unit_test(a_commit_that_fails_ends_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
