@@ -580,6 +580,23 @@ same_value(const struct config *a, const struct config *b, const struct config_o
 	return a_text == b_text || (a_text != NULL && b_text != NULL && strcmp(a_text, b_text) == 0);
 }
 
+static void
+value_take(struct config *config, const struct config *from, const struct config_option *option)
+{
+	if (config_option_is_text(option->type)) {
+		char **field = config_text_field(config, option), *value = *config_text_field(from, option);
+		char *copy = value == NULL ? NULL : strdup(value);
+
+		if (copy == NULL && value != NULL)
+			return; /* what is left stands for what is in use, too */
+		free(*field);
+		*field = copy;
+		return;
+	}
+	memcpy(config_field(config, option), config_field(from, option),
+	    option->type == OPTION_ENUM ? sizeof(int) : sizeof(int64_t));
+}
+
 void
 config_reload(struct config *config, const struct config *from, config_report report, void *arg)
 {
@@ -590,10 +607,8 @@ config_reload(struct config *config, const struct config *from, config_report re
 
 		if (same_value(config, from, option))
 			continue;
-		if (option->reloadable &&
-		    !config_option_is_text(option->type)) { /* strings may be borrowed by whoever started with them */
-			memcpy(config_field(config, option), config_field(from, option),
-			    option->type == OPTION_ENUM ? sizeof(int) : sizeof(int64_t));
+		if (option->reloadable) {
+			value_take(config, from, option);
 			continue;
 		}
 		(void)snprintf(

@@ -29,6 +29,7 @@ struct config {
 	int64_t max_body_bytes;
 	/* [graph] */
 	char *client_id, *client_secret_file, *client_certificate, *client_key;
+	int assertion_algorithm;    /* 0 PS256, 1 RS256 */
 	char *base_url, *login_url; /* without a trailing slash */
 	char *graph_ca_file;
 	/* [app] */
@@ -63,7 +64,8 @@ typedef void (*config_report)(void *arg, const char *file, int line, const char 
  */
 enum err config_load(const char *file, unsigned used_by, config_report report, void *arg, struct config **ret);
 void config_free(struct config *config);
-/* Takes over the reloadable options of from; names of options that differ but need a restart go to report. */
+/* Takes over the reloadable options of from, also texts: nobody may borrow those (the files of [graph]'s credentials) for longer than a
+ * call. Names of options that differ but need a restart go to report. */
 void config_reload(struct config *config, const struct config *from, config_report report, void *arg);
 
 #endif

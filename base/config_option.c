@@ -22,6 +22,7 @@
 #define REC  FOR_RECONCILER
 
 static const char *const conflict_names[] = { "app", "outlook", NULL };
+static const char *const algorithm_names[] = { "PS256", "RS256", NULL };
 static const char *const lifetime_max[] = { "max", NULL };
 
 #define REQUIRED true
@@ -29,12 +30,14 @@ static const char *const lifetime_max[] = { "max", NULL };
 #define LIVE     true
 #define FIXED    false
 
-#define TEXT(s, k, t, field, default_, example_, required_, users, help_)                                                        \
+#define TEXT_RELOAD(s, k, t, field, default_, example_, required_, users, reloadable_, help_)                                    \
 	{                                                                                                                        \
 		.section = (s), .key = (k), .type = OPTION_##t, .offset = offsetof(struct config, field),                        \
 		.fallback = (default_), .example = (example_), .required = (required_), .used_by = (users), .unit = "",          \
-		.help = (help_)                                                                                                  \
+		.reloadable = (reloadable_), .help = (help_)                                                                     \
 	}
+#define TEXT(s, k, t, field, default_, example_, required_, users, help_)                                                        \
+	TEXT_RELOAD(s, k, t, field, default_, example_, required_, users, FIXED, help_)
 #define NUMBER(s, k, t, field, min_, max_, default_, unit_, names_, users, reloadable_, help_)                                   \
 	{                                                                                                                        \
 		.section = (s), .key = (k), .type = OPTION_##t, .offset = offsetof(struct config, field), .min = (min_),         \
@@ -60,12 +63,14 @@ const struct config_option config_options[] = {
 
 	TEXT("graph", "client_id", STRING, client_id, NULL, "00000000-0000-0000-0000-000000000000", REQUIRED, REC,
 	    "Application (client) id of the app registration."),
-	TEXT("graph", "client_secret_file", SECRET_FILE, client_secret_file, NULL, "/etc/ergsync/client_secret", OPTIONAL, REC,
-	    "Holds the client secret; either this or a client certificate is needed."),
-	TEXT("graph", "client_certificate", FILE, client_certificate, NULL, "/etc/ergsync/client.pem", OPTIONAL, REC,
+	TEXT_RELOAD("graph", "client_secret_file", SECRET_FILE, client_secret_file, NULL, "/etc/ergsync/client_secret", OPTIONAL, REC,
+	    LIVE, "Holds the client secret; either this or a client certificate is needed."),
+	TEXT_RELOAD("graph", "client_certificate", FILE, client_certificate, NULL, "/etc/ergsync/client.pem", OPTIONAL, REC, LIVE,
 	    "Certificate to sign in with instead of a secret, PEM."),
-	TEXT("graph", "client_key", FILE, client_key, NULL, "/etc/ergsync/client.key", OPTIONAL, REC,
-	    "The client certificate's private key, PEM."),
+	TEXT_RELOAD("graph", "client_key", FILE, client_key, NULL, "/etc/ergsync/client.key", OPTIONAL, REC, LIVE,
+	    "The client certificate's private RSA key, PEM, without a passphrase."),
+	NUMBER("graph", "assertion_algorithm", ENUM, assertion_algorithm, 0, 0, "PS256", "", algorithm_names, REC, LIVE,
+	    "How sign-ins with the client certificate are signed; RS256 is the older way."),
 	TEXT("graph", "base_url", URL, base_url, "https://graph.microsoft.com/v1.0", NULL, OPTIONAL, REC,
 	    "Microsoft Graph; national clouds have others."),
 	TEXT("graph", "login_url", URL, login_url, "https://login.microsoftonline.com", NULL, OPTIONAL, REC,

@@ -33,6 +33,7 @@ struct graph_tenant {
 	bool told;                 /* the outcome of its sign-in, which was: */
 	enum err told_err;
 	enum tenant_state told_state;
+	char told_detail[DETAIL_SIZE];
 	LIST_ENTRY(graph_tenant) link;
 };
 
@@ -62,7 +63,7 @@ struct graph_call {
 	char client_request_id[GRAPH_UUID_SIZE];
 	/* so far */
 	unsigned tries;
-	bool token_renewed; /* once, after a 401 */
+	bool token_renewed; /* once, after a 401 or 403 */
 	uint64_t token_number;
 	enum err last_err;
 	/* how it ends, when that is not an answer of Graph */
@@ -134,11 +135,12 @@ tenant_tell(struct graph_tenant *t, enum err err, enum tenant_state state, const
 {
 	struct graph *g = t->graph;
 
-	if (t->told && t->told_err == err && t->told_state == state)
+	if (t->told && t->told_err == err && t->told_state == state && strcmp(t->told_detail, detail) == 0)
 		return;
 	t->told = true;
 	t->told_err = err;
 	t->told_state = state;
+	(void)snprintf(t->told_detail, sizeof(t->told_detail), "%s", detail);
 	if (g->on_sign_in != NULL)
 		g->on_sign_in(g->arg, &t->directory, err, state, detail);
 }
@@ -368,10 +370,15 @@ call_settle(struct graph_call *c, struct graph_answer *a, const struct graph_try
 	call_finish(c, a);
 }
 
-/* True when another token is worth a try: once a call. */
+/*
+ * True when another token is worth a try: once a call, once a minute a tenant. A 403, too: permissions are written into the
+ * token, so one that an admin has just granted comes only with a new one, and consent withdrawn is told by its refusal.
+ */
 static bool
-call_renews_token(struct graph_call *c)
+call_renews_token(struct graph_call *c, const struct graph_answer *a)
 {
+	if (a->status != 401 && (a->status != 403 || a->err != ERR_FORBIDDEN))
+		return false;
 	if (c->token_renewed || c->tenant->token == NULL)
 		return false;
 	c->token_renewed = true;
@@ -404,7 +411,7 @@ on_answer(void *arg, const struct http_answer *http)
 	if (graph_schedule_done(g->schedule, &c->item, end_of(&t), now_ms, jitter(g)))
 		log_breaker(c);
 	pump_soon(g);
-	if (a.status == 401 && call_renews_token(c))
+	if (call_renews_token(c, &a))
 		call_queue(c, true);
 	else
 		call_settle(c, &a, &t, v);
@@ -724,6 +731,12 @@ graph_set_credential(struct graph *g, const char *client_secret, struct graph_ce
 	if (e == ERR_OK)
 		tenants_sign_in_again(g);
 	return e;
+}
+
+enum err
+graph_set_secret(struct graph *g, const char *client_secret)
+{
+	return graph_set_credential(g, client_secret, NULL);
 }
 
 const char *

@@ -29,6 +29,7 @@
 #include "listener/known_states.h"
 #include "listener/link.h"
 #include "listener/metrics.h"
+#include "listener/record_memory.h"
 #include "listener/tls.h"
 #include "state/inbox.h"
 
@@ -278,6 +279,7 @@ on_tidy(void *arg)
 		timer_arm(d->tidy, TIDY_AFTER_MS);
 		return;
 	}
+	record_memory_trim();
 	(void)malloc_trim(0);
 }
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/service.h"
 #include "listener/daemon.h"
+#include "listener/record_memory.h"
 
 #define PROGRAM "ergsync-listener"
 
@@ -110,6 +111,7 @@ main(int argc, char **argv)
 	struct config *config = NULL;
 	int status;
 
+	record_memory_install();
 	argp_err_exit_status = EXIT_BAD_USAGE;
 	process_harden();
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/hash.h"
-#include "base/log.h"
+#include "base/text.h"
 #include "reconciler/guard.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
@@ -20,8 +20,8 @@
 #include "reconciler/tell.h"
 #include "state/store.h"
 
-#define SLICE        128      /* people a turn: a few milliseconds */
-#define CONFIRM_MAX  4        /* second reads under way */
+#define SLICE       128 /* people a turn: a few milliseconds */
+#define CONFIRM_MAX 4   /* second reads under way */
 
 enum stage { STAGE_SEEN, STAGE_ABSENT, STAGE_GUARD, STAGE_CONFIRM, STAGE_END };
 
@@ -29,7 +29,7 @@ struct confirm {
 	struct apply *apply;
 	person_id person;
 	struct guid user;
-	struct graph_call *call;        /* NULL: free */
+	struct graph_call *call; /* NULL: free */
 };
 
 struct apply {
@@ -39,10 +39,10 @@ struct apply {
 	void *arg;
 	struct timer *timer;
 	enum stage stage;
-	size_t next;                    /* of the listing, then of gone */
-	person_id *seen;                /* sorted before the second stage */
+	size_t next;     /* of the listing, then of gone */
+	person_id *seen; /* sorted before the second stage */
 	size_t seen_count;
-	struct store_key after;         /* the last member walked */
+	struct store_key after; /* the last member walked */
 	person_id *gone;
 	size_t gone_count, gone_cap, removals;
 	bool held;
@@ -54,7 +54,8 @@ struct apply {
 struct graph_roster
 roster_on_graph(const struct erg *erg)
 {
-	return (struct graph_roster){ .team = erg->team_id, .channel = erg->channel_type == CHANNEL_STANDARD ? NULL : erg->channel_id };
+	return (struct graph_roster){ .team = erg->team_id,
+		.channel = erg->channel_type == CHANNEL_STANDARD ? NULL : erg->channel_id };
 }
 
 /* ---------- counting ---------- */
@@ -96,7 +97,7 @@ plan_key(struct reconciler *r, const struct erg_id *erg, struct store_key *ret)
 
 /* The same people to be removed give the same hash, on whichever day. */
 static void
-plan_hash(person_id *people, size_t count, char ret[2 * HASH_LEN + 1])
+plan_hash(person_id *people, size_t count, char ret[APPLY_PLAN_HASH_SIZE])
 {
 	struct span part = { people, count * sizeof(*people) };
 	uint8_t hash[HASH_LEN];
@@ -106,40 +107,62 @@ plan_hash(person_id *people, size_t count, char ret[2 * HASH_LEN + 1])
 	hex_encode(hash, sizeof(hash), ret);
 }
 
+void
+apply_plan_hash(struct reconciler *r, const struct erg_id *erg, char ret[APPLY_PLAN_HASH_SIZE])
+{
+	static struct cursor_record cursor; /* 8 KB; one thread */
+	struct store_key key;
+
+	ret[0] = '\0';
+	plan_key(r, erg, &key);
+	if (store_get(r->store, TABLE_CURSORS, &key, &cursor) == ERR_OK)
+		str_copy(ret, APPLY_PLAN_HASH_SIZE, cursor.text);
+}
+
+void
+apply_plan_forget(struct reconciler *r, const struct erg_id *erg)
+{
+	struct store_key key;
+
+	plan_key(r, erg, &key);
+	store_del(r->store, TABLE_CURSORS, &key);
+}
+
+static void
+plan_remember(struct reconciler *r, const struct erg_id *erg, const char *hash)
+{
+	static struct cursor_record cursor;
+	struct store_key key;
+
+	memset(&cursor, 0, sizeof(cursor));
+	str_copy(cursor.text, sizeof(cursor.text), hash);
+	cursor.updated_wall_ms = clock_wall_ms(r->clock);
+	plan_key(r, erg, &key);
+	store_put(r->store, TABLE_CURSORS, &key, &cursor);
+}
+
+/* Told once for each different plan. */
 static void
 plan_hold(struct reconciler *r, struct erg *erg, person_id *people, size_t count, const char *detail)
 {
-	char hash[2 * HASH_LEN + 1];
-	struct cursor_record *cursor = calloc(1, sizeof(*cursor));
-	struct store_key key;
-	bool told;
+	char hash[APPLY_PLAN_HASH_SIZE], told[APPLY_PLAN_HASH_SIZE];
 
 	plan_hash(people, count, hash);
-	plan_key(r, &erg->id, &key);
-	if (cursor == NULL)
-		return;
-	told = store_get(r->store, TABLE_CURSORS, &key, cursor) == ERR_OK && strcmp(cursor->text, hash) == 0;
+	apply_plan_hash(r, &erg->id, told);
 	erg_set_state(r, erg, ERG_HELD, detail);
-	if (!told) {
-		memset(cursor, 0, sizeof(*cursor));
-		memcpy(cursor->text, hash, sizeof(hash));
-		cursor->updated_wall_ms = clock_wall_ms(r->clock);
-		store_put(r->store, TABLE_CURSORS, &key, cursor);
-		tell_plan(r, erg, detail, hash, (int64_t)count);
-		r->counters.removals_held += count;
-	}
-	free(cursor);
+	if (strcmp(hash, told) == 0)
+		return;
+	plan_remember(r, &erg->id, hash);
+	tell_plan(r, erg, detail, hash, (int64_t)count);
+	r->counters.removals_held += count;
 }
 
 static void
 plan_release(struct reconciler *r, struct erg *erg)
 {
-	struct store_key key;
-
 	if (erg->state != ERG_HELD)
 		return;
-	plan_key(r, &erg->id, &key);
-	store_del(r->store, TABLE_CURSORS, &key);
+	apply_plan_forget(r, &erg->id);
 	erg_set_state(r, erg, ERG_WORKING, "");
 }
 
@@ -277,12 +300,11 @@ stage_absent(struct apply *a, const struct roster_view *v)
 	struct store_key prefix;
 	struct store_cursor *c;
 	struct member m;
-	enum err e = ERR_OK;
 	unsigned n = 0;
 
 	members_prefix(a->r, &v->erg->id, &prefix);
 	c = store_seek(a->r->store, TABLE_MEMBERS, &prefix, a->after.len > prefix.len ? &a->after : NULL);
-	while (n < SLICE && (e = store_next(c, &a->after, &m)) == ERR_OK) {
+	while (n < SLICE && store_next(c, &a->after, &m) == ERR_OK) {
 		n++;
 		if (!was_seen(a, m.person) && !absent(a, v, &m)) {
 			store_cursor_close(c);
@@ -303,13 +325,15 @@ held_detail(struct apply *a, const struct roster_view *v, char *ret, size_t ret_
 
 	if (a->o.listing->count == 0 && a->gone_count > 0) {
 		snprintf(ret, ret_size,
-		    "Teams shows nobody any more, where there were %lld. Nobody is removed until this is approved, or Teams shows people again.",
+		    "Teams shows nobody any more, where there were %lld. Nobody is removed until this is approved, or Teams "
+		    "shows people again.",
 		    (long long)erg->counts.teams);
 		return true;
 	}
 	if (a->removals > 0 && guard_holds(a->r, erg, (int64_t)a->removals)) {
 		snprintf(ret, ret_size,
-		    "%zu of %lld people would be removed from the app, more than the limits allow within 24 hours. Approve or reject the plan.",
+		    "%zu of %lld people would be removed from the app, more than the limits allow within 24 hours. Approve or "
+		    "reject the plan.",
 		    a->removals, (long long)erg->counts.app);
 		return true;
 	}

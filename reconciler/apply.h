@@ -12,11 +12,11 @@ struct apply;
 
 struct apply_options {
 	struct erg_id erg;
-	int64_t generation;             /* of the link when the listing was begun: another one ends it with ERR_CANCELLED */
+	int64_t generation; /* of the link when the listing was begun: another one ends it with ERR_CANCELLED */
 	struct guid directory;
-	const struct listing *listing;  /* borrowed until the end */
-	int64_t read_wall_ms;           /* when the listing was complete */
-	struct graph_where where;       /* for the second reads */
+	const struct listing *listing; /* borrowed until the end */
+	int64_t read_wall_ms;          /* when the listing was complete */
+	struct graph_where where;      /* for the second reads */
 	bool dry_run;
 };
 
@@ -27,8 +27,13 @@ void apply_cancel(struct apply *a);
 
 /* One person, as a single read showed (seen) or did not show (NULL, then person tells whom): for all that a hint needs.
  * false: the guard does not let this removal pass by itself, a whole read must show the plan. */
-bool apply_one(struct reconciler *r, struct erg *erg, const struct guid *directory, const struct roster_seen *seen, person_id person,
-    struct compare_result *result);
+bool apply_one(struct reconciler *r, struct erg *erg, const struct guid *directory, const struct roster_seen *seen,
+    person_id person, struct compare_result *result);
+
+/* The hash of the plan that is held for an ERG; "" when there is none. */
+#define APPLY_PLAN_HASH_SIZE 65
+void apply_plan_hash(struct reconciler *r, const struct erg_id *erg, char ret[APPLY_PLAN_HASH_SIZE]);
+void apply_plan_forget(struct reconciler *r, const struct erg_id *erg);
 
 /* Which roster of Graph the ERG's members are. channel is borrowed from erg. */
 struct graph_roster roster_on_graph(const struct erg *erg);

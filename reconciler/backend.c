@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "graph/graph.h"
+#include "reconciler/apply.h"
 #include "reconciler/chores.h"
 #include "reconciler/ingest.h"
 #include "reconciler/links.h"
@@ -21,7 +22,7 @@
 #include "state/outbox.h"
 #include "state/store.h"
 
-#define RUNNING_LOOK 64      /* resyncs looked at for those that run */
+#define RUNNING_LOOK 64 /* resyncs looked at for those that run */
 
 static void
 after_commit(void *ctx, void (*cb)(void *arg), void *arg)
@@ -34,7 +35,8 @@ after_commit(void *ctx, void (*cb)(void *arg), void *arg)
 static enum err
 check_room(struct reconciler *r, struct problem *p)
 {
-	return store_has_room(r->store) ? ERR_OK : problem_set(p, PROBLEM_STORE_FULL, "The store is nearly full; nothing more is taken.");
+	return store_has_room(r->store) ? ERR_OK
+	                                : problem_set(p, PROBLEM_STORE_FULL, "The store is nearly full; nothing more is taken.");
 }
 
 static void
@@ -123,7 +125,8 @@ tenant_get(void *ctx, const struct tenant_id *id, struct tenant_view *ret, struc
 }
 
 static enum err
-tenant_list(void *ctx, const struct app_page *page, app_tenant_emit emit, void *arg, struct app_cursor *ret_next, struct problem *p)
+tenant_list(
+    void *ctx, const struct app_page *page, app_tenant_emit emit, void *arg, struct app_cursor *ret_next, struct problem *p)
 {
 	struct reconciler *r = ctx;
 	struct store_key after;
@@ -223,7 +226,8 @@ same_link(const struct erg *erg, const struct app_erg_put *put)
 {
 	if (strcmp(erg->team_id.s, put->team_id.s) != 0)
 		return false;
-	return strcmp(erg->channel_url, put->channel_url) == 0 || (put->channel_id[0] != '\0' && strcmp(erg->channel_id, put->channel_id) == 0);
+	return strcmp(erg->channel_url, put->channel_url) == 0 ||
+	       (put->channel_id[0] != '\0' && strcmp(erg->channel_id, put->channel_id) == 0);
 }
 
 static void
@@ -332,7 +336,7 @@ static enum err
 member_find(struct reconciler *r, const struct erg *erg, const struct app_person_ref *who, struct member_view *ret)
 {
 	enum err e = who->user.s[0] != '\0' ? roster_find_user(r, &erg->tenant, &who->user, &ret->person)
-					    : roster_find_entra(r, &erg->tenant, &who->entra_id, NULL, &ret->person);
+	                                    : roster_find_entra(r, &erg->tenant, &who->entra_id, NULL, &ret->person);
 
 	return e != ERR_OK ? e : member_load(r, &erg->id, ret->person.id, &ret->member);
 }
@@ -352,8 +356,8 @@ member_get(void *ctx, const struct erg_id *id, const struct app_person_ref *who,
 
 /* The cursor is our number of the last person shown. */
 static enum err
-member_list(void *ctx, const struct erg_id *id, const struct app_page *page, app_member_emit emit, void *arg, struct app_cursor *ret_next,
-    struct problem *p)
+member_list(void *ctx, const struct erg_id *id, const struct app_page *page, app_member_emit emit, void *arg,
+    struct app_cursor *ret_next, struct problem *p)
 {
 	struct reconciler *r = ctx;
 	struct store_key prefix, after;
@@ -390,7 +394,8 @@ no_member_writes(struct reconciler *r, const struct erg_id *id, struct problem *
 
 	if (erg_load(r, id, &erg) != ERR_OK)
 		return unknown_erg(p, id);
-	return problem_set(p, PROBLEM_UNSUPPORTED, "This version takes membership changes from Teams only; it does not write members to Teams.");
+	return problem_set(
+	    p, PROBLEM_UNSUPPORTED, "This version takes membership changes from Teams only; it does not write members to Teams.");
 }
 
 static enum err
@@ -409,8 +414,8 @@ member_remove(void *ctx, const struct erg_id *erg, const struct app_person_ref *
 }
 
 static enum err
-members_replace(void *ctx, const struct erg_id *erg, const struct app_member_put *list, size_t count, struct app_members_replaced *ret,
-    struct problem *p)
+members_replace(void *ctx, const struct erg_id *erg, const struct app_member_put *list, size_t count,
+    struct app_members_replaced *ret, struct problem *p)
 {
 	(void)list;
 	(void)count;
@@ -454,7 +459,8 @@ resync_get_op(void *ctx, const char *id, struct resync *ret, struct problem *p)
 }
 
 static enum err
-resync_list_op(void *ctx, const struct app_page *page, app_resync_emit emit, void *arg, struct app_cursor *ret_next, struct problem *p)
+resync_list_op(
+    void *ctx, const struct app_page *page, app_resync_emit emit, void *arg, struct app_cursor *ret_next, struct problem *p)
 {
 	struct resync *list = calloc(page->limit, sizeof(*list));
 	size_t count = 0;
@@ -520,20 +526,6 @@ plan_removes(enum plan_action a)
 	return a == PLAN_REMOVE_FROM_APP || a == PLAN_REMOVE_FROM_TEAMS;
 }
 
-static void
-plan_hash_load(struct reconciler *r, const struct erg *erg, struct app_plan *ret)
-{
-	struct cursor_record *cursor = calloc(1, sizeof(*cursor));
-	char name[APP_ID_SIZE + 8];
-	struct store_key key;
-
-	snprintf(name, sizeof(name), "plan:%s", erg->id.s);
-	key_of(r, "cursor", name, &key);
-	if (cursor != NULL && store_get(r->store, TABLE_CURSORS, &key, cursor) == ERR_OK)
-		snprintf(ret->hash, sizeof(ret->hash), "%.*s", (int)sizeof(ret->hash) - 1, cursor->text);
-	free(cursor);
-}
-
 static enum err
 plan_get(void *ctx, const struct erg_id *id, app_plan_emit emit, void *arg, struct app_plan *ret, struct problem *p)
 {
@@ -550,7 +542,7 @@ plan_get(void *ctx, const struct erg_id *id, app_plan_emit emit, void *arg, stru
 	ret->held = erg.state == ERG_HELD;
 	if (ret->held) {
 		memcpy(ret->detail, erg.detail, sizeof(ret->detail));
-		plan_hash_load(r, &erg, ret);
+		apply_plan_hash(r, id, ret->hash);
 	}
 	members_prefix(r, id, &prefix);
 	c = store_seek(r->store, TABLE_MEMBERS, &prefix, NULL);
@@ -575,12 +567,16 @@ plan_decide(void *ctx, const struct erg_id *id, bool approve, const char *hash, 
 		return unknown_erg(p, id);
 	if (erg.state != ERG_HELD)
 		return problem_set(p, PROBLEM_NO_PLAN, "No plan of this ERG is held.");
-	return problem_set(p, PROBLEM_UNSUPPORTED, "This version holds plans, but cannot decide on them yet. Nobody is removed meanwhile.");
+	return problem_set(
+	    p, PROBLEM_UNSUPPORTED, "This version holds plans, but cannot decide on them yet. Nobody is removed meanwhile.");
 }
 
 /* ---------- changes and status ---------- */
 
-struct change_reading { app_change_emit emit; void *arg; };
+struct change_reading {
+	app_change_emit emit;
+	void *arg;
+};
 
 static bool
 on_change(void *arg, const struct feed_record *f)
@@ -619,7 +615,8 @@ status_tenants(struct reconciler *r, struct app_status *s)
 
 	while (store_next(c, NULL, &t) == ERR_OK) {
 		s->tenants[t.state]++;
-		if (t.state == TENANT_CONSENT_MISSING || t.state == TENANT_UNREACHABLE || (t.state == TENANT_ACTIVE && t.detail[0] != '\0'))
+		if (t.state == TENANT_CONSENT_MISSING || t.state == TENANT_UNREACHABLE ||
+		    (t.state == TENANT_ACTIVE && t.detail[0] != '\0'))
 			status_problem(s, "tenant", t.id.s, t.detail);
 	}
 	store_cursor_close(c);

@@ -16,7 +16,7 @@
 #include "state/records.h"
 
 #define CHORES_RUNNING_MAX 16
-#define CHORE_PROBE_MS     (15 * 60 * 1000)   /* what is broken is looked at again this often */
+#define CHORE_PROBE_MS     (15 * 60 * 1000) /* what is broken is looked at again this often */
 
 struct reconciler;
 struct chores;
@@ -24,7 +24,7 @@ struct chores;
 enum chore_kind { CHORE_LINK, CHORE_TENANT, CHORE_ERASE_ERG, CHORE_ERASE_TENANT, CHORE_KIND_COUNT };
 
 struct chore;
-const char *chore_id(const struct chore *c);      /* the ERG's or tenant's */
+const char *chore_id(const struct chore *c); /* the ERG's or tenant's */
 int64_t chore_attempts(const struct chore *c);
 struct reconciler *chore_reconciler(const struct chore *c);
 
@@ -32,7 +32,7 @@ struct reconciler *chore_reconciler(const struct chore *c);
 typedef void (*chore_run)(struct reconciler *r, struct chore *c);
 
 enum err chores_new(struct reconciler *r, struct chores **ret);
-void chores_free(struct chores *cs);     /* NULL is fine */
+void chores_free(struct chores *cs); /* NULL is fine */
 
 /* Notes it in this turn, runs it after the commit and after_ms. A chore there already is run again, or sooner. */
 void chore_add(struct reconciler *r, enum chore_kind kind, const char *id, int64_t after_ms);

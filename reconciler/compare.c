@@ -24,17 +24,20 @@
 /* ERGs on one team; more are found again by the sweep. The bug it catches: a table that leads in circles. */
 #define JOB_ERGS_MAX 1000
 
+/* A hint or a person waits: rather an error with its reason soon, and another try, than silence for long. */
+#define SOON_DEADLINE_MS 120000
+
 struct job_erg {
 	struct erg_id id;
 	int64_t generation;
 };
 
 struct compare_job {
-	struct compare_job *next;       /* waiting, by priority; running, in any order */
+	struct compare_job *next; /* waiting, by priority; running, in any order */
 	struct compare *compare;
 	compare_done done;
 	void *arg;
-	struct timer *timer;            /* steps that must not run within their caller */
+	struct timer *timer; /* steps that must not run within their caller */
 	bool running;
 	struct compare_options options;
 	struct tenant_id tenant;
@@ -46,7 +49,7 @@ struct compare_job {
 	bool is_item;
 	enum hint_kind hint;
 	char item[HINT_ITEM_MAX + 1];
-	struct guid user;               /* whose membership it is, when known */
+	struct guid user; /* whose membership it is, when known */
 	person_id person;
 	/* under way: at most one of these */
 	struct graph_pages *pages;
@@ -104,6 +107,18 @@ enqueue(struct compare *c, struct compare_job *job)
 	run_waiting(c);
 }
 
+static void
+job_free(struct compare_job *job)
+{
+	graph_pages_cancel(job->pages);
+	graph_cancel(job->compare->r->graph, job->call);
+	apply_cancel(job->apply);
+	timer_free(job->timer);
+	listing_done(&job->listing);
+	free(job->ergs);
+	free(job);
+}
+
 void
 compare_cancel(struct compare_job *job)
 {
@@ -118,13 +133,7 @@ compare_cancel(struct compare_job *job)
 	} else {
 		unlink_job(&c->waiting, job);
 	}
-	graph_pages_cancel(job->pages);
-	graph_cancel(c->r->graph, job->call);
-	apply_cancel(job->apply);
-	timer_free(job->timer);
-	listing_done(&job->listing);
-	free(job->ergs);
-	free(job);
+	job_free(job);
 	run_waiting(c);
 }
 
@@ -174,7 +183,7 @@ static bool
 erg_takes_part(const struct erg *erg)
 {
 	return erg->membership != MEMBERSHIP_OFF && erg->team_id.s[0] != '\0' && erg->channel_type != CHANNEL_UNKNOWN &&
-	    (erg->channel_type == CHANNEL_STANDARD || erg->channel_id[0] != '\0');
+	       (erg->channel_type == CHANNEL_STANDARD || erg->channel_id[0] != '\0');
 }
 
 static void
@@ -225,13 +234,19 @@ static bool
 job_erg(struct compare_job *job, size_t i, struct erg *ret)
 {
 	return erg_load(job->compare->r, &job->ergs[i].id, ret) == ERR_OK && ret->generation == job->ergs[i].generation &&
-	    erg_takes_part(ret);
+	       erg_takes_part(ret);
 }
 
 static struct graph_where
 job_where(const struct compare_job *job)
 {
-	return (struct graph_where){ .directory = job->directory, .priority = job->options.priority };
+	bool soon = job->options.priority != GRAPH_SWEEP;
+
+	return (struct graph_where){
+		.directory = job->directory,
+		.priority = job->options.priority,
+		.deadline_ms = soon ? SOON_DEADLINE_MS : 0,
+	};
 }
 
 /* ---------- failures ---------- */
@@ -481,7 +496,7 @@ on_get(void *arg, const struct graph_answer *answer)
 		/* Gone again, or not to be seen yet. */
 		job->result.again = true;
 	} else if (e == ERR_UNSUPPORTED) {
-		job->result.err = ERR_OK;   /* no person: nothing to mirror */
+		job->result.err = ERR_OK; /* no person: nothing to mirror */
 	} else {
 		judge_failure(job, answer);
 		note_failure(job, e, answer, answer->detail);
@@ -566,7 +581,8 @@ compare_scope(struct reconciler *r, const struct subscription *scope, compare_do
 }
 
 struct compare_job *
-compare_item(struct reconciler *r, const struct subscription *scope, enum hint_kind kind, const char *item, compare_done done, void *arg)
+compare_item(
+    struct reconciler *r, const struct subscription *scope, enum hint_kind kind, const char *item, compare_done done, void *arg)
 {
 	struct compare_options options = { .priority = GRAPH_HINT };
 	struct compare_job *job = job_new(r, &options, done, arg);
@@ -593,14 +609,23 @@ compare_new(struct reconciler *r, struct compare **ret)
 	return ERR_OK;
 }
 
+static void
+jobs_free(struct compare_job *job)
+{
+	struct compare_job *next;
+
+	for (; job != NULL; job = next) {
+		next = job->next;
+		job_free(job);
+	}
+}
+
 void
 compare_free(struct compare *c)
 {
 	if (c == NULL)
 		return;
-	while (c->waiting != NULL)
-		compare_cancel(c->waiting);
-	while (c->running != NULL)
-		compare_cancel(c->running);
+	jobs_free(c->waiting);
+	jobs_free(c->running);
 	free(c);
 }

@@ -31,32 +31,32 @@ struct compare;
 struct compare_job;
 
 struct compare_options {
-	bool dry_run;                   /* decide and count only; removals are not confirmed then */
-	enum graph_priority priority;   /* GRAPH_PERSON for what somebody waits for, GRAPH_SWEEP for sweeps */
+	bool dry_run;                 /* decide and count only; removals are not confirmed then */
+	enum graph_priority priority; /* GRAPH_PERSON for what somebody waits for, GRAPH_SWEEP for sweeps */
 };
 
 struct compare_result {
-	enum err err;                   /* ERR_OK: all of it was read and taken in */
-	bool whole_needed;              /* of an item: only a whole read can tell */
-	bool again;                     /* of an item: Graph does not show yet what the hint told; ask again */
-	int64_t retry_after_ms;         /* -1: not said */
+	enum err err;           /* ERR_OK: all of it was read and taken in */
+	bool whole_needed;      /* of an item: only a whole read can tell */
+	bool again;             /* of an item: Graph does not show yet what the hint told; ask again */
+	int64_t retry_after_ms; /* -1: not said */
 	int64_t members_compared;
-	struct resync_changes changes;  /* towards the app: done (or, in a dry run, to be done); towards Teams: to be done */
-	char detail[DETAIL_SIZE];       /* why not, for people */
+	struct resync_changes changes; /* towards the app: done (or, in a dry run, to be done); towards Teams: to be done */
+	char detail[DETAIL_SIZE];      /* why not, for people */
 };
 typedef void (*compare_done)(void *arg, const struct compare_result *result);
 
 enum err compare_new(struct reconciler *r, struct compare **ret);
-void compare_free(struct compare *c);       /* NULL is fine; nobody is told */
+void compare_free(struct compare *c); /* NULL is fine; nobody is told */
 
 /* One ERG. An ERG that isn't linked, or whose membership is off, ends ERR_OK with nothing compared. NULL: out of memory. */
-struct compare_job *compare_erg(struct reconciler *r, const struct erg_id *erg, const struct compare_options *options, compare_done done,
-    void *arg);
+struct compare_job *
+compare_erg(struct reconciler *r, const struct erg_id *erg, const struct compare_options *options, compare_done done, void *arg);
 /* All ERGs of a scope: one read for those that share the team's roster. */
 struct compare_job *compare_scope(struct reconciler *r, const struct subscription *scope, compare_done done, void *arg);
 /* The one membership a notification named: O(1). */
-struct compare_job *compare_item(struct reconciler *r, const struct subscription *scope, enum hint_kind kind, const char *item,
-    compare_done done, void *arg);
+struct compare_job *compare_item(
+    struct reconciler *r, const struct subscription *scope, enum hint_kind kind, const char *item, compare_done done, void *arg);
 /* done will not run; what was taken in stays. NULL is fine. */
 void compare_cancel(struct compare_job *job);
 

@@ -32,7 +32,7 @@
 #define ADMIN_CONNECTIONS    32
 #define ADMIN_BODY_MAX_BYTES 65536
 #define REQUEST_DEADLINE_MS  30000
-#define DRAIN_MS             300     /* answers that wait for a commit are out by then */
+#define DRAIN_MS             300 /* answers that wait for a commit are out by then */
 #define STATUS_EVERY_MS      60000
 #define SIGNAL_COUNT         3
 
@@ -82,7 +82,8 @@ secrets_read(const struct config *c, struct secrets *ret, char *why, size_t why_
 	if ((e = secret_read(c->callback_secret_file, ret->callback, why, why_size)) != ERR_OK)
 		return e;
 	if (ret->client[0] == '\0') {
-		snprintf(why, why_size, "signing in with a certificate is not supported by this version; set [graph] client_secret_file");
+		snprintf(why, why_size,
+		    "signing in with a certificate is not supported by this version; set [graph] client_secret_file");
 		return ERR_UNSUPPORTED;
 	}
 	if (c->callback_url != NULL)
@@ -190,9 +191,9 @@ on_status(void *arg)
 	timer_arm(d->status, STATUS_EVERY_MS);
 	if (backend_status(d->r, &s) != ERR_OK)
 		return;
-	snprintf(text, sizeof(text), "%lld ERGs in sync, %lld working, %lld held, %lld broken; %lld callbacks wait", (long long)s.ergs[ERG_IN_SYNC],
-	    (long long)(s.ergs[ERG_WORKING] + s.ergs[ERG_LINKING]), (long long)s.ergs[ERG_HELD], (long long)s.ergs[ERG_BROKEN],
-	    (long long)s.callback_backlog);
+	snprintf(text, sizeof(text), "%lld ERGs in sync, %lld working, %lld held, %lld broken; %lld callbacks wait",
+	    (long long)s.ergs[ERG_IN_SYNC], (long long)s.ergs[ERG_WORKING] + (long long)s.ergs[ERG_LINKING],
+	    (long long)s.ergs[ERG_HELD], (long long)s.ergs[ERG_BROKEN], (long long)s.callback_backlog);
 	service_status(text);
 }
 
@@ -212,7 +213,8 @@ start_loop(struct daemon *d, char *why, size_t why_size)
 	if (d->watchdog == NULL || d->status == NULL || d->drain == NULL)
 		return ERR_NOMEM;
 	for (int i = 0; i < SIGNAL_COUNT; i++)
-		if ((d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d)) == NULL || event_add(d->signals[i], NULL) != 0)
+		if ((d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d)) == NULL ||
+		    event_add(d->signals[i], NULL) != 0)
 			return ERR_NOMEM;
 	return ERR_OK;
 }

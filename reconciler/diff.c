@@ -8,14 +8,14 @@
 
 /* base, app, Teams: who has the person. */
 enum presence {
-	NOBODY,         /* - - - */
-	ONLY_TEAMS,     /* - - T: new in Teams */
-	ONLY_APP,       /* - A - : new in the app */
-	BOTH_NEW,       /* - A T */
-	BOTH_LEFT,      /* B - - */
-	LEFT_APP,       /* B - T */
-	LEFT_TEAMS,     /* B A - */
-	BOTH            /* B A T */
+	NOBODY,     /* - - - */
+	ONLY_TEAMS, /* - - T: new in Teams */
+	ONLY_APP,   /* - A - : new in the app */
+	BOTH_NEW,   /* - A T */
+	BOTH_LEFT,  /* B - - */
+	LEFT_APP,   /* B - T */
+	LEFT_TEAMS, /* B A - */
+	BOTH        /* B A T */
 };
 
 /* A row a presence, a column a policy: two-way, teams, app. "off" never gets here. */
@@ -84,7 +84,7 @@ static bool
 is_guest(const struct diff_input *in, enum presence p)
 {
 	return (in->teams.present && in->teams.role == ROLE_GUEST) ||
-	    (p == LEFT_TEAMS && (in->base.role == ROLE_GUEST || in->app.role == ROLE_GUEST));
+	       (p == LEFT_TEAMS && (in->base.role == ROLE_GUEST || in->app.role == ROLE_GUEST));
 }
 
 /* Guests are Teams' to invite and either side's to end, whatever the policy: nobody can add one back. */
@@ -103,12 +103,9 @@ static enum diff_action
 diff_private(const struct diff_input *in, enum presence p)
 {
 	switch (p) {
-	case ONLY_APP:
-		return in->policy == MEMBERSHIP_TEAMS ? DIFF_REMOVE_FROM_APP : DIFF_PRIVATE;
-	case LEFT_TEAMS:
-		return in->policy == MEMBERSHIP_APP ? DIFF_PRIVATE : DIFF_REMOVE_FROM_APP;
-	default:
-		return decision[p][in->policy];
+	case ONLY_APP: return in->policy == MEMBERSHIP_TEAMS ? DIFF_REMOVE_FROM_APP : DIFF_PRIVATE;
+	case LEFT_TEAMS: return in->policy == MEMBERSHIP_APP ? DIFF_PRIVATE : DIFF_REMOVE_FROM_APP;
+	default: return decision[p][in->policy];
 	}
 }
 
@@ -116,7 +113,7 @@ static enum diff_action
 diff_presence(const struct diff_input *in, enum presence p)
 {
 	if (p == ONLY_APP && in->app.role == ROLE_GUEST)
-		return DIFF_NOTHING;   /* can't be invited by us, and nothing tells that Teams ended it */
+		return DIFF_NOTHING; /* can't be invited by us, and nothing tells that Teams ended it */
 	if (in->first && p == ONLY_TEAMS)
 		return DIFF_ADD_TO_APP;
 	if (in->first && p == ONLY_APP)

@@ -23,28 +23,28 @@
 #include "model/policy.h"
 
 struct diff_input {
-	struct side base, app, teams;     /* app: with what is under way to it counted as arrived */
+	struct side base, app, teams; /* app: with what is under way to it counted as arrived */
 	enum membership_policy policy;
-	bool first;                       /* no complete read of this link has been taken in yet */
-	enum pending_write settling;      /* a write to Teams not seen yet whose settle time is not over */
+	bool first;                  /* no complete read of this link has been taken in yet */
+	enum pending_write settling; /* a write to Teams not seen yet whose settle time is not over */
 	bool private_;
-	bool kept;                        /* removed by the app here, still in the team for another ERG's sake */
+	bool kept; /* removed by the app here, still in the team for another ERG's sake */
 	bool elsewhere;
 };
 
 /*      name                  what is to happen */
-#define DIFF_TABLE(X)                                                                    \
-	X(NOTHING,            "nothing")                                                 \
-	X(AGREE,              "both sides are equal: the base follows")                  \
-	X(WAIT,               "Teams does not show our write yet")                       \
-	X(ADD_TO_APP,         "add to the app")                                          \
-	X(REMOVE_FROM_APP,    "remove from the app")                                     \
-	X(SET_ROLE_IN_APP,    "set the role in the app")                                 \
-	X(ADD_TO_TEAMS,       "add to Teams")                                            \
-	X(REMOVE_FROM_TEAMS,  "remove from Teams")                                       \
-	X(SET_ROLE_IN_TEAMS,  "set the role in Teams")                                   \
-	X(KEEP,               "gone from this ERG, kept in the team for another")        \
-	X(PRIVATE,            "in the app only, by wish")
+#define DIFF_TABLE(X)                                                                                                            \
+	X(NOTHING, "nothing")                                                                                                    \
+	X(AGREE, "both sides are equal: the base follows")                                                                       \
+	X(WAIT, "Teams does not show our write yet")                                                                             \
+	X(ADD_TO_APP, "add to the app")                                                                                          \
+	X(REMOVE_FROM_APP, "remove from the app")                                                                                \
+	X(SET_ROLE_IN_APP, "set the role in the app")                                                                            \
+	X(ADD_TO_TEAMS, "add to Teams")                                                                                          \
+	X(REMOVE_FROM_TEAMS, "remove from Teams")                                                                                \
+	X(SET_ROLE_IN_TEAMS, "set the role in Teams")                                                                            \
+	X(KEEP, "gone from this ERG, kept in the team for another")                                                              \
+	X(PRIVATE, "in the app only, by wish")
 #define X(name, text) DIFF_##name,
 enum diff_action { DIFF_TABLE(X) DIFF_ACTION_COUNT };
 #undef X

@@ -101,7 +101,8 @@ dirty_settled(struct reconciler *r, const struct dirty_summary *read)
 	bool empty;
 
 	for (unsigned i = 0; i < read->seen_count; i++)
-		if (store_get(r->store, TABLE_DIRTY, &read->seen[i].key, &row) == ERR_OK && row.hint_count == read->seen[i].hint_count)
+		if (store_get(r->store, TABLE_DIRTY, &read->seen[i].key, &row) == ERR_OK &&
+		    row.hint_count == read->seen[i].hint_count)
 			store_del(r->store, TABLE_DIRTY, &read->seen[i].key);
 	c = rows_of(r, &read->one.scope);
 	empty = store_next(c, NULL, &row) != ERR_OK;
@@ -131,8 +132,8 @@ was_read(const struct dirty_summary *read, const struct store_key *key, const st
 }
 
 void
-dirty_put_off(struct reconciler *r, const struct scope_id *scope, const struct dirty_summary *read, int64_t wait_ms,
-    enum dirty_which which)
+dirty_put_off(
+    struct reconciler *r, const struct scope_id *scope, const struct dirty_summary *read, int64_t wait_ms, enum dirty_which which)
 {
 	struct store_cursor *c;
 	struct dirty_record row;

@@ -24,15 +24,18 @@ void dirty_key(struct reconciler *r, const struct scope_id *scope, const char *i
 void dirty_mark(struct reconciler *r, const struct scope_id *scope, int64_t wait_ms);
 
 /* One row as it was when a read began. */
-struct dirty_seen { struct store_key key; int64_t hint_count; };
+struct dirty_seen {
+	struct store_key key;
+	int64_t hint_count;
+};
 
 /* What the rows of one scope amount to. */
 struct dirty_summary {
-	unsigned rows;                       /* counted up to DIRTY_ITEMS_MAX + 1 */
+	unsigned rows; /* counted up to DIRTY_ITEMS_MAX + 1 */
 	bool whole;
-	int64_t not_before_wall_ms;          /* the earliest */
-	int64_t hint_count;                  /* of all */
-	struct dirty_record one;             /* the row, when there is one */
+	int64_t not_before_wall_ms; /* the earliest */
+	int64_t hint_count;         /* of all */
+	struct dirty_record one;    /* the row, when there is one */
 	struct dirty_seen seen[DIRTY_ITEMS_MAX + 2];
 	unsigned seen_count;
 };
@@ -46,6 +49,6 @@ void dirty_put_off(struct reconciler *r, const struct scope_id *scope, const str
     enum dirty_which which);
 /* Removes all rows of a scope nobody needs. */
 void dirty_drop(struct reconciler *r, const struct scope_id *scope);
-bool dirty_scope_is_real(const struct scope_id *scope);    /* zeros belong to chores.h */
+bool dirty_scope_is_real(const struct scope_id *scope); /* zeros belong to chores.h */
 
 #endif

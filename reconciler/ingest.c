@@ -29,14 +29,14 @@ struct entry {
 struct ingest {
 	struct reconciler *r;
 	struct timer *timer;
-	struct hint *hints;              /* INGEST_RUN_MAX */
-	struct entry *entries;           /* INGEST_RUN_MAX */
+	struct hint *hints;    /* INGEST_RUN_MAX */
+	struct entry *entries; /* INGEST_RUN_MAX */
 	size_t entry_count;
-	struct scope_id known;           /* the last scope looked up, and whether it is ours */
+	struct scope_id known; /* the last scope looked up, and whether it is ours */
 	bool known_is_ours, known_set;
-	bool reading;                    /* a turn is open: the next run follows its commit */
+	bool reading; /* a turn is open: the next run follows its commit */
 	bool more;
-	uint64_t cursor;                 /* what that turn will have made durable */
+	uint64_t cursor; /* what that turn will have made durable */
 	uint8_t epoch[INBOX_EPOCH_LEN];
 	int64_t readers_checked_ms;
 };
@@ -219,7 +219,7 @@ entries_put(struct ingest *in)
 {
 	for (size_t i = 0; i < in->entry_count; i++) {
 		store_put(in->r->store, TABLE_DIRTY, &in->entries[i].key, &in->entries[i].row);
-		work_note(in->r, &in->entries[i].row.scope);
+		work_hint(in->r, &in->entries[i].row.scope);
 	}
 	in->entry_count = 0;
 }
@@ -239,7 +239,7 @@ cursor_key(struct reconciler *r)
 static void
 cursor_put(struct ingest *in)
 {
-	static struct cursor_record cursor;   /* 8 KB, one thread */
+	static struct cursor_record cursor; /* 8 KB, one thread */
 	struct store_key key = cursor_key(in->r);
 
 	memset(&cursor, 0, sizeof(cursor));
@@ -294,8 +294,8 @@ inbox_ready(struct ingest *in)
 
 	if (in->r->inbox == NULL) {
 		snprintf(directory, sizeof(directory), "%s/inbox", config->state_directory);
-		e = inbox_open(directory, INBOX_READER, (uint64_t)config->map_size_bytes / 4, &in->r->intake_key, &in->r->inbox, why,
-		    sizeof(why));
+		e = inbox_open(directory, INBOX_READER, (uint64_t)config->map_size_bytes / 4, &in->r->intake_key, &in->r->inbox,
+		    why, sizeof(why));
 		if (e != ERR_OK) {
 			if (e != ERR_NOTFOUND)
 				log_put(LOG_WARN, "inbox_not_open", LS("err", err_name(e)), LS("detail", why));
@@ -350,7 +350,7 @@ run(struct ingest *in)
 		return;
 	r->counters.hints_damaged += damaged;
 	if (damaged > 0)
-		all_dirty(in);   /* what they said is lost */
+		all_dirty(in); /* what they said is lost */
 	in->known_set = false;
 	for (size_t i = 0; i < count; i++)
 		take(in, &in->hints[i]);

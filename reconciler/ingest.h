@@ -13,14 +13,14 @@
 
 #include "base/err.h"
 
-#define INGEST_RUN_MAX  1000
-#define INGEST_POLL_MS  5000
+#define INGEST_RUN_MAX 1000
+#define INGEST_POLL_MS 5000
 
 struct reconciler;
 struct ingest;
 
 enum err ingest_new(struct reconciler *r, struct ingest **ret);
-void ingest_free(struct ingest *in);     /* NULL is fine */
+void ingest_free(struct ingest *in); /* NULL is fine */
 /* There is something to read, perhaps. */
 void ingest_kick(struct reconciler *r);
 /* Hints stored and not yet read. False: there is no inbox yet. */

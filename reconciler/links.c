@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "graph/teams.h"
+#include "reconciler/apply.h"
 #include "reconciler/chores.h"
 #include "reconciler/dirty.h"
 #include "reconciler/keeper.h"
@@ -13,6 +14,9 @@
 #include "reconciler/scope.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
+
+/* Then the ERG says why it waits, and the chore goes on. */
+#define LOOK_DEADLINE_MS 60000
 
 /* ---------- beginning and ending ---------- */
 
@@ -35,6 +39,7 @@ link_end(struct reconciler *r, struct erg *erg)
 	team_ref_del(r, erg);
 	keeper_release(r, erg);
 	erg->generation++;
+	apply_plan_forget(r, &erg->id);
 	roster_unlink(r, erg);
 }
 
@@ -72,7 +77,8 @@ erg_of(struct reconciler *r, struct chore *c, struct erg *ret_erg, struct tenant
 static struct graph_where
 where_of(const struct tenant *tenant)
 {
-	return (struct graph_where){ .directory = tenant->directory_id, .priority = GRAPH_PERSON };
+	return (
+	    struct graph_where){ .directory = tenant->directory_id, .priority = GRAPH_PERSON, .deadline_ms = LOOK_DEADLINE_MS };
 }
 
 static void
@@ -133,7 +139,8 @@ on_channel(void *arg, const struct graph_answer *answer)
 	if (graph_channel_read(answer, &channel) != ERR_OK)
 		failed(r, c, &erg, answer, "the channel");
 	else if (channel.type == CHANNEL_UNKNOWN)
-		broken(r, c, &erg, "The channel is of a kind this version does not know. Link a standard, private or shared channel.");
+		broken(r, c, &erg,
+		    "The channel is of a kind this version does not know. Link a standard, private or shared channel.");
 	else if (channel.tenant_id.s[0] != '\0' && strcmp(channel.tenant_id.s, tenant.directory_id.s) != 0)
 		broken(r, c, &erg, "The channel belongs to another tenant. Link a channel of this tenant.");
 	else
@@ -164,7 +171,7 @@ on_team(void *arg, const struct graph_answer *answer)
 	}
 	where = where_of(&tenant);
 	call = erg.channel_id[0] != '\0' ? graph_channel_get(r->graph, &where, &erg.team_id, erg.channel_id, on_channel, c)
-					 : graph_channel_primary(r->graph, &where, &erg.team_id, on_channel, c);
+	                                 : graph_channel_primary(r->graph, &where, &erg.team_id, on_channel, c);
 	if (call == NULL)
 		chore_again(r, c, chore_backoff_ms(r, c));
 }

@@ -10,7 +10,7 @@
 struct listed {
 	struct guid user, home;
 	uint8_t role;
-	size_t membership_at, name_at, email_at;   /* into texts */
+	size_t membership_at, name_at, email_at; /* into texts */
 };
 
 void

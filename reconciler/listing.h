@@ -18,7 +18,7 @@ struct listing {
 };
 
 void listing_init(struct listing *l);
-void listing_done(struct listing *l);       /* frees; may be used again */
+void listing_done(struct listing *l); /* frees; may be used again */
 /* ERR_NOMEM, ERR_TOOBIG: then the listing is not complete. */
 enum err listing_add(struct listing *l, const struct graph_member *m);
 /* Borrowed until the next add. i below count. */

@@ -19,7 +19,8 @@ const char *argp_program_version = PROGRAM " " ERGSYNC_VERSION;
 static const char doc[] =
     "Keeps employee resource groups of an ERG platform and their Microsoft Teams channels equal."
     "\v"
-    "The reconciler is the Graph client of ergsync. It reads what ergsync-listener has stored, re-reads the teams concerned, works "
+    "The reconciler is the Graph client of ergsync. It reads what ergsync-listener has stored, re-reads the teams concerned, "
+    "works "
     "out who changed what since both sides last agreed, and tells the ERG platform by signed callbacks and a change feed. It "
     "serves the app API, and metrics on the admin endpoint. It is not reachable from the internet.\n\n"
     "Microsoft Graph or the ERG platform being away does not stop it: what is due waits on disk.\n\n"
@@ -27,7 +28,8 @@ static const char doc[] =
     "  [app] listen     the app API: tenants, ERGs, members, resyncs, changes, status\n"
     "  [admin] listen   GET /metrics (both daemons), /healthz, /readyz\n\n"
     "SIGNALS\n"
-    "  SIGHUP           reads the configuration file and the secrets again; if one is bad, all stay as they were, and the log says so\n"
+    "  SIGHUP           reads the configuration file and the secrets again; if one is bad, all stay as they were, and the log "
+    "says so\n"
     "  SIGTERM, SIGINT  answers what is under way and exits 0; a second one exits at once\n\n"
     "EXIT STATUS\n"
     "  0  after SIGTERM\n"
@@ -48,7 +50,10 @@ static const struct argp_option argp_options[] = {
 	{ 0 },
 };
 
-struct arguments { const char *config; bool check, dump; };
+struct arguments {
+	const char *config;
+	bool check, dump;
+};
 
 static error_t
 on_argument(int key, char *arg, struct argp_state *state)
@@ -56,11 +61,11 @@ on_argument(int key, char *arg, struct argp_state *state)
 	struct arguments *a = state->input;
 
 	switch (key) {
-	case 'c':            a->config = arg; return 0;
-	case KEY_CHECK:      a->check = true; return 0;
-	case KEY_DUMP:       a->dump = true; return 0;
-	case ARGP_KEY_ARG:   argp_error(state, "unexpected argument \"%s\"", arg); return 0;
-	default:             return ARGP_ERR_UNKNOWN;
+	case 'c': a->config = arg; return 0;
+	case KEY_CHECK: a->check = true; return 0;
+	case KEY_DUMP: a->dump = true; return 0;
+	case ARGP_KEY_ARG: argp_error(state, "unexpected argument \"%s\"", arg); return 0;
+	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 

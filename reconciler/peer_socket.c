@@ -17,7 +17,7 @@
 #include "reconciler/reconciler.h"
 
 #define STATS_WAIT_MS    1000
-#define DATAGRAMS_A_TURN 64      /* a flood of wake-ups must not keep the loop */
+#define DATAGRAMS_A_TURN 64 /* a flood of wake-ups must not keep the loop */
 
 struct question {
 	struct question *next;
@@ -28,11 +28,11 @@ struct question {
 struct peer_socket {
 	int fd;
 	struct event *readable;
-	struct timer *timer;             /* an answer is late */
+	struct timer *timer; /* an answer is late */
 	struct sockaddr_un own, listener;
 	struct reconciler *r;
 	struct question *questions;
-	char *buffer;                    /* PEER_MESSAGE_MAX */
+	char *buffer; /* PEER_MESSAGE_MAX */
 };
 
 static bool
@@ -105,7 +105,8 @@ send_message(struct peer_socket *p, const struct peer_message *m)
 
 	if (peer_encode(m, data, sizeof(data), &len) != ERR_OK)
 		return false;
-	return sendto(p->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&p->listener, sizeof(p->listener)) >= 0;
+	return sendto(p->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&p->listener,
+	           sizeof(p->listener)) >= 0;
 }
 
 void
@@ -153,7 +154,8 @@ open_socket(struct peer_socket *p, char *why, size_t why_size)
 		return ERR_IO;
 	}
 	if (bind(p->fd, (const struct sockaddr *)&p->own, sizeof(p->own)) != 0) {
-		snprintf(why, why_size, "%s cannot be bound: %s; check [state] runtime_directory", p->own.sun_path, strerror(errno));
+		snprintf(
+		    why, why_size, "%s cannot be bound: %s; check [state] runtime_directory", p->own.sun_path, strerror(errno));
 		return ERR_IO;
 	}
 	return ERR_OK;
@@ -181,7 +183,8 @@ peer_socket_new(struct event_base *base, struct clock *clock, const char *runtim
 	if ((e = open_socket(p, why, why_size)) != ERR_OK)
 		goto fail;
 	e = ERR_NOMEM;
-	if ((p->readable = event_new(base, p->fd, EV_READ | EV_PERSIST, on_readable, p)) == NULL || event_add(p->readable, NULL) != 0)
+	if ((p->readable = event_new(base, p->fd, EV_READ | EV_PERSIST, on_readable, p)) == NULL ||
+	    event_add(p->readable, NULL) != 0)
 		goto fail;
 	*ret = p;
 	return ERR_OK;

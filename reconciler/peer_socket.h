@@ -17,9 +17,9 @@ struct peer_socket;
 struct reconciler;
 
 /* Binds runtime_directory/reconciler.sock, replacing what a former process left. Borrows all. Gives *ret; why says what failed. */
-enum err peer_socket_new(struct event_base *base, struct clock *clock, const char *runtime_directory, struct peer_socket **ret, char *why,
-    size_t why_size);
-void peer_socket_free(struct peer_socket *p);     /* NULL is fine; removes the socket; unanswered questions get NULL */
+enum err peer_socket_new(struct event_base *base, struct clock *clock, const char *runtime_directory, struct peer_socket **ret,
+    char *why, size_t why_size);
+void peer_socket_free(struct peer_socket *p); /* NULL is fine; removes the socket; unanswered questions get NULL */
 /* Wake-ups go to this one from now on; NULL = nobody. */
 void peer_socket_attach(struct peer_socket *p, struct reconciler *r);
 

@@ -49,30 +49,30 @@ struct work;
 /* What happened since the start, for metrics and the status. Only ever grow. */
 struct reconciler_counters {
 	uint64_t hints_read, hints_damaged, hints_unknown_scope, hints_collapsed;
-	uint64_t reads_item, reads_whole, reads_failed;      /* of Teams lists, as begun */
+	uint64_t reads_item, reads_whole, reads_failed; /* of Teams lists, as begun */
 	uint64_t members_compared;
 	uint64_t changes_member_added, changes_member_removed, changes_member_updated;
-	uint64_t removals_held, removals_confirmed, removals_refuted;   /* by the second read */
-	uint64_t ergs_broken, ergs_restored;                 /* transitions */
+	uint64_t removals_held, removals_confirmed, removals_refuted; /* by the second read */
+	uint64_t ergs_broken, ergs_restored;                          /* transitions */
 };
 
 /* All parts borrow this; reconciler_new sets every member before any part runs. */
 struct reconciler {
-	const struct config *config;         /* borrowed; reload swaps values in place */
-	struct clock *clock;                 /* borrowed */
-	struct rng *rng;                     /* borrowed */
-	struct http_transport *graph_http;   /* borrowed */
-	struct http_transport *app_http;     /* borrowed */
-	struct key32 intake_key;             /* for client states */
-	struct key32 scope_key;              /* for scope ids */
-	char callback_secret[256];           /* "whsec_..." or "" */
+	const struct config *config;       /* borrowed; reload swaps values in place */
+	struct clock *clock;               /* borrowed */
+	struct rng *rng;                   /* borrowed */
+	struct http_transport *graph_http; /* borrowed */
+	struct http_transport *app_http;   /* borrowed */
+	struct key32 intake_key;           /* for client states */
+	struct key32 scope_key;            /* for scope ids */
+	char callback_secret[256];         /* "whsec_..." or "" */
 
 	struct reconciler_counters counters;
 	int64_t started_wall_ms;
 
 	struct store *store;
 	struct outbox *outbox;
-	struct inbox *inbox;                 /* NULL until the listener has made it */
+	struct inbox *inbox; /* NULL until the listener has made it */
 	struct graph *graph;
 
 	struct ingest *ingest;
@@ -82,10 +82,10 @@ struct reconciler {
 	struct keeper *keeper;
 	struct deliver *deliver;
 	struct resyncs *resyncs;
-	bool changes_told;                   /* on_changes is to be called after this turn */
-	void (*on_changes)(void *arg);       /* the feed has new entries on disk; set by the daemon's main, may be NULL */
+	bool changes_told;             /* on_changes is to be called after this turn */
+	void (*on_changes)(void *arg); /* the feed has new entries on disk; set by the daemon's main, may be NULL */
 	void *on_changes_arg;
-	struct peer_socket *peer;            /* NULL in tests: set by the daemon's main */
+	struct peer_socket *peer; /* NULL in tests: set by the daemon's main */
 	void (*wake_listener)(void *arg, const uint8_t *epoch, uint64_t consumed);
 	void *wake_listener_arg;
 };
@@ -96,9 +96,9 @@ struct reconciler_options {
 	struct rng *rng;
 	struct http_transport *graph_http, *app_http;
 	struct key32 state_key, intake_key;
-	const char *client_secret;           /* copied where needed */
-	const char *callback_secret;         /* NULL = none */
-	void (*on_store_failure)(void *arg, enum err e);   /* NULL: log and exit */
+	const char *client_secret;                       /* copied where needed */
+	const char *callback_secret;                     /* NULL = none */
+	void (*on_store_failure)(void *arg, enum err e); /* NULL: log and exit */
 	void *on_store_failure_arg;
 	/* "consumed up to N of this epoch"; NULL in tests without a listener */
 	void (*wake_listener)(void *arg, const uint8_t *epoch, uint64_t consumed);

@@ -309,7 +309,7 @@ listed_elsewhere(const struct roster_view *v, const struct member *m)
 		if (strcmp(ref.erg.s, v->erg->id.s) == 0 || erg_load(v->r, &ref.erg, &erg) != ERR_OK)
 			continue;
 		found = erg.channel_type == CHANNEL_STANDARD && erg.membership != MEMBERSHIP_OFF &&
-		    member_load(v->r, &ref.erg, m->person, &other) == ERR_OK && other.app.present;
+		        member_load(v->r, &ref.erg, m->person, &other) == ERR_OK && other.app.present;
 	}
 	store_cursor_close(c);
 	return found;
@@ -322,8 +322,7 @@ decide(const struct roster_view *v, const struct member *m)
 	int64_t since_ms = clock_wall_ms(v->r->clock) - m->teams_write_wall_ms;
 	bool first = !v->erg->first_read_done;
 	struct diff_input in = {
-		/* Until a first read is through, nothing may pass for a removal: not even against a base of its first half. */
-		.base = first ? (struct side){ 0 } : m->callback_seq != 0 ? m->told : m->base,
+		.base = m->callback_seq != 0 ? m->told : m->base,
 		.app = m->callback_seq != 0 ? m->told : m->app,
 		.teams = m->teams,
 		.policy = v->erg->membership,
@@ -332,7 +331,12 @@ decide(const struct roster_view *v, const struct member *m)
 		.private_ = m->private_,
 		.kept = m->kept_in_teams,
 	};
-	enum diff_action a = diff_person(&in);
+	enum diff_action a;
+
+	/* Until a first read is through, nothing may pass for a removal: not even against a base of its first half. */
+	if (first)
+		memset(&in.base, 0, sizeof(in.base));
+	a = diff_person(&in);
 
 	/* Only asked for when it matters: it walks. */
 	if (a == DIFF_REMOVE_FROM_TEAMS && listed_elsewhere(v, m))
@@ -434,8 +438,7 @@ act(const struct roster_view *v, const struct person *p, struct member *m, enum 
 	switch (a) {
 	case DIFF_ADD_TO_APP:
 	case DIFF_REMOVE_FROM_APP:
-	case DIFF_SET_ROLE_IN_APP:
-		return tell_app(v, p, m, a);
+	case DIFF_SET_ROLE_IN_APP: return tell_app(v, p, m, a);
 	case DIFF_AGREE:
 		if (m->callback_seq == 0)
 			agree(v, m);
@@ -465,10 +468,28 @@ act(const struct roster_view *v, const struct person *p, struct member *m, enum 
 			set_status(v, m, MEMBER_SYNCED, "");
 		break;
 	case DIFF_WAIT:
-	case DIFF_ACTION_COUNT:
-		break;
+	case DIFF_ACTION_COUNT: break;
 	}
 	return false;
+}
+
+static bool
+side_same(const struct side *a, const struct side *b)
+{
+	return a->present == b->present && a->role == b->role && a->since_wall_ms == b->since_wall_ms;
+}
+
+/* Would storing b instead of a change anything? */
+static bool
+member_same(const struct member *a, const struct member *b)
+{
+	return side_same(&a->app, &b->app) && side_same(&a->teams, &b->teams) && side_same(&a->base, &b->base) &&
+	       side_same(&a->told, &b->told) && a->private_ == b->private_ && a->kept_in_teams == b->kept_in_teams &&
+	       a->missing_once == b->missing_once && a->status == b->status && a->since_wall_ms == b->since_wall_ms &&
+	       a->teams_write == b->teams_write && a->teams_write_wall_ms == b->teams_write_wall_ms &&
+	       a->callback_seq == b->callback_seq && a->callback_write == b->callback_write && a->attempts == b->attempts &&
+	       a->retry_wall_ms == b->retry_wall_ms && strcmp(a->membership_id, b->membership_id) == 0 &&
+	       strcmp(a->detail, b->detail) == 0;
 }
 
 /* Decides on m, which differs from before (NULL: new) by what was just learnt, does it and stores it if anything changed. */
@@ -480,7 +501,7 @@ settle_member(const struct roster_view *v, const struct person *p, const struct 
 	if (v->dry_run)
 		return step;
 	step.done = act(v, p, m, step.action);
-	if (before == NULL || memcmp(before, m, sizeof(*m)) != 0)
+	if (before == NULL || !member_same(before, m))
 		member_put(v->r, v->erg, before, m);
 	return step;
 }
@@ -560,7 +581,7 @@ roster_hold(const struct roster_view *v, struct member *m, const char *detail)
 	struct member before = *m;
 
 	set_status(v, m, MEMBER_HELD, detail);
-	if (!v->dry_run && memcmp(&before, m, sizeof(*m)) != 0)
+	if (!v->dry_run && !member_same(&before, m))
 		member_put(v->r, v->erg, &before, m);
 }
 

@@ -24,23 +24,23 @@ struct reconciler;
 /* What Teams shows of one person. Texts are borrowed. */
 struct roster_seen {
 	struct guid user;
-	struct guid home_tenant;         /* "" or the ERG's own directory: at home */
+	struct guid home_tenant; /* "" or the ERG's own directory: at home */
 	enum role role;
-	const char *membership_id, *name, *email;   /* name, email: "" when absent */
+	const char *membership_id, *name, *email; /* name, email: "" when absent */
 };
 
 /* In whose name and how a comparison goes. */
 struct roster_view {
 	struct reconciler *r;
 	struct erg *erg;
-	struct guid directory;           /* the tenant's */
-	bool dry_run;                    /* decide only: nothing is written, nothing told */
+	struct guid directory; /* the tenant's */
+	bool dry_run;          /* decide only: nothing is written, nothing told */
 };
 
 struct roster_step {
 	enum diff_action action;
-	person_id person;                /* 0 in a dry run for somebody new */
-	bool done;                       /* the action was taken now, not merely found open */
+	person_id person; /* 0 in a dry run for somebody new */
+	bool done;        /* the action was taken now, not merely found open */
 };
 
 /* Teams shows this person: takes that in, decides, and does what is to be done towards the app. */
@@ -55,13 +55,13 @@ struct roster_step roster_look(const struct roster_view *v, struct member *m);
 void roster_hold(const struct roster_view *v, struct member *m, const char *detail);
 
 /* The app has answered a callback for good. In the turn that removes the outbox row. act: APPLIED or REFUSED. */
-void roster_acknowledged(struct reconciler *r, const struct feed_record *change, enum callback_act act, const struct user_id *user,
-    const char *detail);
+void roster_acknowledged(struct reconciler *r, const struct feed_record *change, enum callback_act act,
+    const struct user_id *user, const char *detail);
 
 /* By the app's id or the object id; ERR_NOTFOUND. home_tenant may be NULL. */
 enum err roster_find_user(struct reconciler *r, const struct tenant_id *tenant, const struct user_id *user, struct person *ret);
-enum err roster_find_entra(struct reconciler *r, const struct tenant_id *tenant, const struct guid *entra, const struct guid *home_tenant,
-    struct person *ret);
+enum err roster_find_entra(struct reconciler *r, const struct tenant_id *tenant, const struct guid *entra,
+    const struct guid *home_tenant, struct person *ret);
 /* Whose membership is that id? ERR_NOTFOUND. */
 enum err roster_find_membership(struct reconciler *r, const struct erg_id *erg, const char *membership_id, person_id *ret);
 

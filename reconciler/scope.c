@@ -64,5 +64,5 @@ bool
 scope_covers(const struct subscription *scope, const struct erg *erg)
 {
 	return strcmp(scope->tenant.s, erg->tenant.s) == 0 && strcmp(scope->object_id.s, erg->team_id.s) == 0 &&
-	    erg->channel_type != CHANNEL_UNKNOWN && scope->kind == scope_kind(erg->channel_type);
+	       erg->channel_type != CHANNEL_UNKNOWN && scope->kind == scope_kind(erg->channel_type);
 }

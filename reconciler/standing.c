@@ -41,8 +41,10 @@ erg_set_state(struct reconciler *r, struct erg *erg, enum erg_state state, const
 	erg->state = state;
 	erg->state_since_wall_ms = clock_wall_ms(r->clock);
 	/* Between working and in_sync it goes with every change. */
-	log_put(state == ERG_BROKEN || state == ERG_HELD ? LOG_WARN : routine(before) && routine(state) ? LOG_DEBUG : LOG_INFO, "erg_state",
-	    LS("erg", erg->id.s), LS("state", erg_state_names[state]), LS("detail", erg->detail));
+	log_put(state == ERG_BROKEN || state == ERG_HELD ? LOG_WARN
+	        : routine(before) && routine(state)      ? LOG_DEBUG
+	                                                 : LOG_INFO,
+	    "erg_state", LS("erg", erg->id.s), LS("state", erg_state_names[state]), LS("detail", erg->detail));
 	if (state == ERG_BROKEN) {
 		r->counters.ergs_broken++;
 		tell_erg(r, CHANGE_ERG_BROKEN, erg, erg->detail);
@@ -77,9 +79,11 @@ erg_settle(struct reconciler *r, struct erg *erg)
 		erg->proved_wall_ms = erg->read_wall_ms;
 }
 
-static const char forbidden_text[] = "Graph refuses to let us read %s (permission missing). Grant the application TeamMember.Read.All, for private "
-				     "and shared channels ChannelMember.Read.All, and give admin consent.";
-static const char missing_text[] = "Graph does not find %s. It was deleted, or the link names another one; restore it or put a new channel_url.";
+static const char forbidden_text[] =
+    "Graph refuses to let us read %s (permission missing). Grant the application TeamMember.Read.All, for private "
+    "and shared channels ChannelMember.Read.All, and give admin consent.";
+static const char missing_text[] =
+    "Graph does not find %s. It was deleted, or the link names another one; restore it or put a new channel_url.";
 static const char unauthorized_text[] = "Graph refuses our token for %s. Check the application's consent in this tenant.";
 
 /* A missing permission may be the whole tenant's consent: signing in anew tells, and sees what was granted meanwhile. */
@@ -98,10 +102,10 @@ bool
 erg_judge_failure(struct reconciler *r, struct erg *erg, const struct graph_answer *answer, const char *what)
 {
 	const char *format = answer->err == ERR_FORBIDDEN      ? forbidden_text
-			     : answer->err == ERR_NOTFOUND     ? missing_text
-			     : answer->err == ERR_GONE         ? missing_text
-			     : answer->err == ERR_UNAUTHORIZED ? unauthorized_text
-							       : NULL;
+	                     : answer->err == ERR_NOTFOUND     ? missing_text
+	                     : answer->err == ERR_GONE         ? missing_text
+	                     : answer->err == ERR_UNAUTHORIZED ? unauthorized_text
+	                                                       : NULL;
 	const char *hole;
 	char detail[DETAIL_SIZE];
 
@@ -142,6 +146,13 @@ tenant_set_state(struct reconciler *r, struct tenant *tenant, enum tenant_state 
 		chore_add(r, CHORE_TENANT, tenant->id.s, CHORE_PROBE_MS);
 }
 
+static bool
+no_answer(const struct graph_answer *a)
+{
+	return a->status == 0 &&
+	       (a->err == ERR_UNREACHABLE || a->err == ERR_TIMEOUT || a->err == ERR_TLS || a->err == ERR_REMOTE);
+}
+
 void
 tenant_judge(struct reconciler *r, const struct tenant_id *id, const struct graph_answer *answer)
 {
@@ -155,7 +166,7 @@ tenant_judge(struct reconciler *r, const struct tenant_id *id, const struct grap
 	if ((answer->status > 0 && answer->status < 500 && tenant.state == TENANT_UNREACHABLE) ||
 	    (answer->err == ERR_OK && tenant.state == TENANT_CONSENT_MISSING))
 		tenant_set_state(r, &tenant, TENANT_ACTIVE, "");
-	else if (answer->status == 0 && tenant.state == TENANT_ACTIVE)
+	else if (no_answer(answer) && tenant.state == TENANT_ACTIVE)
 		tenant_set_state(r, &tenant, TENANT_UNREACHABLE,
 		    answer->detail[0] != '\0' ? answer->detail : "Microsoft Graph cannot be reached; it is tried again.");
 }

@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/api.h"
 #include "app/callback.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "app/api.h"
 #include "reconciler/deliver.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
@@ -17,10 +17,10 @@
 
 /* Whom a change is about. */
 struct subject {
-	const struct tenant_id *tenant;     /* NULL: none */
-	const struct erg_id *erg;           /* NULL: none */
-	person_id person;                   /* 0: none */
-	const char *name;                   /* CloudEvents subject */
+	const struct tenant_id *tenant; /* NULL: none */
+	const struct erg_id *erg;       /* NULL: none */
+	person_id person;               /* 0: none */
+	const char *name;               /* CloudEvents subject */
 };
 
 bool
@@ -38,8 +38,8 @@ id_make(struct rng *rng, char ret[CHANGE_ID_SIZE])
 	rng_bytes(rng, b, sizeof(b));
 	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	snprintf(ret, CHANGE_ID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4],
-	    b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	snprintf(ret, CHANGE_ID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+	    b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 /* One order for each person of an ERG, one for each ERG, tenant or resync itself. */
@@ -78,8 +78,10 @@ arrived(struct reconciler *r)
 static uint64_t
 tell(struct reconciler *r, enum change_type type, const struct subject *s, json_t *data)
 {
-	static struct feed_record f;      /* 20 KB: too much for the stack of a deep call; one thread */
-	struct callback_event event = { .id = f.id, .type = type, .tenant = s->tenant != NULL ? s->tenant->s : NULL, .subject = s->name };
+	static struct feed_record f; /* 20 KB: too much for the stack of a deep call; one thread */
+	struct callback_event event = {
+		.id = f.id, .type = type, .tenant = s->tenant != NULL ? s->tenant->s : NULL, .subject = s->name
+	};
 	uint8_t order[OUTBOX_ORDER_LEN];
 	enum err e;
 
@@ -111,7 +113,8 @@ tell_member(struct reconciler *r, enum change_type type, const struct erg *erg, 
 }
 
 uint64_t
-tell_member_trouble(struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, const char *detail)
+tell_member_trouble(
+    struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, const char *detail)
 {
 	struct subject s = { &erg->tenant, &erg->id, person->id, erg->id.s };
 

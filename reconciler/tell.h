@@ -21,9 +21,10 @@ struct reconciler;
 /* Will a callback be sent, so that its acknowledgement has to be waited for? */
 bool tell_waits(const struct reconciler *r);
 
-uint64_t tell_member(struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, enum role role);
-uint64_t tell_member_trouble(struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person,
-    const char *detail);
+uint64_t
+tell_member(struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, enum role role);
+uint64_t tell_member_trouble(
+    struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, const char *detail);
 uint64_t tell_erg(struct reconciler *r, enum change_type type, const struct erg *erg, const char *detail);
 uint64_t tell_plan(struct reconciler *r, const struct erg *erg, const char *detail, const char *hash, int64_t removals);
 uint64_t tell_tenant(struct reconciler *r, const struct tenant *tenant);

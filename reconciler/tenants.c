@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "graph/teams.h"
+#include "reconciler/apply.h"
 #include "reconciler/chores.h"
 #include "reconciler/guard.h"
 #include "reconciler/keeper.h"
@@ -16,7 +17,8 @@
 #include "reconciler/tables.h"
 #include "state/store.h"
 
-#define ERASE_SLICE 250      /* rows a turn: a few milliseconds */
+#define LOOK_DEADLINE_MS 60000
+#define ERASE_SLICE      250 /* rows a turn: a few milliseconds */
 
 static bool
 tenant_of(struct reconciler *r, struct chore *c, struct tenant *ret)
@@ -50,10 +52,11 @@ on_user(void *arg, const struct graph_answer *answer)
 		chore_done(r, c);
 		return;
 	}
-	if (!answer->sign_in_failed && (answer->err == ERR_NOTFOUND || answer->err == ERR_FORBIDDEN) && tenant.state == TENANT_ACTIVE) {
+	if (!answer->sign_in_failed && (answer->err == ERR_NOTFOUND || answer->err == ERR_FORBIDDEN) &&
+	    tenant.state == TENANT_ACTIVE) {
 		snprintf(tenant.detail, sizeof(tenant.detail), "%s",
 		    answer->err == ERR_NOTFOUND ? "The organizer does not exist in this tenant; put the tenant with another one."
-						: "Graph refuses to look up the organizer: grant the application User.Read.All.");
+		                                : "Graph refuses to look up the organizer: grant the application User.Read.All.");
 		tenant_store(r, &tenant);
 	}
 	chore_again(r, c, err_may_pass(answer->err) ? chore_backoff_ms(r, c) : CHORE_PROBE_MS);
@@ -62,7 +65,7 @@ on_user(void *arg, const struct graph_answer *answer)
 void
 tenant_run(struct reconciler *r, struct chore *c)
 {
-	struct graph_where where = { .priority = GRAPH_PERSON };
+	struct graph_where where = { .priority = GRAPH_PERSON, .deadline_ms = LOOK_DEADLINE_MS };
 	struct tenant tenant;
 
 	if (!tenant_of(r, c, &tenant) || tenant.state == TENANT_REMOVING) {
@@ -98,6 +101,7 @@ erg_erase(struct reconciler *r, struct erg *erg)
 	if (!roster_erase(r, &erg->id, ERASE_SLICE))
 		chore_add(r, CHORE_ERASE_ERG, erg->id.s, 0);
 	guard_forget(r, &erg->id);
+	apply_plan_forget(r, &erg->id);
 }
 
 void

@@ -14,18 +14,18 @@
 #include "reconciler/tables.h"
 #include "state/store.h"
 
-#define BUCKETS          4096
-#define BACKOFF_MAX_MS   (15 * 60 * 1000LL)
-#define LAG_TRIES        3             /* single reads that may show nothing yet before a whole read is made */
+#define BUCKETS        4096
+#define BACKOFF_MAX_MS (15 * 60 * 1000LL)
+#define LAG_TRIES      3 /* single reads that may show nothing yet before a whole read is made */
 
 struct busy_scope {
-	struct busy_scope *next;        /* in its bucket */
+	struct busy_scope *next; /* in its bucket */
 	struct work *work;
 	struct scope_id scope;
 	struct work_pace pace;
 	struct timer *timer;
 	struct compare_job *job;
-	struct dirty_summary *read;     /* what the read under way covers */
+	struct dirty_summary *read; /* what the read under way covers */
 };
 
 struct work {
@@ -42,24 +42,35 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* When the pace allows the next read. */
+/* When the pace allows the next read. In a flood: once it is quiet, so that one read covers all of it. */
 static int64_t
-pace_due_ms(const struct work_pace *pace)
+pace_due_ms(const struct work_pace *pace, int64_t hints)
 {
-	int64_t due_ms;
+	int64_t due_ms = pace->last_hint_ms + WORK_SETTLED_MS;
 
 	if (pace->last_read_ms < 0)
 		return 0;
-	if (pace->flood < 1)
-		return pace->last_read_ms + WORK_GAP_MS;
-	due_ms = later(pace->last_read_ms + WORK_FLOOD_GAP_MS, pace->last_hint_ms + WORK_SETTLED_MS);
+	if (pace->flood == 0 && (hints <= WORK_FLOOD_HINTS || pace->spoken_ms < 0))
+		return pace->spoken_ms < 0 ? 0 : pace->spoken_ms - (WORK_QUICK - 1) * WORK_GAP_MS;
+	if (pace->flood > 0)
+		due_ms = later(due_ms, pace->last_read_ms + WORK_FLOOD_GAP_MS);
 	return due_ms < pace->last_read_ms + WORK_FLOOD_LIMIT_MS ? due_ms : pace->last_read_ms + WORK_FLOOD_LIMIT_MS;
+}
+
+void
+work_pace_read(struct work_pace *pace, int64_t hint_count, int64_t now_ms)
+{
+	pace->flood = hint_count > WORK_FLOOD_HINTS ? pace->flood + 1 : 0;
+	pace->last_read_ms = now_ms;
+	if (pace->hinted)
+		pace->spoken_ms = later(pace->spoken_ms, now_ms) + WORK_GAP_MS;
+	pace->hinted = false;
 }
 
 struct work_decision
 work_plan(const struct work_dirt *dirt, const struct work_pace *pace, int64_t now_ms)
 {
-	int64_t wait_ms = later(dirt->wait_ms, pace_due_ms(pace) - now_ms);
+	int64_t wait_ms = later(dirt->wait_ms, pace_due_ms(pace, dirt->hints) - now_ms);
 
 	if (dirt->rows == 0 || pace->in_flight)
 		return (struct work_decision){ WORK_NOTHING, 0 };
@@ -114,7 +125,7 @@ busy_find(struct work *w, const struct scope_id *scope, bool make)
 	}
 	b->work = w;
 	b->scope = *scope;
-	b->pace.last_read_ms = b->pace.last_hint_ms = -1;
+	b->pace.last_read_ms = b->pace.last_hint_ms = b->pace.spoken_ms = -1;
 	b->next = *bucket;
 	*bucket = b;
 	w->stats.scopes++;
@@ -150,8 +161,7 @@ read_start(struct busy_scope *b, const struct dirty_summary *dirt, const struct 
 		return;
 	}
 	*b->read = *dirt;
-	b->pace.flood = dirt->hint_count > WORK_FLOOD_HINTS ? b->pace.flood + 1 : 0;
-	b->pace.last_read_ms = clock_boot_ms(r->clock);
+	work_pace_read(&b->pace, dirt->hint_count, clock_boot_ms(r->clock));
 	b->job = item ? compare_item(r, scope, dirt->one.kind, dirt->one.item, on_read, b) : compare_scope(r, scope, on_read, b);
 	if (b->job == NULL) {
 		free(b->read);
@@ -173,6 +183,7 @@ dirt_of(struct reconciler *r, const struct dirty_summary *s)
 		.whole = s->whole,
 		.kind = s->one.kind,
 		.attempts = s->one.attempts,
+		.hints = s->hint_count,
 		/* A stepped clock must not put anything off for long. */
 		.wait_ms = wait_ms < BACKOFF_MAX_MS ? wait_ms : BACKOFF_MAX_MS,
 	};
@@ -234,8 +245,8 @@ on_read(void *arg, const struct compare_result *result)
 	b->work->stats.reading--;
 	if (result->err != ERR_OK) {
 		wait_ms = work_backoff_ms(attempts, result->err, result->retry_after_ms, (uint32_t)rng_below(r->rng, 1000));
-		log_put(LOG_WARN, "read_failed", LS("err", err_name(result->err)), LI("attempts", attempts + 1), LI("wait_ms", wait_ms),
-		    LS("detail", result->detail));
+		log_put(LOG_WARN, "read_failed", LS("err", err_name(result->err)), LI("attempts", attempts + 1),
+		    LI("wait_ms", wait_ms), LS("detail", result->detail));
 		dirty_put_off(r, &b->scope, b->read, wait_ms, DIRTY_ALL);
 	} else if (result->whole_needed) {
 		/* The single read was O(1) and found nothing out: the whole one need not keep its distance from it. */
@@ -253,16 +264,31 @@ on_read(void *arg, const struct compare_result *result)
 	timer_arm(b->timer, 0);
 }
 
+static struct busy_scope *
+noted(struct reconciler *r, const struct scope_id *scope)
+{
+	struct busy_scope *b = dirty_scope_is_real(scope) ? busy_find(r->work, scope, true) : NULL;
+
+	if (b != NULL && !b->pace.in_flight)
+		timer_arm_sooner(b->timer, 0);
+	return b;
+}
+
 void
 work_note(struct reconciler *r, const struct scope_id *scope)
 {
-	struct busy_scope *b;
+	(void)noted(r, scope);
+}
 
-	if (!dirty_scope_is_real(scope) || (b = busy_find(r->work, scope, true)) == NULL)
+void
+work_hint(struct reconciler *r, const struct scope_id *scope)
+{
+	struct busy_scope *b = noted(r, scope);
+
+	if (b == NULL)
 		return;
+	b->pace.hinted = true;
 	b->pace.last_hint_ms = clock_boot_ms(r->clock);
-	if (!b->pace.in_flight)
-		timer_arm_sooner(b->timer, 0);
 }
 
 void

@@ -13,6 +13,8 @@
 #include "sim/token.h"
 
 #define USERS_MAX 2000000
+/* Graph's own limit for one channel is 50. */
+#define TEAMS_SHARED_MAX 50
 /* What is built with the world has been there for ever. */
 #define LONG_AGO (INT64_MIN / 2)
 
@@ -333,15 +335,17 @@ tell_channel(struct control *k, struct channel *c, enum change change)
 static bool
 share_channel(struct control *k, struct channel *c, const json_t *teams)
 {
-	for (size_t i = 0; i < json_array_size(teams); i++) {
-		const char *id = json_string_value(json_array_get(teams, i));
-		struct team *t = control_team(k, id);
+	struct team *list[TEAMS_SHARED_MAX];
+	size_t count = json_array_size(teams);
 
-		if (t == NULL)
+	if (teams == NULL)
+		return true;
+	if (count > TEAMS_SHARED_MAX || c->type != CHANNEL_SHARED)
+		return control_fail(k, "\"shared_with\" is for shared channels and at most %d teams", TEAMS_SHARED_MAX);
+	for (size_t i = 0; i < count; i++)
+		if ((list[i] = control_team(k, json_string_value(json_array_get(teams, i)))) == NULL)
 			return false;
-		c->shared_with = must_grow(c->shared_with, c->shared_count, &c->shared_cap, sizeof(struct team *));
-		c->shared_with[c->shared_count++] = t;
-	}
+	sim_channel_share(c, list, count);
 	return true;
 }
 
@@ -446,6 +450,7 @@ build_world(struct control *k, const json_t *o)
 	if (good && settings != NULL)
 		good = sim_settings_change(&k->sim->settings, settings, k->why, sizeof(k->why)) == ERR_OK;
 	json_decref(ids);
+	k->created = true;
 	return good;
 }
 

@@ -10,7 +10,8 @@
  *                          "faults":[fault], "settings":{...}} adds all of it; -> as GET. The --world file has this shape
  *   GET  /_sim/world      {"tenants":[{"id","domain","consent","permissions","users":count,"teams":[{"id","name","members":count,
  *                          "channels":[{"id","name","type","members":count}]}]}]}
- *   POST /_sim/apps       {"client_id", "client_secret"?, "certificate"?: PEM}; while no app is known, any id with any secret signs in
+ *   POST /_sim/apps       {"client_id", "client_secret"?, "certificate"?: PEM, may hold several}; while no app is known, any id with
+ *                         any secret or well-formed assertion signs in
  *   POST /_sim/tenants    {"id"?, "domain"?, "consent"?: "granted" | "withdrawn" | "absent", "permissions"?: ["TeamMember.Read.All"...]}
  *                         a new tenant has consent and all permissions the simulator knows
  *   POST /_sim/users      {"tenant", "id"?, "upn"?, "mail"?, "display_name"?, "enabled"?, "guest"?, "licensed"?, "deleted"?}
@@ -19,7 +20,7 @@
  *                          "channels"?: [channel]}; N = the tenant's first N users by age, made when missing, the first as owner.
  *                         -> {"id","name","general": channel id}. The General channel comes by itself
  *   POST /_sim/channels   {"team", "id"?, "name"?, "type"?: "standard" | "private" | "shared", "deleted"?, "owners"?: [user],
- *                          "members"?: [user] | N, "shared_with"?: [team]}; -> {"id","name","type"}
+ *                          "members"?: [user] | N, "shared_with"?: [team] (exactly these)}; -> {"id","name","type"}
  *   POST /_sim/members    {"op": "add" | "remove" | "role", "team", "channel"?, "user", "role"?: "member" | "owner" | "guest", "quiet"?: bool}
  *                         or {"changes":[...]}, as a person in Teams would; notifies unless quiet. Removing who is no member, or adding
  *                         who is one, is counted in "unchanged". A user of another tenant may join a shared channel.
@@ -51,6 +52,7 @@
  *   page_max 999           members a page at most;  page_default 100;  delta_page 500: members a delta page
  *   bulk_unknown_404 false   a bulk add with an unknown id is refused as a whole, as has been seen, instead of 207
  *   token_s 3599           lifetime of tokens
+ *   assertion_once true    a client assertion whose jti was seen before is refused (Microsoft takes it again)
  *   floor_ms 2700000       a shorter subscription is raised to this (Graph: 45 min); lower it for tests
  *   life_teams_ms 259200000, life_directory_ms 2505600000, life_outlook_ms 604800000     the longest subscription
  *   authorization_ms 3600000   after this without PATCH or reauthorize deliveries pause; 0 = never

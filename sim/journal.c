@@ -37,14 +37,16 @@ struct tally {
 };
 
 struct journal {
-	struct request_entry *requests; /* a ring: entry n is at (n - 1) % REQUESTS_KEPT */
+	struct request_entry *requests; /* a ring that grows to its size: entry n is at (n - 1) % REQUESTS_KEPT */
+	size_t request_cap;
 	uint64_t request_count;
 	struct tally **tallies; /* in order of first use */
 	size_t tally_count, tally_cap;
 	struct map tally_by_key;
 	uint64_t statuses[600];
 	int in_flight, in_flight_max;
-	struct note notes[NOTES_KEPT];
+	struct note *notes; /* likewise */
+	size_t note_cap;
 	uint64_t note_count;
 	uint64_t kinds[JOURNAL_COUNT];
 };
@@ -61,21 +63,17 @@ static const struct {
 struct journal *
 journal_new(void)
 {
-	struct journal *j = must_alloc(sizeof(*j));
-
-	j->requests = must_alloc(REQUESTS_KEPT * sizeof(*j->requests));
-	return j;
+	return must_alloc(sizeof(struct journal));
 }
 
 void
 journal_reset(struct journal *j)
 {
-	struct request_entry *requests = j->requests;
 	int in_flight = j->in_flight;
 
-	for (size_t i = 0; i < REQUESTS_KEPT; i++)
-		free(requests[i].path);
-	for (size_t i = 0; i < NOTES_KEPT; i++) {
+	for (uint64_t i = 0; i < j->request_count && i < REQUESTS_KEPT; i++)
+		free(j->requests[i].path);
+	for (uint64_t i = 0; i < j->note_count && i < NOTES_KEPT; i++) {
 		free(j->notes[i].path);
 		free(j->notes[i].detail);
 	}
@@ -83,11 +81,11 @@ journal_reset(struct journal *j)
 		free(j->tallies[i]->key);
 		free(j->tallies[i]);
 	}
+	free(j->requests);
+	free(j->notes);
 	free(j->tallies);
 	sim_map_done(&j->tally_by_key);
-	memset(requests, 0, REQUESTS_KEPT * sizeof(*requests));
 	memset(j, 0, sizeof(*j));
-	j->requests = requests;
 	j->in_flight = j->in_flight_max = in_flight;
 }
 
@@ -97,7 +95,6 @@ journal_free(struct journal *j)
 	if (j == NULL)
 		return;
 	journal_reset(j);
-	free(j->requests);
 	free(j);
 }
 
@@ -123,9 +120,13 @@ void
 journal_request(
     struct journal *j, int64_t at_ms, const char *tenant, const char *method, const char *path, const char *template, int status)
 {
-	struct request_entry *e = &j->requests[j->request_count++ % REQUESTS_KEPT];
+	struct request_entry *e;
 
-	free(e->path);
+	if (j->request_count < REQUESTS_KEPT)
+		j->requests = must_grow(j->requests, (size_t)j->request_count, &j->request_cap, sizeof(*j->requests));
+	else
+		free(j->requests[j->request_count % REQUESTS_KEPT].path);
+	e = &j->requests[j->request_count++ % REQUESTS_KEPT];
 	*e = (struct request_entry){
 		.n = j->request_count, .at_ms = at_ms, .template = template, .path = must_copy(path), .status = status
 	};
@@ -143,9 +144,13 @@ journal_note(struct journal *j, int64_t at_ms, enum journal_kind kind, const cha
 
 	if (kind == JOURNAL_NONE)
 		return;
+	if (j->note_count < NOTES_KEPT) {
+		j->notes = must_grow(j->notes, (size_t)j->note_count, &j->note_cap, sizeof(*j->notes));
+	} else {
+		free(j->notes[j->note_count % NOTES_KEPT].path);
+		free(j->notes[j->note_count % NOTES_KEPT].detail);
+	}
 	n = &j->notes[j->note_count++ % NOTES_KEPT];
-	free(n->path);
-	free(n->detail);
 	*n = (struct note){
 		.n = j->note_count, .at_ms = at_ms, .kind = kind, .path = must_copy(path), .detail = must_copy(detail)
 	};

@@ -276,7 +276,7 @@ main(int argc, char **argv)
 {
 	static const struct argp argp = { options, parse_option, NULL, doc, NULL, NULL, NULL };
 	struct settings_given given = { .listen = "127.0.0.1:0", .seed = 1 };
-	struct program p = { NULL };
+	struct program p = { .base = NULL };
 	bool good;
 
 	argp_err_exit_status = 2;

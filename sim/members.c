@@ -66,6 +66,29 @@ tell(struct sim *sim, const struct place *p, const struct member *m, enum change
 	sim_subscriptions_tell(sim->subscriptions, &h);
 }
 
+/* The channels that are shared with a team gain and lose its members; direct members of them stay what they are. */
+static void
+tell_shared(struct sim *sim, const struct place *p, const struct member *m, enum change change, struct change_way way)
+{
+	if (p->channel != NULL || way.quiet)
+		return;
+	for (size_t i = 0; i < p->team->shared_in_count; i++) {
+		struct channel *c = p->team->shared_in[i];
+		struct happening h = { .kind = HAPPENING_CHANNEL_MEMBER,
+			.change = change,
+			.tenant = c->team->tenant,
+			.team = c->team,
+			.channel = c,
+			.user = m->user,
+			.indirect = true };
+
+		if (roster_by_user(&c->roster, m->user) != NULL)
+			continue;
+		sim_member_id(p->team, m, h.member_id);
+		sim_subscriptions_tell(sim->subscriptions, &h);
+	}
+}
+
 struct member *
 place_join(struct sim *sim, const struct place *p, struct user *user, enum role role, struct change_way way)
 {
@@ -74,6 +97,7 @@ place_join(struct sim *sim, const struct place *p, struct user *user, enum role 
 	m = roster_add(&sim->world, place_roster(p), p->channel == NULL ? p->team : NULL, user, role,
 	    clock_boot_ms(sim->clock) + way.lag_ms);
 	tell(sim, p, m, CHANGE_CREATED, way);
+	tell_shared(sim, p, m, CHANGE_CREATED, way);
 	return m;
 }
 
@@ -89,6 +113,7 @@ place_leave(struct sim *sim, const struct place *p, struct user *user, struct ch
 	left = *m;
 	roster_remove(&sim->world, r, p->channel == NULL ? p->team : NULL, m, now_ms, now_ms + way.lag_ms);
 	tell(sim, p, &left, CHANGE_DELETED, way);
+	tell_shared(sim, p, &left, CHANGE_DELETED, way);
 	if (p->channel != NULL)
 		return;
 	for (size_t i = 0; i < p->team->channel_count; i++) {
@@ -299,16 +324,24 @@ handle_member_add(struct call *c)
 	    c->answer, "@odata.context", json_string("https://graph.microsoft.com/v1.0/$metadata#teams/members/$entity"));
 }
 
-/* Finds by membership id; NULL after refusing. */
+static struct member *
+member_of(const struct team *team, const struct roster *r, const char *id)
+{
+	uint64_t seq;
+
+	return sim_member_id_parse(team, id, &seq) ? roster_by_seq(r, seq) : NULL;
+}
+
+/* Finds by membership id, among allMembers also those of teams the channel is shared with; NULL after refusing. */
 static struct member *
 find_member(struct call *c, const struct place *p)
 {
+	bool all = p->channel != NULL && strstr(c->template, "/allMembers/") != NULL;
 	const char *id = member_argument(c);
-	struct member *m = NULL;
-	uint64_t seq;
+	struct member *m = member_of(p->team, place_roster(p), id);
 
-	if (sim_member_id_parse(p->team, id, &seq))
-		m = roster_by_seq(place_roster(p), seq);
+	for (size_t i = 0; m == NULL && all && i < p->channel->shared_count; i++)
+		m = member_of(p->channel->shared_with[i], &p->channel->shared_with[i]->roster, id);
 	if (m == NULL)
 		call_refuse_as(c, &no_member);
 	return m;
@@ -323,6 +356,8 @@ handle_member_get(struct call *c)
 	if (!find_place(c, &p) || (m = find_member(c, &p)) == NULL)
 		return;
 	call_answer(c, 200, sim_member_json(p.team, m, INT64_MAX));
+	/* Of a team the channel is shared with, it is known by that team's id. */
+	jx_set_str(c->answer, "id", member_argument(c));
 	call_select(c, c->answer);
 }
 

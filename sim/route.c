@@ -255,7 +255,8 @@ within_limits(struct call *c)
 		.channel = teams && strstr(c->template, "{channel}") != NULL ? c->argument[1] : NULL };
 	struct throttle_verdict v = sim_throttle_count(&c->sim->throttle, &t, c->now_ms);
 
-	if (v.early)
+	/* Who was never sent away cannot come back too early. */
+	if (v.early && c->sim->settings.strict != 0)
 		call_note(c, JOURNAL_TOO_EARLY, "a call before the Retry-After of its bucket was over");
 	if (!v.over)
 		return true;

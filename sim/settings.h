@@ -27,6 +27,7 @@ enum spellings { SPELLINGS_PLAIN, SPELLINGS_WILD };
 	X(page_default, 100, 1, 999)                                                                                             \
 	X(delta_page, 500, 1, 100000)                                                                                            \
 	X(token_s, 3599, 1, 100800)                                                                                              \
+	X(assertion_once, 1, 0, 1)                                                                                               \
 	X(floor_ms, 45 * MINUTE_MS, 0, 24 * HOUR_MS)                                                                             \
 	X(life_teams_ms, 72 * HOUR_MS, 1, 720 * HOUR_MS)                                                                         \
 	X(life_directory_ms, 696 * HOUR_MS, 1, 720 * HOUR_MS)                                                                    \

@@ -39,6 +39,7 @@ struct subscription {
 	char *resource; /* as the client wrote it */
 	char *key;      /* "tenant id|resource" in one spelling */
 	unsigned changes;
+	bool indirect; /* asked for indirect changes of shared channels: facts 2.3 */
 	char *change_type, *url, *lifecycle_url, *client_state, *tls;
 	int64_t expires_wall_ms, expires_ms, authorized_ms;
 	int64_t warn_expiry_ms, warn_authorized_ms; /* NEVER once warned */

@@ -272,6 +272,7 @@ read_body(struct call *c)
 	x->lifecycle_url = must_copy(jx_get_str(c->json, "lifecycleNotificationUrl"));
 	x->resource = must_copy(jx_get_str(c->json, "resource"));
 	x->client_state = must_copy(jx_get_str(c->json, "clientState"));
+	x->indirect = x->resource != NULL && strcasestr(x->resource, "notifyOnIndirectMembershipUpdate=true") != NULL;
 	x->tls = must_copy(tls == NULL ? "v1_2" : tls);
 	return x;
 }

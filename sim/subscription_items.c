@@ -98,7 +98,7 @@ tell_member(struct subscription *x, const struct happening *h)
 	add_part(path, sizeof(path), s, "teams", h->team->id);
 	if (h->channel != NULL)
 		add_part(path, sizeof(path), s, "channels", h->channel->id);
-	add_part(path, sizeof(path), s, "members", h->member_id);
+	add_part(path, sizeof(path), s, h->indirect ? "allMembers" : "members", h->member_id);
 	queue_change(x, h->change, path, data_of(sim, "aadUserConversationMember", path, h->member_id));
 }
 
@@ -168,7 +168,7 @@ tell_key(struct subscriptions *s, const struct happening *h, tell_one tell, unsi
 
 	snprintf(key, sizeof(key), "%s|%s", h->tenant->id, resource);
 	for (struct subscription *x = sim_map_get(&s->by_key, key); x != NULL; x = x->same)
-		if ((x->changes & change) != 0)
+		if ((x->changes & change) != 0 && (!h->indirect || x->indirect))
 			tell(x, h);
 }
 

@@ -37,6 +37,7 @@ struct happening {
 	struct channel *channel;
 	struct user *user;
 	char member_id[MEMBER_ID_SIZE];
+	bool indirect;               /* HAPPENING_CHANNEL_MEMBER by way of a team the channel is shared with */
 	const char *event_id, *etag; /* HAPPENING_EVENT */
 };
 

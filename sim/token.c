@@ -8,13 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
-#include <openssl/x509.h>
-
 #include "base/encode.h"
 #include "base/timestamp.h"
+#include "sim/assertion.h"
 #include "sim/call.h"
 #include "sim/memory.h"
 
@@ -24,8 +20,8 @@
 
 struct app {
 	char id[GUID_SIZE];
-	char *secret;  /* NULL: none */
-	EVP_PKEY *key; /* of the registered certificate; NULL: none */
+	char *secret;                      /* NULL: none */
+	struct certificates *certificates; /* NULL: none */
 };
 
 struct token {
@@ -51,7 +47,9 @@ static const struct aadsts {
 	    "The certificate with identifier used to sign the client assertion is not registered on application, or the "
 	    "signature is wrong." },
 	{ 700024, 401, "invalid_client", "Client assertion is not within its valid time range." },
-	{ 50027, 401, "invalid_client", "The client assertion is malformed or its claims are wrong." },
+	{ 700021, 401, "invalid_client", "Client assertion application identifier doesn't match 'client_id' parameter." },
+	{ 700023, 401, "invalid_client", "Client assertion audience claim does not match the token endpoint." },
+	{ 50027, 401, "invalid_client", "The client assertion is malformed, or was used before." },
 };
 
 static void
@@ -81,33 +79,21 @@ sim_token_done(struct sim *sim)
 	sim_token_expire_all(sim);
 	while ((a = sim_map_next(&sim->apps, &at)) != NULL) {
 		free(a->secret);
-		EVP_PKEY_free(a->key);
+		sim_certificates_free(a->certificates);
 		free(a);
 	}
 	sim_map_done(&sim->apps);
 }
 
-static EVP_PKEY *
-key_of_certificate(const char *pem)
-{
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	X509 *x = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	EVP_PKEY *key = x == NULL ? NULL : X509_get_pubkey(x);
-
-	X509_free(x);
-	BIO_free(bio);
-	return key;
-}
-
 bool
 sim_token_add_app(struct sim *sim, const char *client_id, const char *secret, const char *certificate)
 {
-	EVP_PKEY *key = certificate == NULL ? NULL : key_of_certificate(certificate);
+	struct certificates *certificates = certificate == NULL ? NULL : sim_certificates_parse(certificate);
 	char id[GUID_SIZE];
 	struct app *a;
 
-	if ((certificate != NULL && key == NULL) || !sim_guid_copy(id, client_id)) {
-		EVP_PKEY_free(key);
+	if ((certificate != NULL && certificates == NULL) || !sim_guid_copy(id, client_id)) {
+		sim_certificates_free(certificates);
 		return false;
 	}
 	a = sim_map_get(&sim->apps, id);
@@ -117,9 +103,9 @@ sim_token_add_app(struct sim *sim, const char *client_id, const char *secret, co
 		sim_map_put(&sim->apps, a->id, a);
 	}
 	free(a->secret);
-	EVP_PKEY_free(a->key);
+	sim_certificates_free(a->certificates);
 	a->secret = must_copy(secret);
-	a->key = key;
+	a->certificates = certificates;
 	return true;
 }
 
@@ -184,82 +170,22 @@ form_get(const struct form *f, const char *name)
 	return NULL;
 }
 
-/* The n-th dot-separated part of a JWT as JSON; NULL when it is none. Gives it. */
-static json_t *
-jwt_part(const char *jwt, int n)
-{
-	const char *at = jwt;
-	uint8_t *plain;
-	json_t *o = NULL;
-	size_t len;
-
-	for (; n > 0 && *at != '\0'; n--)
-		at += strcspn(at, ".") + (at[strcspn(at, ".")] == '.');
-	len = strcspn(at, ".");
-	plain = must_alloc(len + 4);
-	if (base64url_decode(at, len, plain, &len) == ERR_OK)
-		jx_parse((const char *)plain, len, &o, NULL, 0);
-	free(plain);
-	return o;
-}
-
-static bool
-signature_good(EVP_PKEY *key, const char *jwt, bool pss)
-{
-	const char *dot = strrchr(jwt, '.');
-	size_t len = strlen(dot + 1);
-	uint8_t *signature = must_alloc(len + 4);
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	EVP_PKEY_CTX *pk = NULL;
-	bool good = false;
-
-	if (ctx != NULL && base64url_decode(dot + 1, len, signature, &len) == ERR_OK &&
-	    EVP_DigestVerifyInit(ctx, &pk, EVP_sha256(), NULL, key) == 1 &&
-	    (!pss || (EVP_PKEY_CTX_set_rsa_padding(pk, RSA_PKCS1_PSS_PADDING) == 1 &&
-	                 EVP_PKEY_CTX_set_rsa_pss_saltlen(pk, RSA_PSS_SALTLEN_DIGEST) == 1)))
-		good = EVP_DigestVerify(ctx, signature, len, (const uint8_t *)jwt, (size_t)(dot - jwt)) == 1;
-	EVP_MD_CTX_free(ctx);
-	free(signature);
-	return good;
-}
-
-static bool
-claims_good(const struct call *c, const json_t *claims, const char *client_id, const char *tenant)
-{
-	const char *aud = jx_get_str(claims, "aud"), *iss = jx_get_str(claims, "iss"), *sub = jx_get_str(claims, "sub");
-	char expected[512];
-	size_t aud_len, len;
-
-	snprintf(expected, sizeof(expected), "/%s/oauth2/v2.0/token", tenant);
-	if (aud == NULL || iss == NULL || sub == NULL || jx_get_str(claims, "jti") == NULL)
-		return false;
-	aud_len = strlen(aud);
-	len = strlen(expected);
-	(void)c;
-	return aud_len > len && str_equal_nocase(aud + aud_len - len, expected) && str_equal_nocase(iss, client_id) &&
-	       str_equal_nocase(sub, client_id);
-}
-
-/* The number of the refusal, or 0: facts 1.2. */
 static int
 check_assertion(const struct call *c, const struct app *app, const char *jwt, const char *client_id, const char *tenant)
 {
-	int64_t now_s = clock_wall_ms(c->sim->clock) / 1000;
-	json_t *head = jwt_part(jwt, 0), *claims = jwt_part(jwt, 1);
-	const char *alg = jx_get_str(head, "alg");
-	bool pss = alg != NULL && strcmp(alg, "PS256") == 0, rs = alg != NULL && strcmp(alg, "RS256") == 0;
-	int refused = 0;
+	struct assertion_want want = {
+		.client_id = client_id, .now_s = clock_wall_ms(c->sim->clock) / 1000, .once = c->sim->settings.assertion_once != 0
+	};
+	struct text audience;
+	int refused;
 
-	if ((!pss && !rs) || jx_get_str(head, pss ? "x5t#S256" : "x5t") == NULL || !claims_good(c, claims, client_id, tenant))
-		refused = 50027;
-	else if (jx_get_int(claims, "exp", 0) <= now_s || jx_get_int(claims, "nbf", 0) > now_s + 300)
-		refused = 700024;
-	else if (app != NULL &&
-	         (app->key == NULL || strchr(jwt, '.') == strrchr(jwt, '.') || !signature_good(app->key, jwt, pss)))
-		refused = 700027;
-	json_decref(head);
-	json_decref(claims);
-	return refused;
+	text_init(&audience, 4096);
+	text_addf(&audience, "%s/%s/oauth2/v2.0/token", c->sim->base_url, tenant);
+	want.audience = audience.data != NULL ? audience.data : "";
+	refused = sim_assertion_check(app == NULL ? NULL : app->certificates, jwt, &want);
+	text_done(&audience);
+	/* Nobody's certificate is known of this app; but what is no assertion at all is told as such. */
+	return app != NULL && app->certificates == NULL && refused != 50027 ? 700027 : refused;
 }
 
 static int

@@ -125,6 +125,7 @@ team_free(struct team *t)
 	}
 	roster_done(&t->roster);
 	free(t->channels);
+	free(t->shared_in);
 	free(t->log);
 	free(t->name);
 	free(t);
@@ -355,6 +356,33 @@ world_add_team(struct world *w, struct tenant *tenant, const char *id, const cha
 	tenant->teams = must_grow(tenant->teams, tenant->team_count, &tenant->team_cap, sizeof(struct team *));
 	tenant->teams[tenant->team_count++] = t;
 	return t;
+}
+
+static void
+unshare(struct channel *c, struct team *t)
+{
+	for (size_t i = 0; i < t->shared_in_count; i++) {
+		if (t->shared_in[i] != c)
+			continue;
+		t->shared_in[i] = t->shared_in[--t->shared_in_count];
+		return;
+	}
+}
+
+void
+sim_channel_share(struct channel *c, struct team *const *teams, size_t count)
+{
+	for (size_t i = 0; i < c->shared_count; i++)
+		unshare(c, c->shared_with[i]);
+	c->shared_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct team *t = teams[i];
+
+		c->shared_with = must_grow(c->shared_with, c->shared_count, &c->shared_cap, sizeof(struct team *));
+		c->shared_with[c->shared_count++] = t;
+		t->shared_in = must_grow(t->shared_in, t->shared_in_count, &t->shared_in_cap, sizeof(struct channel *));
+		t->shared_in[t->shared_in_count++] = c;
+	}
 }
 
 struct roster *

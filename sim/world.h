@@ -109,6 +109,8 @@ struct team {
 	bool archived, deleted, dynamic, synced;
 	uint64_t created_seq;
 	struct roster roster;
+	struct channel **shared_in; /* other teams' channels that are shared with this one */
+	size_t shared_in_count, shared_in_cap;
 	struct channel **channels; /* the first is General */
 	size_t channel_count, channel_cap;
 	struct team_change *log; /* for groups/delta */
@@ -158,6 +160,8 @@ struct channel *world_add_channel(struct world *w, struct team *team, const char
 
 /* The roster a channel shows: its own, or its team's. */
 struct roster *sim_channel_roster(struct channel *channel);
+/* Shares with exactly these teams. Copies the list. */
+void sim_channel_share(struct channel *channel, struct team *const *teams, size_t count);
 
 struct member *roster_by_user(const struct roster *r, const struct user *user); /* present ones only */
 struct member *roster_by_seq(const struct roster *r, uint64_t seq);             /* present ones only */

@@ -111,9 +111,9 @@ const cellOf = (name) => (name === 'new' ? { items: 1, connections: 64, mode: 'n
 async function idleMemory(server) {
   const before = residentBytes(server.pids);
   const count = 1000;
-  const client = spawn(join(options.build, 'tests/bench/bench_load'), [server.port, String(count), '2', bodies[1], 'idle'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const client = spawn(join(options.build, 'tests/bench/bench_load'), [server.port, String(count), '5', bodies[1], 'idle'], { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve) => client.stdout.on('data', resolve));
-  await sleep(700);
+  await sleep(2500);
   const after = residentBytes(server.pids);
   await new Promise((resolve) => client.on('exit', resolve));
   return { base_mib: before / (1 << 20), kib_per_connection: (after - before) / count / 1024 };

@@ -431,7 +431,14 @@ reload_takes_over_what_may_change(void **state)
 	        "[sync]\nsettle = 2m\nmeeting_conflicts = outlook\n[log]\nlevel = error\n[admin]\nlisten = 127.0.0.1:1\n",
 	        BOTH, &after),
 	    ERR_OK);
+	free(after->client_secret_file);
+	after->client_secret_file = NULL;
+	after->client_certificate = strdup("/other.pem");
+	after->assertion_algorithm = 1;
 	config_reload(before, after, on_report, NULL);
+	assert_null(before->client_secret_file);
+	assert_string_equal(before->client_certificate, "/other.pem");
+	assert_int_equal(before->assertion_algorithm, 1);
 	assert_int_equal(before->settle_ms, 120000);
 	assert_int_equal(before->meeting_conflicts, 1);
 	assert_int_equal(before->log_level, LOG_ERROR);

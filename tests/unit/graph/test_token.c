@@ -1,7 +1,12 @@
 #include "unit/graph/fake.h"
 
+#include <time.h>
+
+#include "base/encode.h"
 #include "base/json.h"
+#include "graph/assertion.h"
 #include "graph/token.h"
+#include "unit/graph/pem.h"
 
 static void
 answers_of_the_login_service(void **state)
@@ -155,6 +160,294 @@ an_old_token_serves_through_a_short_outage(void **state)
 	fake_done(&f);
 }
 
+/* All of facts 1.4 that an application can meet, and its neighbours: which state, and words to act on. */
+static void
+every_refusal_says_what_to_do(void **state)
+{
+	static const struct {
+		int64_t aadsts;
+		const char *word;
+		enum err err;
+		enum tenant_state state;
+		const char *says;
+	} cases[] = {
+		{ 7000215, "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "client_secret_file" },
+		{ 7000222, "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "has expired. Make a new one" },
+		{ 7000218, "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "Set one in the [graph] section" },
+		{ 700025, "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "public client" },
+		{ 700027, "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "Upload client_certificate" },
+		{ 50012, "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "Upload client_certificate" },
+		{ 700024, "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "clock" },
+		{ 50027, "invalid_request", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "login_url" },
+		{ 700021, "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "client_id" },
+		{ 700023, "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "login_url" },
+		{ 700016, "unauthorized_client", ERR_FORBIDDEN, TENANT_CONSENT_MISSING, "open the consent link" },
+		{ 7000229, "unauthorized_client", ERR_FORBIDDEN, TENANT_CONSENT_MISSING, "open the consent link" },
+		{ 65001, "invalid_grant", ERR_FORBIDDEN, TENANT_CONSENT_MISSING, "open the consent link" },
+		{ 650056, "invalid_client", ERR_FORBIDDEN, TENANT_CONSENT_MISSING, "open the consent link" },
+		{ 7000112, "unauthorized_client", ERR_FORBIDDEN, TENANT_CONSENT_MISSING, "enable it" },
+		{ 53003, "access_denied", ERR_FORBIDDEN, TENANT_UNREACHABLE, "conditional access policy" },
+		{ 500021, "access_denied", ERR_FORBIDDEN, TENANT_UNREACHABLE, "Allow it there" },
+		{ 90002, "invalid_request", ERR_INVALID, TENANT_UNREACHABLE, "Check its directory id" },
+		{ 900023, "invalid_request", ERR_INVALID, TENANT_UNREACHABLE, "Check its directory id" },
+		{ 90038, "invalid_request", ERR_INVALID, TENANT_UNREACHABLE, "Set base_url and login_url" },
+		{ 70011, "invalid_scope", ERR_INVALID, TENANT_UNREACHABLE, "Check base_url" },
+		{ 1002012, "invalid_scope", ERR_INVALID, TENANT_UNREACHABLE, "Check base_url" },
+		{ 500011, "invalid_resource", ERR_INVALID, TENANT_UNREACHABLE, "belong together" },
+		{ 900144, "invalid_request", ERR_INVALID, TENANT_UNREACHABLE, "Check client_id" },
+		{ 50076, "interaction_required", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
+		{ 50078, "interaction_required", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
+		{ 50079, "interaction_required", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
+		{ 700082, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "sign in again" },
+		{ 70008, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "sign in again" },
+		{ 50173, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "sign in again" },
+		{ 70043, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "sign in again" },
+		{ 70044, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "sign in again" },
+		{ 90033, "temporarily_unavailable", ERR_REMOTE, TENANT_UNREACHABLE, "tried again" },
+		{ 90055, "invalid_request", ERR_THROTTLED, TENANT_UNREACHABLE, "tried again" },
+		{ 50196, "invalid_grant", ERR_THROTTLED, TENANT_UNREACHABLE, "tried again" },
+		/* numbers nobody knows yet: the word decides */
+		{ 1, "temporarily_unavailable", ERR_REMOTE, TENANT_UNREACHABLE, "tried again" },
+		{ 1, "server_error", ERR_REMOTE, TENANT_UNREACHABLE, "tried again" },
+		{ 1, "consent_required", ERR_FORBIDDEN, TENANT_CONSENT_MISSING, "open the consent link" },
+		{ 1, "unauthorized_client", ERR_FORBIDDEN, TENANT_CONSENT_MISSING, "open the consent link" },
+		{ 1, "interaction_required", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "exclude the app" },
+		{ 1, "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "Check client_id" },
+		{ 1, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "Check the app registration" },
+		{ 1, "invalid_scope", ERR_INVALID, TENANT_UNREACHABLE, "Check base_url" },
+		{ 1, "invalid_request", ERR_INVALID, TENANT_UNREACHABLE, "Check client_id" },
+		{ 1, "invalid_resource", ERR_INVALID, TENANT_UNREACHABLE, "belong together" },
+		{ 1, "something new", ERR_UNEXPECTED, TENANT_UNREACHABLE, "Check login_url" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *json = json_pack("{s:s,s:[I]}", "error", cases[i].word, "error_codes", (json_int_t)cases[i].aadsts);
+		struct graph_token_verdict v;
+		char number[32];
+
+		graph_token_judge(ERR_OK, 400, json, &v);
+		(void)snprintf(number, sizeof(number), "(AADSTS%lld)", (long long)cases[i].aadsts);
+		if (v.err != cases[i].err || v.state != cases[i].state || strstr(v.detail, cases[i].says) == NULL ||
+		    strstr(v.detail, number) == NULL)
+			fail_msg("%lld %s: %s, %d, %s", (long long)cases[i].aadsts, cases[i].word, err_name(v.err), (int)v.state,
+			    v.detail);
+		assert_int_equal(v.passing, err_may_pass(v.err));
+		assert_true(strlen(v.detail) < DETAIL_SIZE - 1); /* not cut */
+		json_decref(json);
+	}
+}
+
+/* --- credentials --- */
+
+static EVP_PKEY *rsa;
+
+static struct graph_certificate *
+certificate_make(int64_t from_s, int64_t until_s)
+{
+	char *certificate = pem_certificate(rsa, from_s, until_s), *key = pem_key(rsa, NULL), why[400];
+	struct pem_file c, k;
+	struct graph_certificate *ret;
+
+	pem_file_make(&c, certificate);
+	pem_file_make(&k, key);
+	assert_int_equal(
+	    graph_certificate_read(c.path, k.path, GRAPH_PS256, FAKE_WALL_MS / 1000, &ret, why, sizeof(why)), ERR_OK);
+	pem_file_done(&c);
+	pem_file_done(&k);
+	free(certificate);
+	free(key);
+	return ret;
+}
+
+/* The claims of the assertion in a token request. Gives. */
+static json_t *
+claims_of(const struct fake_seen *seen)
+{
+	const char *at = strstr(seen->body, "&client_assertion=");
+	uint8_t plain[2048];
+	json_t *json;
+	size_t len;
+
+	assert_non_null(at);
+	at = strchr(at, '.') + 1;
+	assert_int_equal(base64url_decode(at, strcspn(at, "."), plain, &len), ERR_OK);
+	assert_int_equal(jx_parse((const char *)plain, len, &json, NULL, 0), ERR_OK);
+	return json;
+}
+
+static void
+signs_in_with_a_certificate(void **state)
+{
+	int64_t until_s = FAKE_WALL_MS / 1000 + 40 * 86400;
+	struct graph_certificate *certificate = certificate_make(FAKE_WALL_MS / 1000 - 1, until_s);
+	struct graph_request a = request_get(TENANT_A, "/x"), b = request_get(TENANT_B, "/x");
+	struct graph_stats stats;
+	struct kept k = { 0 };
+	json_t *first, *second;
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, NULL);
+	assert_int_equal(graph_set_credential(f.graph, NULL, certificate), ERR_OK);
+	graph_certificate_free(certificate);
+	assert_non_null(graph_call(f.graph, &a, keep, &k));
+	clock_manual_advance(f.clock, 1000);
+	assert_int_equal(k.err, ERR_OK);
+	assert_non_null(graph_call(f.graph, &b, keep, &k));
+	clock_manual_advance(f.clock, 1000);
+	assert_int_equal(f.count, 4);
+	assert_non_null(strstr(f.seen[0].body,
+	    "grant_type=client_credentials&client_id=client&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A"
+	    "client-assertion-type%3Ajwt-bearer&client_assertion=ey"));
+	assert_null(strstr(f.seen[0].body, "client_secret"));
+	first = claims_of(&f.seen[0]);
+	second = claims_of(&f.seen[2]);
+	assert_string_equal(jx_get_str(first, "aud"), f.seen[0].url);
+	assert_string_equal(jx_get_str(second, "aud"), f.seen[2].url);
+	assert_string_equal(jx_get_str(first, "iss"), "client");
+	assert_int_equal(strlen(jx_get_str(first, "jti")), 36);
+	assert_string_not_equal(jx_get_str(first, "jti"), jx_get_str(second, "jti"));
+	assert_int_equal(jx_get_int(first, "nbf", 0), FAKE_WALL_MS / 1000);
+	graph_stats(f.graph, &stats);
+	assert_int_equal(stats.certificate_expires_s, until_s);
+	assert_int_equal(graph_set_credential(f.graph, "secret", NULL), ERR_OK);
+	graph_stats(f.graph, &stats);
+	assert_int_equal(stats.certificate_expires_s, 0);
+	json_decref(first);
+	json_decref(second);
+	fake_done(&f);
+}
+
+static void
+script_new_secret_only(struct fake *f, const struct fake_seen *seen, struct fake_reply *reply)
+{
+	(void)f;
+	if (!fake_is_token(seen))
+		return;
+	reply->delay_ms = 1000;
+	if (strstr(seen->body, "client_secret=new&") == NULL) {
+		reply->status = 401;
+		(void)snprintf(reply->body, sizeof(reply->body), "{\"error\":\"invalid_client\",\"error_codes\":[%s]}",
+		    strstr(seen->body, "client_secret=old&") != NULL ? "7000222" : "7000215");
+	}
+}
+
+/* Nobody calls in between: the tenant's state alone must not wait for the next call. */
+static void
+another_secret_ends_a_refusal_at_once(void **state)
+{
+	struct graph_request r = request_get(TENANT_A, "/x");
+	struct kept k = { 0 };
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, script_new_secret_only);
+	assert_non_null(graph_call(f.graph, &r, keep, &k));
+	clock_manual_advance(f.clock, 3000);
+	assert_true(k.sign_in_failed);
+	assert_non_null(strstr(k.detail, "AADSTS7000215"));
+	assert_int_equal(f.told, 1);
+	assert_int_equal(f.told_state, TENANT_UNREACHABLE);
+	assert_int_equal(graph_set_credential(f.graph, "old", NULL), ERR_OK);
+	clock_manual_advance(f.clock, 3000);
+	assert_int_equal(f.told, 2); /* the same state, for another reason */
+	assert_int_equal(graph_set_credential(f.graph, "new", NULL), ERR_OK);
+	clock_manual_advance(f.clock, 3000);
+	assert_int_equal(f.told, 3);
+	assert_int_equal(f.told_state, TENANT_ACTIVE);
+	assert_int_equal(f.tokens, 3);
+	assert_non_null(graph_call(f.graph, &r, keep, &k));
+	clock_manual_advance(f.clock, 100);
+	assert_int_equal(k.err, ERR_OK);
+	fake_done(&f);
+}
+
+static void
+a_refusal_of_the_former_secret_does_not_count(void **state)
+{
+	struct graph_request r = request_get(TENANT_A, "/x");
+	struct kept k = { 0 };
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, script_new_secret_only);
+	assert_non_null(graph_call(f.graph, &r, keep, &k));
+	clock_manual_advance(f.clock, 500); /* under way */
+	assert_int_equal(graph_set_credential(f.graph, "new", NULL), ERR_OK);
+	clock_manual_advance(f.clock, 3000);
+	assert_int_equal(k.err, ERR_OK);
+	assert_int_equal(f.tokens, 2);
+	assert_int_equal(f.told, 1);
+	assert_int_equal(f.told_state, TENANT_ACTIVE);
+	fake_done(&f);
+}
+
+/* The login service lives an hour before us, and says so if asked to. */
+static void
+script_other_time(struct fake *f, const struct fake_seen *seen, struct fake_reply *reply)
+{
+	time_t now = (time_t)((clock_wall_ms(f->clock) / 1000) - 3600);
+	char date[64];
+	struct tm tm;
+	json_t *claims;
+
+	if (!fake_is_token(seen))
+		return;
+	if (f->word != NULL) {
+		assert_true(strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm)) > 0);
+		fake_header(reply, "Date", date);
+	}
+	claims = claims_of(seen);
+	if (jx_get_int(claims, "nbf", 0) > now + 300 || jx_get_int(claims, "exp", 0) < now) {
+		reply->status = 401;
+		(void)snprintf(reply->body, sizeof(reply->body), "{\"error\":\"invalid_client\",\"error_codes\":[700024]}");
+	}
+	json_decref(claims);
+}
+
+static void
+a_wrong_clock_is_corrected_by_the_login_service(void **state)
+{
+	struct graph_certificate *certificate = certificate_make(0, FAKE_WALL_MS / 1000 + 40 * 86400);
+	struct graph_request r = request_get(TENANT_A, "/x");
+	struct kept k = { 0 };
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, script_other_time);
+	assert_int_equal(graph_set_credential(f.graph, NULL, certificate), ERR_OK);
+	assert_non_null(graph_call(f.graph, &r, keep, &k));
+	clock_manual_advance(f.clock, 1000);
+	assert_true(k.sign_in_failed); /* no Date: nothing to go by */
+	assert_non_null(strstr(k.detail, "clock"));
+	assert_int_equal(f.tokens, 1);
+	f.word = "with Date";
+	graph_tenant_retry(f.graph, &r.where.directory);
+	assert_non_null(graph_call(f.graph, &r, keep, &k));
+	clock_manual_advance(f.clock, 1000);
+	assert_int_equal(k.err, ERR_OK);
+	assert_int_equal(f.tokens, 3);
+	graph_certificate_free(certificate);
+	fake_done(&f);
+}
+
+static int
+make_key(void **state)
+{
+	(void)state;
+	rsa = EVP_RSA_gen(2048);
+	return rsa == NULL;
+}
+
+static int
+free_key(void **state)
+{
+	(void)state;
+	EVP_PKEY_free(rsa);
+	return 0;
+}
+
 int
 main(void)
 {
@@ -163,7 +456,12 @@ main(void)
 		cmocka_unit_test(passing_failures_are_tried_again),
 		cmocka_unit_test(an_outage_of_the_login_service_is_asked_seldom),
 		cmocka_unit_test(an_old_token_serves_through_a_short_outage),
+		cmocka_unit_test(every_refusal_says_what_to_do),
+		cmocka_unit_test(signs_in_with_a_certificate),
+		cmocka_unit_test(another_secret_ends_a_refusal_at_once),
+		cmocka_unit_test(a_refusal_of_the_former_secret_does_not_count),
+		cmocka_unit_test(a_wrong_clock_is_corrected_by_the_login_service),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_key, free_key);
 }

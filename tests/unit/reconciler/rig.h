@@ -33,10 +33,10 @@
 
 #define UNUSED_OK __attribute__((unused))
 
-#define RIG_START_MS  ((int64_t)1795000000000)
-#define RIG_DIRECTORY "10000000-0000-4000-8000-000000000001"
-#define RIG_TEAM      "20000000-0000-4000-8000-000000000001"
-#define RIG_CLIENT    "11111111-1111-4111-8111-111111111111"
+#define RIG_START_MS   ((int64_t)1795000000000)
+#define RIG_DIRECTORY  "10000000-0000-4000-8000-000000000001"
+#define RIG_TEAM       "20000000-0000-4000-8000-000000000001"
+#define RIG_CLIENT     "11111111-1111-4111-8111-111111111111"
 #define RIG_EVENTS_MAX 8192
 
 struct rig_event {
@@ -53,16 +53,16 @@ struct rig {
 	struct rng rng;
 	struct sim *sim;
 	struct http_transport *graph_http, *app_http;
-	struct inbox *inbox;             /* the listener's end */
+	struct inbox *inbox; /* the listener's end */
 	struct reconciler *r;
 	struct key32 state_key, intake_key;
-	int app_status;                  /* what the app answers; 0: closes the connection */
+	int app_status; /* what the app answers; 0: closes the connection */
 	const char *app_body;
-	struct rig_event *events;        /* callbacks the app has answered 2xx, in order */
+	struct rig_event *events; /* callbacks the app has answered 2xx, in order */
 	size_t event_count, callback_count;
-	bool deaf;                       /* notifications are lost */
+	bool deaf; /* notifications are lost */
 	uint64_t consumed;
-	int repeat;                      /* each item so many times */
+	int repeat; /* each item so many times */
 };
 
 /* ---------- the listener ---------- */
@@ -70,7 +70,9 @@ struct rig {
 static inline enum hint_kind
 rig_kind(const char *change)
 {
-	return str_equal_nocase(change, "created") ? HINT_CREATED : str_equal_nocase(change, "deleted") ? HINT_DELETED : HINT_UPDATED;
+	return str_equal_nocase(change, "created")   ? HINT_CREATED
+	       : str_equal_nocase(change, "deleted") ? HINT_DELETED
+	                                             : HINT_UPDATED;
 }
 
 static inline void
@@ -110,9 +112,7 @@ rig_deliver(void *arg, struct sim *sim, const struct sim_delivery *d)
 		return;
 	}
 	assert_int_equal(jx_parse(d->body, d->body_len, &root, NULL, 0), ERR_OK);
-	json_array_foreach(jx_get_array(root, "value"), i, item)
-		if (!rig->deaf)
-			rig_hint(rig, item);
+	json_array_foreach(jx_get_array(root, "value"), i, item) if (!rig->deaf) rig_hint(rig, item);
 	json_decref(root);
 	sim_delivered(sim, d->id, 202, NULL, NULL, 0);
 	if (rig->r != NULL && !rig->deaf)
@@ -217,7 +217,8 @@ rig_member(struct rig *rig, const char *op, unsigned user, const char *role)
 {
 	char id[GUID_SIZE];
 
-	rig_do(rig, "/_sim/members", "{\"op\":\"%s\",\"team\":\"%s\",\"user\":\"%s\",\"role\":\"%s\"}", op, RIG_TEAM, rig_user(user, id), role);
+	rig_do(rig, "/_sim/members", "{\"op\":\"%s\",\"team\":\"%s\",\"user\":\"%s\",\"role\":\"%s\"}", op, RIG_TEAM,
+	    rig_user(user, id), role);
 }
 
 /* Requests of a template Graph got since the log was cleared. */
@@ -245,8 +246,10 @@ rig_world(struct rig *rig, unsigned users, unsigned members)
 	rig_do(rig, "/_sim/apps", "{\"client_id\":\"%s\",\"client_secret\":\"secret\"}", RIG_CLIENT);
 	rig_do(rig, "/_sim/tenants", "{\"id\":\"%s\",\"domain\":\"acme.example\"}", RIG_DIRECTORY);
 	for (unsigned i = 1; i <= users; i++)
-		rig_do(rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"upn\":\"u%u@acme.example\"}", RIG_DIRECTORY, rig_user(i, id), i);
-	rig_do(rig, "/_sim/teams", "{\"tenant\":\"%s\",\"id\":\"%s\",\"name\":\"Pride\",\"members\":%u}", RIG_DIRECTORY, RIG_TEAM, members);
+		rig_do(rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"upn\":\"u%u@acme.example\"}", RIG_DIRECTORY,
+		    rig_user(i, id), i);
+	rig_do(rig, "/_sim/teams", "{\"tenant\":\"%s\",\"id\":\"%s\",\"name\":\"Pride\",\"members\":%u}", RIG_DIRECTORY, RIG_TEAM,
+	    members);
 }
 
 /* ---------- the reconciler ---------- */
@@ -313,7 +316,9 @@ rig_config(struct rig *rig)
 static inline void
 rig_make(struct rig *rig, uint64_t seed, unsigned users, unsigned members)
 {
-	struct sim_options options = { .base_url = "http://127.0.0.1:1", .seed = seed, .deliver = rig_deliver, .deliver_arg = rig };
+	struct sim_options options = {
+		.base_url = "http://127.0.0.1:1", .seed = seed, .deliver = rig_deliver, .deliver_arg = rig
+	};
 	char path[PATH_MAX + 300], why[256] = "";
 
 	memset(rig, 0, sizeof(*rig));
@@ -331,7 +336,8 @@ rig_make(struct rig *rig, uint64_t seed, unsigned users, unsigned members)
 	assert_non_null(rig->graph_http = sim_transport_new(rig->sim, rig->clock));
 	assert_non_null(rig->app_http = http_transport_new_fake(rig->clock, rig_app, rig));
 	scratch_file(&rig->dir, "inbox", path);
-	assert_int_equal(inbox_open(path, INBOX_WRITER, (uint64_t)rig->config.map_size_bytes / 4, &rig->intake_key, &rig->inbox, why, sizeof(why)),
+	assert_int_equal(inbox_open(path, INBOX_WRITER, (uint64_t)rig->config.map_size_bytes / 4, &rig->intake_key, &rig->inbox,
+	                     why, sizeof(why)),
 	    ERR_OK);
 	rig_world(rig, users, members);
 	rig_start(rig);
@@ -349,8 +355,8 @@ rig_put_erg(struct rig *rig, const char *id, enum membership_policy policy, stru
 	assert_true(guid_parse(RIG_DIRECTORY, &put.link_directory_id));
 	assert_true(guid_parse(RIG_TEAM, &put.team_id));
 	snprintf(put.name, sizeof(put.name), "Pride");
-	snprintf(put.channel_url, sizeof(put.channel_url), "https://teams.microsoft.com/l/team/x/conversations?groupId=%s&tenantId=%s", RIG_TEAM,
-	    RIG_DIRECTORY);
+	snprintf(put.channel_url, sizeof(put.channel_url),
+	    "https://teams.microsoft.com/l/team/x/conversations?groupId=%s&tenantId=%s", RIG_TEAM, RIG_DIRECTORY);
 	return backend_ops.erg_put(rig->r, &put, &view, &created, p);
 }
 

@@ -5,9 +5,12 @@
 #include "reconciler/guard.h"
 
 #define MEMBERS_PATH "/teams/" RIG_TEAM "/members"
-#define ROUNDS 3
+#define ROUNDS       3
 
-struct told { bool done; struct compare_result result; };
+struct told {
+	bool done;
+	struct compare_result result;
+};
 
 static void
 on_done(void *arg, const struct compare_result *result)
@@ -52,7 +55,7 @@ faults_end(struct rig *rig)
 
 static const struct {
 	const char *why, *fault;
-	unsigned members;           /* 999 to a page */
+	unsigned members; /* 999 to a page */
 	enum erg_state state;
 	bool told_broken;
 } cases[] = {
@@ -86,7 +89,8 @@ nobody_leaves_by_a_fault(void **state)
 		for (int n = 0; n < ROUNDS; n++)
 			compare_now(&rig, "pride", false);
 		if (rig_erg(&rig).state != cases[i].state)
-			fail_msg("%s: state %s, detail %s", cases[i].why, erg_state_names[rig_erg(&rig).state], rig_erg(&rig).detail);
+			fail_msg(
+			    "%s: state %s, detail %s", cases[i].why, erg_state_names[rig_erg(&rig).state], rig_erg(&rig).detail);
 		assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
 		assert_int_equal(rig_count(&rig, "ergsync.erg.broken", 0), cases[i].told_broken);
 		assert_int_equal(rig_erg(&rig).counts.app, cases[i].members);

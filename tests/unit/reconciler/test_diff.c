@@ -129,9 +129,9 @@ check(const struct diff_input *in)
 
 	if (!makes_sense(in, a) || !removal_was_asked(in, a) || !keeps_to_policy(in, a) ||
 	    (in->policy != MEMBERSHIP_OFF && waits(in) && a != DIFF_WAIT))
-		fail_msg("%s: base %d/%d app %d/%d teams %d/%d policy %d first %d settling %d private %d kept %d elsewhere %d", diff_action_text(a),
-		    in->base.present, in->base.role, in->app.present, in->app.role, in->teams.present, in->teams.role, in->policy, in->first,
-		    in->settling, in->private_, in->kept, in->elsewhere);
+		fail_msg("%s: base %d/%d app %d/%d teams %d/%d policy %d first %d settling %d private %d kept %d elsewhere %d",
+		    diff_action_text(a), in->base.present, in->base.role, in->app.present, in->app.role, in->teams.present,
+		    in->teams.role, in->policy, in->first, in->settling, in->private_, in->kept, in->elsewhere);
 	if (equal(&in->base, &in->app) && equal(&in->base, &in->teams) && in->base.present && !waits(in))
 		assert_int_equal(a, DIFF_NOTHING);
 	/* It comes to rest, and then both sides are equal, or differ for a reason there is a name for. */
@@ -193,7 +193,8 @@ static const struct {
 	{ "made owner in the app", "mom", MEMBERSHIP_TWO_WAY, DIFF_SET_ROLE_IN_TEAMS, .first = false },
 	{ "made owner in both", "moo", MEMBERSHIP_TWO_WAY, DIFF_AGREE, .first = false },
 	{ "left Teams, made owner in the app: the leave wins", "mo-", MEMBERSHIP_TWO_WAY, DIFF_REMOVE_FROM_APP, .first = false },
-	{ "left the app, made owner in Teams: the leave wins", "m-o", MEMBERSHIP_TWO_WAY, DIFF_REMOVE_FROM_TEAMS, .first = false },
+	{ "left the app, made owner in Teams: the leave wins", "m-o", MEMBERSHIP_TWO_WAY, DIFF_REMOVE_FROM_TEAMS,
+	    .first = false },
 	{ "first link, in Teams", "--m", MEMBERSHIP_APP, DIFF_ADD_TO_APP, .first = true },
 	{ "first link, in the app", "-m-", MEMBERSHIP_TEAMS, DIFF_ADD_TO_TEAMS, .first = true },
 	{ "first link, roles differ: the greater stays", "-om", MEMBERSHIP_TWO_WAY, DIFF_SET_ROLE_IN_TEAMS, .first = true },

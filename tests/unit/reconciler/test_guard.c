@@ -27,7 +27,8 @@ the_rule(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (guard_exceeds(cases[i].planned, cases[i].done, cases[i].have, cases[i].limit, cases[i].percent) != cases[i].exceeds)
+		if (guard_exceeds(cases[i].planned, cases[i].done, cases[i].have, cases[i].limit, cases[i].percent) !=
+		    cases[i].exceeds)
 			fail_msg("%s", cases[i].why);
 }
 

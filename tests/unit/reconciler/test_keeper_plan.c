@@ -12,18 +12,20 @@
 
 #include "base/random.h"
 
-#define MINUTE   60000LL
-#define HOUR     (60 * MINUTE)
-#define DAY      (24 * HOUR)
-#define NOW      1800000000000LL
-#define LIFE     (3 * DAY)
-#define RENEW    (45 * MINUTE)
+#define MINUTE 60000LL
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define NOW    1800000000000LL
+#define LIFE   (3 * DAY)
+#define RENEW  (45 * MINUTE)
 
 static struct subscription
 subscription(enum subscription_state state, const char *id, int64_t expires_in, int64_t renewed_ago, int64_t retry_in)
 {
-	struct subscription s = { .state = state, .expires_wall_ms = expires_in != 0 ? NOW + expires_in : 0,
-		.renewed_wall_ms = NOW - renewed_ago, .retry_wall_ms = retry_in != 0 ? NOW + retry_in : 0 };
+	struct subscription s = { .state = state,
+		.expires_wall_ms = expires_in != 0 ? NOW + expires_in : 0,
+		.renewed_wall_ms = NOW - renewed_ago,
+		.retry_wall_ms = retry_in != 0 ? NOW + retry_in : 0 };
 
 	snprintf(s.id, sizeof(s.id), "%s", id);
 	return s;
@@ -46,7 +48,8 @@ test_table(void **state)
 		{ "fresh: rest until renew_every", SUBSCRIPTION_ACTIVE, "s", LIFE, 0, 0, KEEPER_REST, RENEW },
 		{ "renew_every is over", SUBSCRIPTION_ACTIVE, "s", LIFE - RENEW, RENEW, 0, KEEPER_RENEW, 0 },
 		{ "renewal failed: wait", SUBSCRIPTION_FAILING, "s", LIFE - HOUR, HOUR, 5000, KEEPER_REST, 5000 },
-		{ "short life: renew with a third left", SUBSCRIPTION_ACTIVE, "s", 20 * MINUTE, 10 * MINUTE, 0, KEEPER_REST, 10 * MINUTE },
+		{ "short life: renew with a third left", SUBSCRIPTION_ACTIVE, "s", 20 * MINUTE, 10 * MINUTE, 0, KEEPER_REST,
+		    10 * MINUTE },
 		{ "expired: create anew", SUBSCRIPTION_ACTIVE, "s", -1, DAY, 0, KEEPER_CREATE, 0 },
 		{ "expired this instant", SUBSCRIPTION_FAILING, "s", 0, DAY, 0, KEEPER_CREATE, 0 },
 		{ "renewed in the future: the clock was set back", SUBSCRIPTION_ACTIVE, "s", LIFE, -DAY, 0, KEEPER_RENEW, 0 },
@@ -58,7 +61,8 @@ test_table(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct subscription s = subscription(cases[i].state, cases[i].id, cases[i].expires_in, cases[i].renewed_ago, cases[i].retry_in);
+		struct subscription s =
+		    subscription(cases[i].state, cases[i].id, cases[i].expires_in, cases[i].renewed_ago, cases[i].retry_in);
 		struct keeper_next next = keeper_next_step(&s, NOW, RENEW, 0);
 
 		if (next.step != cases[i].step || (next.step == KEEPER_REST && next.due_wall_ms != NOW + cases[i].due_in))

@@ -30,7 +30,9 @@ a_first_link_is_the_union(void **state)
 static void
 a_change_is_one_callback_and_one_read(void **state)
 {
-	static const struct { const char *op, *role, *type, *told; } steps[] = {
+	static const struct {
+		const char *op, *role, *type, *told;
+	} steps[] = {
 		{ "add", "member", "ergsync.member.added", "member" },
 		{ "role", "owner", "ergsync.member.updated", "owner" },
 		{ "remove", "owner", "ergsync.member.removed", "owner" },

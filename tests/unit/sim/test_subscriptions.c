@@ -222,6 +222,39 @@ tells_who_asked(void **state)
 	}
 }
 
+/* Whoever joins a team gains the channels shared with it: told to who asked for it, and to be read under the name told. */
+static void
+tells_of_indirect_members_on_request(void **state)
+{
+	char target[300];
+
+	(void)state;
+	drive_control(&d, "POST", "settings", "{\"spellings\":\"plain\"}");
+	drive_control(&d, "POST", "world",
+	    "{\"tenants\":[{\"id\":\"" TENANT "\",\"teams\":[{\"id\":\"20000000-0000-4000-8000-000000000002\",\"owners\":[\"" DAN
+	    "\"]}]}]}");
+	drive_control(&d, "POST", "channels",
+	    "{\"team\":\"" TEAM "\",\"id\":\"" OPEN "\",\"shared_with\":[\"20000000-0000-4000-8000-000000000002\"]}");
+	subscribe(SUB("created", "/teams/" TEAM "/channels/getAllMembers", EXPIRY));
+	subscribe(SUB("created,deleted", "/teams/" TEAM "/channels/getAllMembers?notifyOnIndirectMembershipUpdate=true", EXPIRY));
+	drive_control(
+	    &d, "POST", "members", "{\"op\":\"add\",\"team\":\"20000000-0000-4000-8000-000000000002\",\"user\":\"" CAT "\"}");
+	drive_wait(&d, 1000);
+	assert_int_equal(drive_items(&d), 1);
+	assert_string_equal(jx_get_str(drive_item(&d, 0), "subscriptionId"), id);
+	assert_non_null(strstr(jx_get_str(drive_item(&d, 0), "resource"), "/allMembers('"));
+	snprintf(target, sizeof(target), "/%s", jx_get_str(drive_item(&d, 0), "resource"));
+	assert_int_equal(drive_graph(&d, "GET", target, NULL), 200);
+	assert_string_equal(jx_get_str(d.json, "userId"), CAT);
+	assert_string_equal(jx_get_str(d.json, "id"), jx_get_str(jx_get_object(drive_item(&d, 0), "resourceData"), "id"));
+	assert_int_equal(drive_graph(&d, "GET", "/teams/" TEAM "/channels/19%3Ashared%40thread.tacv2/allMembers", NULL), 200);
+	assert_string_equal(drive_users(&d, "userId"), "43");
+	drive_control(
+	    &d, "POST", "members", "{\"op\":\"remove\",\"team\":\"20000000-0000-4000-8000-000000000002\",\"user\":\"" CAT "\"}");
+	drive_wait(&d, 1000);
+	assert_int_equal(drive_items(&d), 2);
+}
+
 static void
 spells_as_documented(void **state)
 {
@@ -347,6 +380,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(keeps_to_lifetimes, start, stop),
 		cmocka_unit_test_setup_teardown(tells_of_changes_until_it_ends, start, stop),
 		cmocka_unit_test(tells_who_asked),
+		cmocka_unit_test_setup_teardown(tells_of_indirect_members_on_request, start, stop),
 		cmocka_unit_test_setup_teardown(spells_as_documented, start, stop),
 		cmocka_unit_test_setup_teardown(pauses_without_authorization, start, stop),
 		cmocka_unit_test_setup_teardown(pages_its_list, start, stop),

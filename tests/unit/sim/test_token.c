@@ -1,10 +1,5 @@
-/* Sign-in: refusals by number, client assertions, lifetimes. */
+/* Sign-in: refusals by number, lifetimes. */
 #include "unit/sim/drive.h"
-
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
-#include <openssl/x509.h>
 
 #define APP   "00000000-0000-4000-8000-0000000000aa"
 #define SCOPE "&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"
@@ -105,110 +100,6 @@ tokens_see_their_tenant_only(void **state)
 	assert_int_equal(drive_graph(&d, "GET", "/users/fay@other.example", NULL), 200);
 }
 
-/* ---- assertions ---- */
-
-struct signer {
-	EVP_PKEY *key;
-	char pem[4096];
-};
-
-static void
-signer_make(struct signer *s)
-{
-	X509 *x = X509_new();
-	BIO *bio = BIO_new(BIO_s_mem());
-	int len;
-
-	s->key = EVP_RSA_gen(2048);
-	assert_non_null(s->key);
-	X509_set_pubkey(x, s->key);
-	X509_gmtime_adj(X509_getm_notBefore(x), 0);
-	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-	assert_true(X509_sign(x, s->key, EVP_sha256()) > 0);
-	assert_int_equal(PEM_write_bio_X509(bio, x), 1);
-	len = BIO_read(bio, s->pem, sizeof(s->pem) - 1);
-	assert_true(len > 0);
-	s->pem[len] = '\0';
-	BIO_free(bio);
-	X509_free(x);
-}
-
-static void
-add_part(struct text *t, const char *plain)
-{
-	char encoded[1024];
-
-	base64url_encode(plain, strlen(plain), encoded);
-	text_addf(t, "%s%s", t->len == 0 ? "" : ".", encoded);
-}
-
-static void
-sign(struct text *t, const struct signer *s)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	EVP_PKEY_CTX *pk;
-	uint8_t signature[512];
-	char encoded[1024];
-	size_t len = sizeof(signature);
-
-	assert_int_equal(EVP_DigestSignInit(ctx, &pk, EVP_sha256(), NULL, s->key), 1);
-	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pk, RSA_PKCS1_PSS_PADDING), 1);
-	assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pk, RSA_PSS_SALTLEN_DIGEST), 1);
-	assert_int_equal(EVP_DigestSign(ctx, signature, &len, (const uint8_t *)t->data, t->len), 1);
-	base64url_encode(signature, len, encoded);
-	text_addf(t, ".%s", encoded);
-	EVP_MD_CTX_free(ctx);
-}
-
-static int64_t
-assert_as(const struct signer *s, const char *tenant, const char *client, int64_t until_s)
-{
-	struct text t, form;
-	char claims[700];
-	int64_t number;
-
-	text_init(&t, 8192);
-	text_init(&form, 16384);
-	add_part(&t, "{\"alg\":\"PS256\",\"typ\":\"JWT\",\"x5t#S256\":\"abc\"}");
-	snprintf(claims, sizeof(claims),
-	    "{\"aud\":\"https://login.example/%s/oauth2/v2.0/"
-	    "token\",\"iss\":\"%s\",\"sub\":\"%s\",\"jti\":\"j\",\"nbf\":%lld,\"exp\":%lld}",
-	    tenant, client, client, (long long)(START_MS / 1000), (long long)(START_MS / 1000 + until_s));
-	add_part(&t, claims);
-	sign(&t, s);
-	text_adds(&form,
-	    FORM "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=");
-	text_adds(&form, t.data);
-	number = sign_in(TENANT, form.data);
-	text_done(&t);
-	text_done(&form);
-	return number;
-}
-
-static void
-takes_client_assertions(void **state)
-{
-	struct signer good, other;
-	json_t *app;
-	char *text;
-
-	(void)state;
-	signer_make(&good);
-	signer_make(&other);
-	app = json_pack("{s:s,s:s}", "client_id", APP, "certificate", good.pem);
-	text = json_dumps(app, 0);
-	drive_control(&d, "POST", "apps", text);
-	assert_int_equal(assert_as(&good, TENANT, APP, 600), 0);
-	assert_int_equal(assert_as(&other, TENANT, APP, 600), 700027);
-	assert_int_equal(assert_as(&good, OTHER, APP, 600), 50027);
-	assert_int_equal(assert_as(&good, TENANT, OTHER, 600), 50027);
-	assert_int_equal(assert_as(&good, TENANT, APP, 0), 700024);
-	free(text);
-	json_decref(app);
-	EVP_PKEY_free(good.key);
-	EVP_PKEY_free(other.key);
-}
-
 int
 main(void)
 {
@@ -216,7 +107,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(answers_by_number, start, stop),
 		cmocka_unit_test_setup_teardown(tokens_end, start, stop),
 		cmocka_unit_test_setup_teardown(tokens_see_their_tenant_only, start, stop),
-		cmocka_unit_test_setup_teardown(takes_client_assertions, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
