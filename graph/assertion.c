@@ -299,8 +299,10 @@ header_json(const struct graph_certificate *c)
 static json_t *
 claims_json(const char *client_id, const char *audience, const char *jti, int64_t now_s)
 {
+	json_int_t from_s = now_s, until_s = now_s + GRAPH_ASSERTION_LIFE_S;
+
 	return json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I}", "aud", audience, "iss", client_id, "sub", client_id, "jti", jti, "nbf",
-	    (json_int_t)now_s, "iat", (json_int_t)now_s, "exp", (json_int_t)(now_s + GRAPH_ASSERTION_LIFE_S));
+	    from_s, "iat", from_s, "exp", until_s);
 }
 
 enum err

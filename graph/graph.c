@@ -709,17 +709,19 @@ graph_tenant_forget(struct graph *g, const struct guid *directory)
 	graph_tenant_queue_hold(&t->queue, false);
 }
 
-/* Nobody may have a call for such a tenant for many minutes, and its state would stay wrong as long. */
+/* What was remembered speaks of the former credential. Nobody may have a call for a tenant that failed for many minutes, and its
+ * state would stay wrong as long: it signs in at once. */
 static void
-tenants_sign_in_again(struct graph *g)
+tenants_begin_anew(struct graph *g)
 {
 	struct graph_tenant *t;
 
 	for (int i = 0; i < TENANT_SLOTS; i++)
 		LIST_FOREACH(t, &g->tenants[i], link)
-	if (t->token != NULL && t->told && t->told_err != ERR_OK) {
+	if (t->token != NULL) {
 		graph_token_retry(t->token);
-		tenant_warm(t, false);
+		if (t->told && t->told_err != ERR_OK)
+			tenant_warm(t, false);
 	}
 }
 
@@ -729,7 +731,7 @@ graph_set_credential(struct graph *g, const char *client_secret, struct graph_ce
 	enum err e = graph_tokens_set_credential(g->tokens, client_secret, client_certificate);
 
 	if (e == ERR_OK)
-		tenants_sign_in_again(g);
+		tenants_begin_anew(g);
 	return e;
 }
 

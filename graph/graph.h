@@ -43,8 +43,8 @@ struct graph_options {
 	const char *base_url;                         /* "https://graph.microsoft.com/v1.0", copied */
 	const char *login_url;                        /* "https://login.microsoftonline.com", copied */
 	const char *client_id;                        /* copied */
-	const char *client_secret;                    /* copied, wiped by graph_free; NULL with a certificate */
-	struct graph_certificate *client_certificate; /* graph/assertion.h; shared. NULL with a secret */
+	const char *client_secret;                    /* copied, wiped by graph_free; ignored beside: */
+	struct graph_certificate *client_certificate; /* graph/assertion.h; shared. NULL: by the secret */
 	struct http_transport *transport;             /* borrowed */
 	struct clock *clock;                          /* borrowed */
 	struct rng rng;                               /* copied: jitter and request ids */
@@ -98,7 +98,7 @@ void graph_tenant_retry(struct graph *g, const struct guid *directory);
 void graph_tenant_doubt(struct graph *g, const struct guid *directory);
 /* Cancels the tenant's calls - each is answered ERR_CANCELLED in the next turn - and wipes its token. */
 void graph_tenant_forget(struct graph *g, const struct guid *directory);
-/* Another secret (copied) or certificate (shared), the other one NULL. Tokens that were got with the former stay in use; tenants
+/* Another certificate (shared) or, if that is NULL, secret (copied). Tokens that were got with the former stay in use; tenants
  * whose sign-in had failed sign in again at once. ERR_NOMEM: the former stays. */
 enum err graph_set_credential(struct graph *g, const char *client_secret, struct graph_certificate *client_certificate);
 

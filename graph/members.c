@@ -149,10 +149,9 @@ graph_member_find_read(const struct graph_answer *a, const struct guid *user, st
 			return ERR_OK;
 		}
 	}
-	/* A further page might name the person; a filter that was ignored names others only. */
-	if (json_object_get(a->json, "@odata.nextLink") != NULL || json_array_size(value) > 0)
-		return ERR_UNEXPECTED;
-	return ERR_NOTFOUND;
+	/* A further page might name the person. Others only, and no further page: a service that ignores the filter has shown its
+	 * whole roster, which is evidence as good. */
+	return json_object_get(a->json, "@odata.nextLink") != NULL ? ERR_UNEXPECTED : ERR_NOTFOUND;
 }
 
 static json_t *

@@ -61,8 +61,8 @@ struct graph_token; /* one tenant's */
 
 struct graph_tokens_options {
 	const char *base_url, *login_url, *client_id; /* copied */
-	const char *client_secret;                    /* copied, wiped by free; NULL with a certificate */
-	struct graph_certificate *certificate;        /* shared; NULL with a secret */
+	const char *client_secret;                    /* copied, wiped by free; ignored beside: */
+	struct graph_certificate *certificate;        /* shared; NULL: by the secret */
 	struct http_transport *transport;             /* borrowed, as is clock */
 	struct clock *clock;
 	struct rng *rng; /* borrowed */
@@ -72,7 +72,7 @@ struct graph_tokens_options {
 };
 enum err graph_tokens_new(const struct graph_tokens_options *options, struct graph_tokens **ret);
 void graph_tokens_free(struct graph_tokens *ts); /* after all its tokens; NULL is fine */
-/* Either is NULL, as in the options. What was refused with the former is asked for again; tokens stay. On failure the former stays. */
+/* As in the options. What was refused with the former is asked for again; tokens stay. On failure the former stays. */
 enum err graph_tokens_set_credential(struct graph_tokens *ts, const char *client_secret, struct graph_certificate *certificate);
 /* When the certificate expires, in Unix time; 0 without one. */
 int64_t graph_tokens_expire_s(const struct graph_tokens *ts);

@@ -649,7 +649,7 @@ skip_space(char *p, const char *end)
 }
 
 static enum err
-scan_name(struct envelope *e, char **cursor, char *end)
+scan_name(struct envelope *e, char **cursor, char *end, enum expect *expect)
 {
 	struct level *level = &e->levels[e->depth - 1];
 	struct envelope_text name;
@@ -668,6 +668,7 @@ scan_name(struct envelope *e, char **cursor, char *end)
 	if (p == end || *p != ':')
 		return wrong(e, "colon expected");
 	*cursor = p + 1;
+	*expect = EXPECT_VALUE;
 	return ERR_OK;
 }
 
@@ -700,10 +701,8 @@ step(struct envelope *e, char **cursor, char *end, enum expect *expect)
 			*expect = EXPECT_NEXT;
 			return close_container(e, c);
 		}
-		if (*expect == EXPECT_FIRST_VALUE)
-			return scan_value(e, cursor, end, expect);
-		/* fall through */
-	case EXPECT_NAME: *expect = EXPECT_VALUE; return scan_name(e, cursor, end);
+		return *expect == EXPECT_FIRST_VALUE ? scan_value(e, cursor, end, expect) : scan_name(e, cursor, end, expect);
+	case EXPECT_NAME: return scan_name(e, cursor, end, expect);
 	case EXPECT_VALUE: return scan_value(e, cursor, end, expect);
 	case EXPECT_NEXT: return scan_next(e, cursor, expect);
 	}

@@ -631,10 +631,8 @@ void
 intake_trim(struct intake *in, const uint8_t epoch[PEER_EPOCH_LEN], uint64_t consumed)
 {
 	pthread_mutex_lock(&in->lock);
-	if (memcmp(in->trim_epoch, epoch, PEER_EPOCH_LEN) != 0 || consumed > in->trim_to) {
-		memcpy(in->trim_epoch, epoch, PEER_EPOCH_LEN);
-		in->trim_to = consumed;
-	}
+	memcpy(in->trim_epoch, epoch, PEER_EPOCH_LEN);
+	in->trim_to = consumed;
 	pthread_cond_signal(&in->work);
 	pthread_mutex_unlock(&in->lock);
 	in->trim_asked = true;

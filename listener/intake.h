@@ -80,7 +80,7 @@ void intake_commit(struct intake *in, struct intake_ticket *ticket);
 /* The end of a loop turn. */
 void intake_turn(struct intake *in);
 
-/* All records up to consumed may go. */
+/* All records up to consumed may go. The latest call counts. */
 void intake_trim(struct intake *in, const uint8_t epoch[PEER_EPOCH_LEN], uint64_t consumed);
 
 /* False while storing fails or the store is full. */

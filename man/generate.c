@@ -46,7 +46,8 @@ static const struct {
 	const char *section, *about;
 } sections[] = {
 	{ "listener", "The endpoint on the internet." },
-	{ "graph", "Signing in to Microsoft Graph. One of *client\\_secret\\_file* and *client\\_certificate* with *client\\_key* is needed." },
+	{ "graph", "Signing in to Microsoft Graph. One of *client\\_secret\\_file* and *client\\_certificate* with "
+	           "*client\\_key* is needed." },
 	{ "app", "The app API, and callbacks to the main app." },
 	{ "admin", "Metrics and health." },
 	{ "state", "What is stored, where, and under which keys." },
@@ -119,8 +120,9 @@ put_option(struct text *out, const struct config_option *option)
 	text_adds(out, "\n\t");
 	put_plain(out, option->help);
 	put_range(out, option);
-	text_adds(out, option->required ? " Required; the value shown is an example." :
-	          option->fallback != NULL ? " The value shown is the default." : " Not set by default; the value shown is an example.");
+	text_adds(out, option->required           ? " Required; the value shown is an example."
+	               : option->fallback != NULL ? " The value shown is the default."
+	                                          : " Not set by default; the value shown is an example.");
 	text_adds(out, "\n\n\t");
 	put_used_by(out, option->used_by);
 	text_adds(out, option->reloadable ? " Taken over on SIGHUP.\n\n" : " A change takes effect after a restart.\n\n");
@@ -225,8 +227,9 @@ exposition(struct text *out)
 
 	figures_print(&figures, out);
 	/* Not the listener's own word, but the reconciler's about it. */
-	text_adds(out, "# HELP ergsync_listener_up 1 while the listener answers the reconciler.\n# TYPE ergsync_listener_up gauge\n"
-	               "ergsync_listener_up 0\n");
+	text_adds(out,
+	    "# HELP ergsync_listener_up 1 while the listener answers the reconciler.\n# TYPE ergsync_listener_up gauge\n"
+	    "ergsync_listener_up 0\n");
 	metrics_text(&metrics, &gauges, out);
 	return text_err(out);
 }
@@ -316,7 +319,8 @@ main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		bool (*print)(void);
-	} modes[] = { { "page", print_page }, { "example", print_example }, { "completion", print_completion }, { "metrics", print_metrics } };
+	} modes[] = { { "page", print_page }, { "example", print_example }, { "completion", print_completion },
+		{ "metrics", print_metrics } };
 
 	for (size_t i = 0; argc == 2 && i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (strcmp(argv[1], modes[i].name) == 0)

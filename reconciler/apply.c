@@ -227,10 +227,22 @@ open_turn(struct apply *a, struct erg *erg, struct roster_view *v)
 	return true;
 }
 
-static void
-close_turn(struct apply *a, struct erg *erg)
+/* A slice that finds nothing new costs no commit. */
+static bool
+erg_same(const struct erg *a, const struct erg *b)
 {
-	if (!a->o.dry_run)
+	return memcmp(&a->counts, &b->counts, sizeof(a->counts)) == 0 && a->state == b->state &&
+	       strcmp(a->detail, b->detail) == 0 && a->read_wall_ms == b->read_wall_ms &&
+	       a->proved_wall_ms == b->proved_wall_ms && a->teams_baseline_count == b->teams_baseline_count &&
+	       a->first_read_done == b->first_read_done;
+}
+
+static void
+close_turn(struct apply *a, const struct erg *erg)
+{
+	struct erg stored;
+
+	if (!a->o.dry_run && (erg_load(a->r, &erg->id, &stored) != ERR_OK || !erg_same(&stored, erg)))
 		erg_store(a->r, erg);
 }
 

@@ -38,6 +38,7 @@ struct deliver {
 	struct timer *pump;
 	struct delivery *under_way;
 	unsigned in_flight, failures;    /* failures in a row, of any callback */
+	bool kicked;                     /* runs after this turn's commit */
 	int64_t gate_boot_ms;            /* nothing goes out before, while failures >= GATE_FAILURES */
 };
 
@@ -153,6 +154,9 @@ on_pump(void *arg)
 
 	if (r->config->callback_url == NULL)
 		return;
+	/* What this turn queues is seen only when it is on disk. */
+	if (store_turn_open(r->store))
+		deliver_kick(r);
 	if (shut_ms > 0) {
 		rest(owner, shut_ms);
 		return;
@@ -183,13 +187,20 @@ on_committed(void *arg)
 {
 	struct reconciler *r = arg;
 
-	if (r->deliver != NULL)
-		timer_arm_sooner(r->deliver->pump, 0);
+	if (r->deliver == NULL)
+		return;
+	r->deliver->kicked = false;
+	/* At once, not by the timer: another turn may be open by then, and one more after that. */
+	on_pump(r->deliver);
 }
 
+/* At the start there is nothing to kick: deliver_new looks by itself. */
 void
 deliver_kick(struct reconciler *r)
 {
+	if (r->deliver == NULL || r->deliver->kicked)
+		return;
+	r->deliver->kicked = true;
 	store_after_commit(r->store, on_committed, r);
 }
 

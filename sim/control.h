@@ -51,6 +51,7 @@
  *   strict true            throttle as documented (429); false only notes it in the journal
  *   page_max 999           members a page at most;  page_default 100;  delta_page 500: members a delta page
  *   bulk_unknown_404 false   a bulk add with an unknown id is refused as a whole, as has been seen, instead of 207
+ *   delta_quirks false     delta rounds have empty pages and repeat items now and then, as Graph's do
  *   token_s 3599           lifetime of tokens
  *   assertion_once true    a client assertion whose jti was seen before is refused (Microsoft takes it again)
  *   floor_ms 2700000       a shorter subscription is raised to this (Graph: 45 min); lower it for tests

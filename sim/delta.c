@@ -275,6 +275,13 @@ next_token(const struct call *c, const struct round *r)
 	return token;
 }
 
+/* Facts 7.1: pages may be empty, items may repeat. */
+static bool
+quirk(const struct call *c)
+{
+	return c->sim->settings.delta_quirks != 0 && rng_below(&c->sim->rng, 4) == 0;
+}
+
 static void
 answer_page(struct call *c, struct round *r)
 {
@@ -284,9 +291,13 @@ answer_page(struct call *c, struct round *r)
 	call_answer(
 	    c, 200, json_pack("{s:s,s:[]}", "@odata.context", "https://graph.microsoft.com/v1.0/$metadata#groups", "value"));
 	value = jx_get_array(c->answer, "value");
+	if (quirk(c))
+		room = 0;
 	for (; r->index < r->count && room > 0; r->index++)
 		if (!add_group(c, r, &room, value))
 			break;
+	if (json_array_size(value) > 0 && quirk(c))
+		json_array_append(value, json_array_get(value, 0));
 	if (r->index < r->count)
 		set_link(c, "@odata.nextLink", "$skiptoken", next_token(c, r));
 	else

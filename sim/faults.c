@@ -194,3 +194,32 @@ faults_for_notification(struct faults *faults, struct rng *rng, const char *subs
 	}
 	return NULL;
 }
+
+static uint64_t
+request_hash(const char *method, const char *path)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (; *method != '\0'; method++)
+		h = (h ^ (unsigned char)*method) * 0x100000001b3u;
+	for (h *= 31; *path != '\0'; path++)
+		h = (h ^ (unsigned char)*path) * 0x100000001b3u;
+	return h;
+}
+
+void
+faults_hold(struct faults *f, const char *method, const char *path, int64_t until_ms)
+{
+	f->waits[f->next_wait++ % FAULTS_WAITS] = (struct faults_wait){ request_hash(method, path), until_ms };
+}
+
+bool
+faults_too_early(const struct faults *f, const char *method, const char *path, int64_t now_ms)
+{
+	uint64_t request = request_hash(method, path);
+
+	for (size_t i = 0; i < FAULTS_WAITS && i < f->next_wait; i++)
+		if (f->waits[i].request == request && now_ms < f->waits[i].until_ms)
+			return true;
+	return false;
+}

@@ -48,10 +48,20 @@ struct fault {
 	int64_t seen, hits;
 };
 
+/* The newest requests that were told to wait by a script. */
+#define FAULTS_WAITS 64
+
+struct faults_wait {
+	uint64_t request; /* a hash of method and path */
+	int64_t until_ms;
+};
+
 struct faults {
 	struct fault **list;
 	size_t count, cap;
 	uint64_t next_id;
+	struct faults_wait waits[FAULTS_WAITS];
+	size_t next_wait;
 };
 
 void faults_done(struct faults *f); /* frees all; empty again */
@@ -62,5 +72,9 @@ json_t *faults_show(const struct faults *f);
 /* The fault that strikes now, counted as a hit; borrowed until the list changes. NULL: all goes well. */
 const struct fault *faults_for_request(struct faults *f, struct rng *rng, const char *method, const char *path);
 const struct fault *faults_for_notification(struct faults *f, struct rng *rng, const char *subscription, const char *resource);
+
+/* Remembers that this request was told to wait until then; tells whether it comes again before that. */
+void faults_hold(struct faults *f, const char *method, const char *path, int64_t until_ms);
+bool faults_too_early(const struct faults *f, const char *method, const char *path, int64_t now_ms);
 
 #endif

@@ -148,7 +148,10 @@ load_world(struct program *p, const char *file)
 		return true;
 	world = json_load_file(file, JSON_REJECT_DUPLICATES, &error);
 	if (world == NULL) {
-		snprintf(why, sizeof(why), "line %d: %s", error.line, error.text);
+		if (error.line > 0)
+			snprintf(why, sizeof(why), "line %d: %s", error.line, error.text);
+		else
+			snprintf(why, sizeof(why), "%s", error.text);
 		return complain("cannot read the world", file, why);
 	}
 	good = control_build(p->sim, world, why, sizeof(why)) == ERR_OK;
@@ -198,6 +201,8 @@ make_sim(struct program *p, const struct settings_given *g)
 	p->clock = p->base == NULL ? NULL : clock_new_real(p->base);
 	if (p->clock == NULL)
 		return complain("cannot start", NULL, "out of memory or descriptors");
+	if (g->notification_ca != NULL && access(g->notification_ca, R_OK) != 0)
+		return complain("cannot read", g->notification_ca, strerror(errno));
 	e = curl_transport_new(p->base, g->notification_ca, DELIVERY_CONNECTIONS, &p->transport);
 	if (e != ERR_OK)
 		return complain("cannot use --notification-ca", g->notification_ca, err_text(e));
@@ -258,7 +263,8 @@ close_all(struct program *p)
 	for (size_t i = 0; i < 2; i++)
 		if (p->signals[i] != NULL)
 			event_free(p->signals[i]);
-	http_server_stop(p->server);
+	if (p->server != NULL)
+		http_server_stop(p->server);
 	sim_free(p->sim);
 	serve_free(p->serve);
 	http_server_free(p->server);

@@ -211,8 +211,10 @@ struck_before(struct call *c)
 	c->fault = *f;
 	switch (f->kind) {
 	case FAULT_STATUS:
-		if (f->retry_after_s >= 0)
-			call_header(c, "Retry-After: %lld", (long long)f->retry_after_s);
+		if (c->fault.retry_after_s >= 0) {
+			call_header(c, "Retry-After: %lld", (long long)c->fault.retry_after_s);
+			faults_hold(&c->sim->faults, c->method, c->path, c->now_ms + c->fault.retry_after_s * 1000);
+		}
 		call_refuse(c, f->status, f->code[0] == '\0' ? code_of(f->status) : f->code, JOURNAL_NONE, "A scripted fault.");
 		return true;
 	case FAULT_TIMEOUT_BEFORE:
@@ -305,6 +307,8 @@ void
 sim_route_handle(struct call *c)
 {
 	c->handling = true;
+	if (faults_too_early(&c->sim->faults, c->method, c->path, c->now_ms))
+		call_note(c, JOURNAL_TOO_EARLY, "the same call before its Retry-After was over");
 	if (!struck_before(c))
 		find_and_run(c);
 	c->handling = false;

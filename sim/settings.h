@@ -26,6 +26,7 @@ enum spellings { SPELLINGS_PLAIN, SPELLINGS_WILD };
 	X(bulk_unknown_404, 0, 0, 1)                                                                                             \
 	X(page_default, 100, 1, 999)                                                                                             \
 	X(delta_page, 500, 1, 100000)                                                                                            \
+	X(delta_quirks, 0, 0, 1)                                                                                                 \
 	X(token_s, 3599, 1, 100800)                                                                                              \
 	X(assertion_once, 1, 0, 1)                                                                                               \
 	X(floor_ms, 45 * MINUTE_MS, 0, 24 * HOUR_MS)                                                                             \

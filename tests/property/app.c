@@ -52,7 +52,7 @@ apply(struct world *w, struct entry *e)
 {
 	struct told *t = &w->groups[e->group].app[e->person];
 
-	if (e->answered || e->what == 0)
+	if (e->answered || e->what == 0 || e->link != w->groups[e->group].link)
 		return;
 	if (e->what == 'a' && t->present)
 		fail(w, "the app is told to add person %u to %s, who is there", e->person, w->groups[e->group].id.s);
@@ -124,7 +124,7 @@ answer_refusal(struct world *w, struct http_exchange *x, struct entry *e)
 	static const int statuses[] = { 400, 404, 409, 410, 422 };
 
 	w->ever_refused = true;
-	e->answered = true;
+	e->answered = e->refused = true;
 	if (e->what != 0)
 		w->groups[e->group].app[e->person].refused = true;
 	note(w, "the app refuses %" PRIu64, e->seq);
@@ -166,18 +166,16 @@ app_handle(void *arg, struct http_exchange *x)
 	case MOOD_ABORT: http_reply_abort(x); return;
 	case MOOD_BUSY: http_reply(x, 429, NULL, NULL, 0, retry_after); return;
 	case MOOD_FORGETFUL:
-		if (!chance(w, 50))
+		if (e->refused || !chance(w, 50))
 			break;
 		apply(w, e);
 		e->answered = true;
 		http_reply_abort(x);
 		return;
-	case MOOD_REFUSING:
-		if (e->answered || !chance(w, 40))
-			break;
-		answer_refusal(w, x, e);
-		return;
 	default: break;
 	}
-	answer_well(w, x, e);
+	if (e->refused || (w->mood == MOOD_REFUSING && !e->answered && chance(w, 40)))
+		answer_refusal(w, x, e);
+	else
+		answer_well(w, x, e);
 }

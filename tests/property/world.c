@@ -265,10 +265,18 @@ tenant_announce(struct world *w, unsigned tenant)
 }
 
 static void
-group_reset(struct group *g)
+group_reset(const struct world *w, const struct place *place, struct group *g)
 {
 	memset(g->feed, 0, sizeof(g->feed));
 	memset(g->app, 0, sizeof(g->app));
+	for (unsigned n = 1; n <= PEOPLE_MAX; n++) {
+		const struct seat *s = &place->seats[n];
+		/* Graph's lists may still show who has left just now. */
+		bool shown = s->leaves > 0 && s->left_ms >= clock_boot_ms(w->clock) - w->lag_ms - MINUTE_MS;
+
+		g->feed[n].leaves_before = s->leaves - shown;
+	}
+	g->link++;
 	g->feed_size = 0;
 	g->removed_count = 0;
 }
@@ -294,7 +302,7 @@ group_link(struct world *w, struct group *g)
 	snprintf(put.channel_url, sizeof(put.channel_url), "https://teams.microsoft.com/l/team/%s/conversations?groupId=%s&tenantId=%s",
 	    place->channel[0] != '\0' ? place->channel : "x", place->team, directory);
 	if (!g->linked)
-		group_reset(g);
+		group_reset(w, place, g);
 	g->linked = true;
 	if (backend_ops.erg_put(w->r, &put, &view, &created, &p) != ERR_OK)
 		fail(w, "PUT ERG %s: %s", g->id.s, p.detail);

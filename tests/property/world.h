@@ -65,13 +65,15 @@ struct told {
 	unsigned removals;
 	int64_t added_ms;
 	uint64_t seq;  /* of the last entry about this person */
-	bool refused;  /* the app refused something about this person since the ERG was linked */
+	bool refused;         /* the app refused something about this person since the ERG was linked */
+	unsigned leaves_before; /* the ERG was linked */
 };
 
 struct group {
 	struct erg_id id;
 	unsigned place;
 	bool linked;
+	unsigned link; /* how often it was linked */
 	enum membership_policy policy;
 	int64_t removal_limit, removal_percent;           /* -1: the configuration's */
 	struct told feed[PEOPLE_MAX + 1], app[PEOPLE_MAX + 1]; /* by the change feed; by the callbacks the app took */
@@ -88,7 +90,8 @@ struct entry {
 	unsigned group, person;
 	char what;     /* 'a'dded, 'r'emoved, 'u'pdated; 0: of no person */
 	enum role role;
-	bool answered; /* the app has answered it for good */
+	unsigned link; /* of the ERG, then */
+	bool answered, refused; /* by the app, for good */
 	unsigned deliveries;
 };
 
@@ -135,6 +138,7 @@ struct world {
 	struct entry *entries;
 	size_t entry_count, entry_cap;
 	uint64_t feed_seq;
+	int64_t lied_ms; /* boot time of the last false answer of Graph */
 	int64_t crashed_ms; /* boot time of the last crash or start */
 	unsigned callbacks, steps, crashes;
 };

@@ -63,7 +63,9 @@ static void __attribute__((format(printf, 1, 2))) tell(const char *format, ...)
 static int
 listen_open(int port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+	};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
@@ -82,7 +84,8 @@ notify_open(void)
 	int len = snprintf(address.sun_path, sizeof(address.sun_path), NOTIFY_NAME, (int)getpid());
 
 	address.sun_path[0] = '\0';
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)len)) != 0)
+	if (fd < 0 ||
+	    bind(fd, (const struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)len)) != 0)
 		die("notify socket");
 	return fd;
 }
@@ -153,11 +156,16 @@ on_child(struct manager *m)
 {
 	struct signalfd_siginfo info;
 	int status;
+	pid_t pid;
 
 	while (read(m->signal_fd, &info, sizeof(info)) > 0) {
 	}
-	if (waitpid(m->child, &status, WNOHANG) != m->child || (!WIFEXITED(status) && !WIFSIGNALED(status)))
-		return true;
+	/* A frozen thread that is killed has to be waited for, too, or its process never ends. */
+	do {
+		pid = waitpid(-1, &status, WNOHANG | __WALL);
+		if (pid <= 0)
+			return true;
+	} while (pid != m->child || WIFSTOPPED(status));
 	if (WIFEXITED(status))
 		tell("exited %d", WEXITSTATUS(status));
 	else

@@ -27,6 +27,23 @@ a_first_link_is_the_union(void **state)
 	rig_done(&rig);
 }
 
+/* Many slices, each a turn of its own: what they queue goes out meanwhile, not when somebody looks again. */
+static void
+a_large_first_link_is_told_at_once(void **state)
+{
+	struct problem p = { 0 };
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 10, 1500, 1500);
+	rig_put_tenant(&rig);
+	assert_int_equal(rig_put_erg(&rig, "pride", MEMBERSHIP_TWO_WAY, &p), ERR_OK);
+	rig_run(&rig, 20000);
+	assert_int_equal(rig.event_count, 1500);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	rig_done(&rig);
+}
+
 static void
 a_change_is_one_callback_and_one_read(void **state)
 {
@@ -326,6 +343,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_first_link_is_the_union),
+		cmocka_unit_test(a_large_first_link_is_told_at_once),
 		cmocka_unit_test(a_change_is_one_callback_and_one_read),
 		cmocka_unit_test(a_burst_costs_three_reads),
 		cmocka_unit_test(without_callback_url_the_feed_is_all),

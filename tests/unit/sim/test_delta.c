@@ -166,7 +166,7 @@ random_rounds_find_the_truth(void **state)
 	rng = rng_seeded(seed);
 	drive_control(&d, "POST", "users", "{\"tenant\":\"" TENANT "\",\"count\":50}");
 	drive_control(&d, "POST", "teams", "{\"tenant\":\"" TENANT "\",\"id\":\"20000000-0000-4000-8000-000000000009\"}");
-	drive_control(&d, "POST", "settings", "{\"delta_page\":7}");
+	drive_control(&d, "POST", "settings", "{\"delta_page\":7,\"delta_quirks\":true}");
 	for (int step = 0; step < 300; step++) {
 		char body[256];
 		size_t n = 6 + (size_t)rng_below(&rng, 50);

@@ -84,6 +84,22 @@ strikes_so_often(void **state)
 	assert_int_equal(jx_get_int(json_array_get(jx_get_array(d.json, "faults"), 0), "hits", 0), 2);
 }
 
+static void
+notes_who_does_not_wait(void **state)
+{
+	(void)state;
+	drive_control(&d, "POST", "faults", "{\"kind\":\"status\",\"status\":429,\"retry_after_s\":5}");
+	assert_int_equal(drive_graph(&d, "GET", M, NULL), 429);
+	drive_wait(&d, 4999);
+	assert_int_equal(drive_graph(&d, "GET", "/users/" ADA, NULL), 200);
+	assert_int_equal(drive_noted(&d, "too_early"), 0);
+	assert_int_equal(drive_graph(&d, "GET", M, NULL), 200);
+	assert_int_equal(drive_noted(&d, "too_early"), 1);
+	drive_wait(&d, 1);
+	assert_int_equal(drive_graph(&d, "GET", M, NULL), 200);
+	assert_int_equal(drive_noted(&d, "too_early"), 1);
+}
+
 static const struct {
 	const char *kind;
 	size_t items;
@@ -173,6 +189,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strikes),
 		cmocka_unit_test_setup_teardown(strikes_so_often, start, stop),
+		cmocka_unit_test_setup_teardown(notes_who_does_not_wait, start, stop),
 		cmocka_unit_test_setup_teardown(spoils_pages, start, stop),
 		cmocka_unit_test_setup_teardown(spoils_sign_in, start, stop),
 		cmocka_unit_test(refuses_what_is_no_fault),
