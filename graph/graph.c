@@ -735,12 +735,6 @@ graph_set_credential(struct graph *g, const char *client_secret, struct graph_ce
 	return e;
 }
 
-enum err
-graph_set_secret(struct graph *g, const char *client_secret)
-{
-	return graph_set_credential(g, client_secret, NULL);
-}
-
 const char *
 graph_base_url(const struct graph *g)
 {

@@ -102,8 +102,6 @@ void graph_tenant_forget(struct graph *g, const struct guid *directory);
  * whose sign-in had failed sign in again at once. ERR_NOMEM: the former stays. */
 enum err graph_set_credential(struct graph *g, const char *client_secret, struct graph_certificate *client_certificate);
 
-enum err graph_set_secret(struct graph *g, const char *client_secret);
-
 const char *graph_base_url(const struct graph *g);
 
 /* Counters since the start, and gauges. Pure reading. */

@@ -13,12 +13,17 @@
 
 #include "base/err.h"
 
-#define BUFFER_SMALL ((size_t)16 << 10)
+#define BUFFER_SMALL      ((size_t)16 << 10)
 #define BUFFERS_LARGE_MAX ((size_t)64 << 20)
 
-struct buffers { size_t large_bytes, large_max; };
+struct buffers {
+	size_t large_bytes, large_max;
+};
 
-struct buffer { char *data; size_t len, cap; };
+struct buffer {
+	char *data;
+	size_t len, cap;
+};
 
 /* one_max is the largest request: four of them always fit. */
 void buffers_init(struct buffers *all, size_t one_max);

@@ -31,17 +31,17 @@
 /* Four TLS records: fifty notifications of Graph's usual size fit. */
 #define SCRATCH_LEN ((size_t)64 << 10)
 /* Reads of one connection before the others get their turn. */
-#define ROUNDS_MAX  16
+#define ROUNDS_MAX 16
 /* On SIGTERM, how long connections without a request stay, so that one just on its way is still answered. */
 #define DRAIN_GRACE_MS 500
 
 enum state {
-	STATE_HANDSHAKE,  /* until TLS is established */
-	STATE_READING,    /* a request, or nothing yet; leaves when one is complete */
-	STATE_STORING,    /* the intake has the ticket; leaves when it answers */
-	STATE_WRITING,    /* the client takes its answer too slowly; out holds it */
-	STATE_CLOSING,    /* answered and shut down; what still comes is thrown away so that the answer is not reset */
-	STATE_ENDED,      /* waits to be freed */
+	STATE_HANDSHAKE, /* until TLS is established */
+	STATE_READING,   /* a request, or nothing yet; leaves when one is complete */
+	STATE_STORING,   /* the intake has the ticket; leaves when it answers */
+	STATE_WRITING,   /* the client takes its answer too slowly; out holds it */
+	STATE_CLOSING,   /* answered and shut down; what still comes is thrown away so that the answer is not reset */
+	STATE_ENDED,     /* waits to be freed */
 };
 
 struct connection {
@@ -51,14 +51,14 @@ struct connection {
 	struct guest guest;
 	struct intake_ticket ticket;
 	struct http_head head;
-	struct buffer in;                   /* the part of a request that is here; empty when idle */
-	char *out;                          /* while STATE_WRITING */
+	struct buffer in; /* the part of a request that is here; empty when idle */
+	char *out;        /* while STATE_WRITING */
 	uint32_t out_len, requests;
 	int fd;
-	short waits_for;                    /* what event is added for; 0: not added */
+	short waits_for; /* what event is added for; 0: not added */
 	enum state state;
 	bool has_ticket, will_close, unread, continued, judged;
-	int64_t complete_us;                /* when the request being stored was complete */
+	int64_t complete_us; /* when the request being stored was complete */
 	struct connection *next_ended;
 };
 
@@ -71,7 +71,7 @@ struct connections {
 	struct timer *grace;
 	void (*emptied)(void *arg);
 	void *emptied_arg;
-	size_t held;                        /* those with a socket, and those a ticket keeps */
+	size_t held; /* those with a socket, and those a ticket keeps */
 	bool draining;
 	char out[REPLY_MAX];
 	char scratch[SCRATCH_LEN];
@@ -394,8 +394,11 @@ handle_health(struct connection *c, bool head_only)
 {
 	bool healthy = !c->all->draining && intake_healthy(c->all->env.intake);
 
-	answer(c, &(struct reply){ .status = healthy ? 200 : 503, .no_body = head_only,
-	    .detail = healthy ? NULL : c->all->draining ? "shutting down" : "cannot store" });
+	answer(c, &(struct reply){ .status = healthy ? 200 : 503,
+	              .no_body = head_only,
+	              .detail = healthy            ? NULL
+	                        : c->all->draining ? "shutting down"
+	                                           : "cannot store" });
 }
 
 /* True when the request is Graph's handshake, answered here. */
@@ -445,8 +448,10 @@ refuse_by_head(struct connection *c, const char *data)
 		reply = (struct reply){ .status = 413 };
 	else
 		return false;
-	count(c, reply.status == 404 ? METRIC_REFUSED_PATH : reply.status == 405 ? METRIC_REFUSED_METHOD :
-	    reply.status == 415 ? METRIC_REFUSED_ENCODING : METRIC_REFUSED_SIZE);
+	count(c, reply.status == 404   ? METRIC_REFUSED_PATH
+	         : reply.status == 405 ? METRIC_REFUSED_METHOD
+	         : reply.status == 415 ? METRIC_REFUSED_ENCODING
+	                               : METRIC_REFUSED_SIZE);
 	reply.no_body = c->head.method.len == 4 && memcmp(data + c->head.method.at, "HEAD", 4) == 0;
 	if (c->head.content_length > 0)
 		c->will_close = c->unread = true;
@@ -475,7 +480,9 @@ refuse_syntax(struct connection *c)
 {
 	int status = c->head.status;
 
-	count(c, status == 411 ? METRIC_REFUSED_FRAMING : status == 413 || status == 431 ? METRIC_REFUSED_SIZE : METRIC_REFUSED_SYNTAX);
+	count(c, status == 411                    ? METRIC_REFUSED_FRAMING
+	         : status == 413 || status == 431 ? METRIC_REFUSED_SIZE
+	                                          : METRIC_REFUSED_SYNTAX);
 	c->head.close = true;
 	refuse(c, status, c->head.why);
 }
@@ -544,7 +551,10 @@ take_requests(struct connection *c, char *data, size_t len)
 /* Reading. */
 
 /* Where a request gathers: in the shared scratch as long as this turn lasts, else in the connection's own buffer. */
-struct window { char *data; size_t len, cap; };
+struct window {
+	char *data;
+	size_t len, cap;
+};
 
 static size_t
 wanted(const struct connection *c, size_t len)
@@ -684,11 +694,11 @@ on_event(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	switch (c->state) {
 	case STATE_HANDSHAKE: shake_hands(c); break;
-	case STATE_READING:   read_on(c); break;
-	case STATE_STORING:   wait_for(c, 0); break;    /* pipelined, or gone: both are for later */
-	case STATE_WRITING:   send_rest(c); break;
-	case STATE_CLOSING:   discard(c); break;
-	case STATE_ENDED:     break;
+	case STATE_READING: read_on(c); break;
+	case STATE_STORING: wait_for(c, 0); break; /* pipelined, or gone: both are for later */
+	case STATE_WRITING: send_rest(c); break;
+	case STATE_CLOSING: discard(c); break;
+	case STATE_ENDED: break;
 	}
 }
 

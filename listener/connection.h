@@ -36,9 +36,9 @@ struct connection_env {
 	struct clock *clock;
 	struct intake *intake;
 	struct metrics *metrics;
-	struct known_states *known;         /* whose notifications are ours */
+	struct known_states *known; /* whose notifications are ours */
 	struct guest_limits limits;
-	size_t body_max;                    /* larger: 413 */
+	size_t body_max; /* larger: 413 */
 };
 
 enum err connections_new(const struct connection_env *env, struct rng *rng, struct connections **ret);

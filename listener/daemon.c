@@ -49,16 +49,16 @@ struct daemon {
 	struct clock *clock;
 	struct event *signals[SIGNALS];
 	struct timer *watchdog, *deadline, *tidy;
-	uint64_t tidied_at;         /* the sum of connections and commits by then */
+	uint64_t tidied_at; /* the sum of connections and commits by then */
 	struct key32 intake_key;
 	struct known_states *known;
-	struct inbox *inbox;        /* the intake's thread's, once that runs */
+	struct inbox *inbox; /* the intake's thread's, once that runs */
 	struct intake *intake;
 	struct connections *connections;
 	struct endpoint *endpoint;
 	struct link *link;
 	struct metrics metrics;
-	SSL_CTX *tls;               /* until the endpoint has it */
+	SSL_CTX *tls; /* until the endpoint has it */
 	struct tls_facts tls_facts;
 	bool stopping, done;
 };
@@ -98,7 +98,8 @@ store_status(void *arg, struct intake_status *ret)
 	enum err err = inbox_stats(arg, &stats);
 
 	if (err == ERR_OK)
-		*ret = (struct intake_status){ stats.first, stats.last, stats.used_bytes, stats.file_bytes, stats.map_bytes, stats.accepting };
+		*ret = (struct intake_status){ stats.first, stats.last, stats.used_bytes, stats.file_bytes, stats.map_bytes,
+			stats.accepting };
 	return err;
 }
 
@@ -201,7 +202,8 @@ report_to_log(void *arg, const char *file, int line, const char *message)
 static enum err
 load_tls(const struct config *config, SSL_CTX **ret, struct tls_facts *facts, char *why, size_t why_size)
 {
-	return tls_context_new(config->tls_certificate, config->tls_key, config->public_url, (int64_t)time(NULL), ret, facts, why, why_size);
+	return tls_context_new(
+	    config->tls_certificate, config->tls_key, config->public_url, (int64_t)time(NULL), ret, facts, why, why_size);
 }
 
 static void
@@ -210,7 +212,8 @@ reload_options(struct daemon *d)
 	struct config *fresh = NULL;
 
 	if (config_load(d->config->file, FOR_LISTENER, report_to_log, NULL, &fresh) != ERR_OK) {
-		log_put(LOG_ERROR, "reload_refused", LS("reason", "the configuration has mistakes"), LS("consequence", "the old one stays"));
+		log_put(LOG_ERROR, "reload_refused", LS("reason", "the configuration has mistakes"),
+		    LS("consequence", "the old one stays"));
 		return;
 	}
 	config_reload(d->config, fresh, report_to_log, NULL);
@@ -286,7 +289,10 @@ on_tidy(void *arg)
 static enum err
 open_loop(struct daemon *d)
 {
-	static const struct { int number; event_callback_fn act; } handlers[SIGNALS] = {
+	static const struct {
+		int number;
+		event_callback_fn act;
+	} handlers[SIGNALS] = {
 		{ SIGTERM, on_stop },
 		{ SIGINT, on_stop },
 		{ SIGHUP, on_reload },
@@ -333,7 +339,8 @@ open_store(struct daemon *d, char *why, size_t why_size)
 		(void)snprintf(why, why_size, "cannot create the state directory %s: %m", d->config->state_directory);
 		return ERR_IO;
 	}
-	err = inbox_open(path, INBOX_WRITER, (uint64_t)d->config->map_size_bytes / INBOX_SHARE, &d->intake_key, &d->inbox, detail, sizeof(detail));
+	err = inbox_open(path, INBOX_WRITER, (uint64_t)d->config->map_size_bytes / INBOX_SHARE, &d->intake_key, &d->inbox, detail,
+	    sizeof(detail));
 	if (err != ERR_OK) {
 		(void)snprintf(why, why_size, "cannot open the inbox %s: %s", path, detail[0] != '\0' ? detail : err_text(err));
 		return err;
@@ -347,7 +354,8 @@ open_connections(struct daemon *d)
 {
 	struct rng rng = rng_system();
 	struct known_states *known = known_states_new(&d->intake_key);
-	struct connection_env env = { d->base, d->clock, d->intake, &d->metrics, known, { 0 }, (size_t)d->config->max_body_bytes };
+	struct connection_env env = { d->base, d->clock, d->intake, &d->metrics, known, { 0 },
+		(size_t)d->config->max_body_bytes };
 	struct rlimit descriptors = { 1024, 1024 };
 
 	d->known = known;

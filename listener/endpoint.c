@@ -23,7 +23,7 @@
 #define BACKLOG 4096
 /* Connections taken from one socket before what they sent is looked at. */
 #define ACCEPTS_MAX 64
-#define REST_MS 200
+#define REST_MS     200
 
 struct endpoint {
 	struct clock *clock;
@@ -41,10 +41,10 @@ static const char *
 bind_advice(int error)
 {
 	switch (error) {
-	case EADDRINUSE:    return "the port is in use: stop the other program or choose another [listener] listen";
-	case EACCES:        return "ports below 1024 need socket activation (ergsync-listener.socket) or another [listener] listen";
+	case EADDRINUSE: return "the port is in use: stop the other program or choose another [listener] listen";
+	case EACCES: return "ports below 1024 need socket activation (ergsync-listener.socket) or another [listener] listen";
 	case EADDRNOTAVAIL: return "this machine does not have that address";
-	default:            return strerror(error);
+	default: return strerror(error);
 	}
 }
 
@@ -89,7 +89,8 @@ bind_one(const struct listen_address *address, char *why, size_t why_size)
 	}
 	fd = open_socket(ai);
 	if (fd < 0)
-		(void)snprintf(why, why_size, "cannot listen on %s port %u: %s", address->host, address->port, bind_advice(errno));
+		(void)snprintf(
+		    why, why_size, "cannot listen on %s port %u: %s", address->host, address->port, bind_advice(errno));
 	freeaddrinfo(ai);
 	return fd;
 }
@@ -185,7 +186,8 @@ add_socket(struct endpoint *e, struct event_base *base, int fd)
 	struct event *event;
 
 	/* A passed socket may be blocking. */
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
 		return ERR_IO;
 	event = event_new(base, fd, EV_READ | EV_PERSIST, on_connection, e);
 	if (event == NULL)
@@ -202,13 +204,14 @@ log_address(int fd)
 	char host[64] = "?", port[16] = "?";
 
 	if (getsockname(fd, (struct sockaddr *)&address, &len) == 0)
-		(void)getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+		(void)getnameinfo(
+		    (struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	log_put(LOG_INFO, "listening", LS("address", host), LS("port", port));
 }
 
 enum err
-endpoint_new(struct event_base *base, struct clock *clock, struct connections *connections, struct metrics *metrics, const int *sockets,
-    size_t count, SSL_CTX *tls, struct endpoint **ret)
+endpoint_new(struct event_base *base, struct clock *clock, struct connections *connections, struct metrics *metrics,
+    const int *sockets, size_t count, SSL_CTX *tls, struct endpoint **ret)
 {
 	struct endpoint *e = calloc(1, sizeof(*e));
 	enum err err = ERR_OK;

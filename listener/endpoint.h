@@ -30,6 +30,6 @@ enum err endpoint_new(struct event_base *base, struct clock *clock, struct conne
 void endpoint_set_tls(struct endpoint *e, SSL_CTX *tls);
 /* Takes what the kernel has accepted already, then closes the sockets. */
 void endpoint_stop(struct endpoint *e);
-void endpoint_free(struct endpoint *e);     /* NULL is fine */
+void endpoint_free(struct endpoint *e); /* NULL is fine */
 
 #endif

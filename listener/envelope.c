@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define TABLE_SLOTS_MIN  1024u
-#define TABLE_SLOTS_KEPT 8192u     /* a larger table is given back after the scan */
+#define TABLE_SLOTS_KEPT 8192u /* a larger table is given back after the scan */
 
 enum role { ROLE_OTHER, ROLE_ROOT, ROLE_VALUE, ROLE_ITEM, ROLE_DATA };
 enum expect { EXPECT_VALUE, EXPECT_FIRST_VALUE, EXPECT_NAME, EXPECT_FIRST_NAME, EXPECT_NEXT };
@@ -21,9 +21,9 @@ enum expect { EXPECT_VALUE, EXPECT_FIRST_VALUE, EXPECT_NAME, EXPECT_FIRST_NAME, 
 struct level {
 	enum role role;
 	bool is_object;
-	uint32_t serial;            /* tells objects apart in the table */
+	uint32_t serial; /* tells objects apart in the table */
 	uint32_t members;
-	const struct member *member;    /* whose value comes next; NULL when nobody asked for it */
+	const struct member *member; /* whose value comes next; NULL when nobody asked for it */
 	uint64_t names[ENVELOPE_SMALL];
 };
 
@@ -32,7 +32,7 @@ struct envelope {
 	struct level levels[ENVELOPE_DEPTH_MAX];
 	size_t depth;
 	uint32_t serial;
-	uint64_t *slots;            /* hashes of names of large objects; 0 is free */
+	uint64_t *slots; /* hashes of names of large objects; 0 is free */
 	size_t slot_count, slots_used;
 	struct envelope_item item;
 	bool has_value;
@@ -49,7 +49,10 @@ static const struct member {
 	size_t offset;
 	enum role array_role, object_role;
 } members[] = {
-#define TEXT(of, name, field) { of, name, sizeof(name) - 1, offsetof(struct envelope_item, field), ROLE_OTHER, ROLE_OTHER }
+#define TEXT(of, name, field)                                                                                                    \
+	{                                                                                                                        \
+		of, name, sizeof(name) - 1, offsetof(struct envelope_item, field), ROLE_OTHER, ROLE_OTHER                        \
+	}
 #define NO_TEXT SIZE_MAX
 	{ ROLE_ROOT, "value", 5, NO_TEXT, ROLE_VALUE, ROLE_OTHER },
 	TEXT(ROLE_ITEM, "id", id),
@@ -122,7 +125,8 @@ static uint64_t
 name_hash(const struct envelope *e, uint32_t serial, const char *name, size_t len)
 {
 	uint64_t k0 = e->key[0] ^ serial, k1 = e->key[1], word;
-	uint64_t v[4] = { k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u, k1 ^ 0x7465646279746573u };
+	uint64_t v[4] = { k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
+		k1 ^ 0x7465646279746573u };
 	size_t i = 0;
 
 	for (; i + 8 <= len; i += 8) {
@@ -433,7 +437,10 @@ digits(const char *p, const char *end)
 #define EXPONENT_CLAMP 100000000
 
 /* The digits of a real, in parts; exponent 0 when it has none. */
-struct real { const char *whole, *whole_end, *fraction, *fraction_end; int64_t exponent; };
+struct real {
+	const char *whole, *whole_end, *fraction, *fraction_end;
+	int64_t exponent;
+};
 
 /*
  * jansson refuses what strtod makes infinite. Decided by the place of the leading digit; only in the one decade where that is
@@ -636,7 +643,7 @@ scan_value(struct envelope *e, char **cursor, char *end, enum expect *expect)
 	case 't': return scan_word(e, cursor, end, "true");
 	case 'f': return scan_word(e, cursor, end, "false");
 	case 'n': return scan_word(e, cursor, end, "null");
-	default:  return scan_number(e, cursor, end);
+	default: return scan_number(e, cursor, end);
 	}
 }
 

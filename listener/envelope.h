@@ -2,7 +2,7 @@
  * envelope.h - the JSON of one notification POST, checked whole and read in a single pass. Pure.
  *
  * Accepts exactly what jansson 2.14 accepts with JSON_REJECT_DUPLICATES, save that we are stricter in this:
- * the root is an object with a "value" array, nesting is at most ENVELOPE_DEPTH_MAX, and objects of more than
+ * the root is an object with a "value" array, no byte is NUL (jansson loses one that ends a number), nesting is at most ENVELOPE_DEPTH_MAX, and objects of more than
  * ENVELOPE_SMALL members have at most ENVELOPE_MEMBERS_MAX together. tests/unit/listener/test_envelope.c holds it to that.
  * Items of "value" that are not objects are skipped (contract.md section 9). Shapes: graph-facts.md 4.1 and 6.
  */
@@ -22,28 +22,31 @@
 #define ENVELOPE_MEMBERS_MAX 100000
 
 /* Decoded; at is NULL when the member is absent or not a string. */
-struct envelope_text { const char *at; size_t len; };
+struct envelope_text {
+	const char *at;
+	size_t len;
+};
 
 struct envelope_item {
 	struct envelope_text id, subscription_id, client_state, change_type, lifecycle_event, resource;
-	struct envelope_text resource_id, resource_etag;    /* of resourceData */
+	struct envelope_text resource_id, resource_etag; /* of resourceData */
 };
 
 /* Called for each object in "value" when it ends. item and its texts are borrowed until the call returns. */
 typedef void (*envelope_take)(void *arg, const struct envelope_item *item);
 
 struct envelope_result {
-	size_t items;            /* in "value", of any type */
+	size_t items; /* in "value", of any type */
 	size_t not_objects;
-	const char *why;         /* static; what is wrong, after ERR_MALFORMED */
-	size_t at;               /* and at which byte */
+	const char *why; /* static; what is wrong, after ERR_MALFORMED */
+	size_t at;       /* and at which byte */
 };
 
 struct envelope;
 
 /* hash_key keeps a sender from choosing names that collide. NULL when out of memory. One thread at a time. */
 struct envelope *envelope_new(const uint8_t hash_key[16]);
-void envelope_free(struct envelope *e);      /* NULL is fine */
+void envelope_free(struct envelope *e); /* NULL is fine */
 
 /*
  * Scans body, decoding escaped strings in place, so that body is spoilt afterwards. take may have been called for some items

@@ -15,26 +15,28 @@
 #define DESCRIPTORS_RESERVED 64
 
 struct guest_address {
-	struct guest_address *next;     /* in its bucket, or in the free list */
+	struct guest_address *next; /* in its bucket, or in the free list */
 	uint64_t key;
-	struct guest *first;            /* oldest first */
+	struct guest *first; /* oldest first */
 	struct guest *last;
 	size_t count;
 };
 
-struct queue { struct guest *first, *last; };
+struct queue {
+	struct guest *first, *last;
+};
 
 struct guests {
 	struct clock *clock;
 	struct timer *timer;
-	int64_t turn_ms, timer_due_ms;  /* INT64_MAX: not armed */
+	int64_t turn_ms, timer_due_ms; /* INT64_MAX: not armed */
 	bool now_is_old;
 	struct guest_limits limits;
 	struct guest_host host;
 	uint64_t seed;
 	size_t count;
 	struct queue phases[GUEST_PHASE_COUNT];
-	struct queue strangers;         /* linked by older and younger */
+	struct queue strangers; /* linked by older and younger */
 	struct guest_address *nodes, *free_nodes;
 	struct guest_address **buckets;
 	size_t bucket_mask;
@@ -226,7 +228,7 @@ address_key(const struct sockaddr *from, uint64_t *ret)
 		memcpy(&four, &six->s6_addr[12], sizeof(four));
 		four = ntohl(four);
 	} else if (from->sa_family == AF_INET6 && !IN6_IS_ADDR_LOOPBACK(six)) {
-		*ret = 1;       /* tells a /56 from an IPv4 address */
+		*ret = 1; /* tells a /56 from an IPv4 address */
 		for (int i = 0; i < 7; i++)
 			*ret = *ret << 8 | six->s6_addr[i];
 		return true;

@@ -27,13 +27,13 @@ struct sockaddr;
 #define GUESTS_MAX_DEFAULT 2000
 
 /*           name        default  what ends it */
-#define GUEST_PHASES(X)                                                              \
-	X(HANDSHAKE, 3000)  /* TLS is established */                                  \
-	X(REQUEST,   10000) /* head and body are complete; the first request's begins with the handshake's end */ \
-	X(STORING,   2500)  /* the writer has answered; later Graph would count us as slow: 503 */ \
-	X(WRITING,   10000) /* the client has taken the answer */                     \
-	X(IDLE,      60000) /* the next request's first byte */                       \
-	X(CLOSING,   2000)  /* the client has closed, too */
+#define GUEST_PHASES(X)                                                                                                          \
+	X(HANDSHAKE, 3000) /* TLS is established */                                                                              \
+	X(REQUEST, 10000)  /* head and body are complete; the first request's begins with the handshake's end */                 \
+	X(STORING, 2500)   /* the writer has answered; later Graph would count us as slow: 503 */                                \
+	X(WRITING, 10000)  /* the client has taken the answer */                                                                 \
+	X(IDLE, 60000)     /* the next request's first byte */                                                                   \
+	X(CLOSING, 2000)   /* the client has closed, too */
 
 #define X(name, ms) GUEST_##name,
 enum guest_phase { GUEST_PHASES(X) GUEST_PHASE_COUNT };
@@ -43,17 +43,17 @@ struct guest_address;
 
 /* Embedded in a connection. */
 struct guest {
-	struct guest *prev, *next;              /* in its phase */
-	struct guest *older, *younger;          /* among those that never completed a request */
+	struct guest *prev, *next;                 /* in its phase */
+	struct guest *older, *younger;             /* among those that never completed a request */
 	struct guest *sibling_prev, *sibling_next; /* from the same address */
-	struct guest_address *address;          /* NULL for loopback */
+	struct guest_address *address;             /* NULL for loopback */
 	int64_t deadline_ms;
 	enum guest_phase phase;
-	bool served;                            /* has completed a request */
+	bool served; /* has completed a request */
 };
 
 struct guest_limits {
-	size_t max;                             /* in all */
+	size_t max; /* in all */
 	size_t per_address;
 	int64_t phase_ms[GUEST_PHASE_COUNT];
 };
@@ -70,7 +70,7 @@ struct guest_host {
 
 /* Borrows clock; seed keeps strangers from choosing addresses that collide. NULL when out of memory. */
 struct guests *guests_new(struct clock *clock, const struct guest_limits *limits, const struct guest_host *host, uint64_t seed);
-void guests_free(struct guests *all);           /* all guests must have left; NULL is fine */
+void guests_free(struct guests *all); /* all guests must have left; NULL is fine */
 
 /* Makes room if need be, then enters guest in GUEST_HANDSHAKE. ERR_FULL: refuse it. Borrows guest until guest_leave. */
 enum err guest_arrive(struct guests *all, struct guest *guest, const struct sockaddr *from);

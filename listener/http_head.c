@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-#define BIT_TOKEN  1u   /* RFC 9110 5.6.2 tchar */
-#define BIT_VALUE  2u   /* field-vchar, SP, HTAB, obs-text */
-#define BIT_TARGET 4u   /* visible ASCII but "#": a path is compared whole, a query decoded strictly elsewhere */
-#define BIT_HOST   8u   /* reg-name without escapes, IPv6 literal, port */
+#define BIT_TOKEN  1u /* RFC 9110 5.6.2 tchar */
+#define BIT_VALUE  2u /* field-vchar, SP, HTAB, obs-text */
+#define BIT_TARGET 4u /* visible ASCII but "#": a path is compared whole, a query decoded strictly elsewhere */
+#define BIT_HOST   8u /* reg-name without escapes, IPv6 literal, port */
 #define BIT_DIGIT  16u
 
 static uint8_t
@@ -268,7 +268,7 @@ finish(struct http_head *h)
 	if (h->has_transfer_encoding)
 		return bad(h, 411, "Transfer-Encoding is not accepted");
 	if (h->version10)
-		h->expect_continue = false;     /* RFC 9110 10.1.1: to be ignored */
+		h->expect_continue = false; /* RFC 9110 10.1.1: to be ignored */
 	h->len = h->line;
 	return HTTP_DONE;
 }

@@ -17,34 +17,36 @@
 #include <stdint.h>
 
 /* A validation token of 4 KiB may come with each byte as %XX; a path, a method and other parameters come on top. */
-#define HTTP_LINE_MAX   (3 * 4096 + 1024)
+#define HTTP_LINE_MAX (3 * 4096 + 1024)
 /* All field lines together. Graph's own are below 1 KiB. */
-#define HTTP_FIELDS_MAX 8192
+#define HTTP_FIELDS_MAX      8192
 #define HTTP_FIELD_COUNT_MAX 64
-#define HTTP_HEAD_MAX   (HTTP_LINE_MAX + HTTP_FIELDS_MAX)
+#define HTTP_HEAD_MAX        (HTTP_LINE_MAX + HTTP_FIELDS_MAX)
 
 enum http_verdict {
-	HTTP_MORE,      /* no mistake so far, not complete */
+	HTTP_MORE, /* no mistake so far, not complete */
 	HTTP_DONE,
-	HTTP_BAD,       /* status says how to answer; the connection must close, for its framing cannot be trusted */
+	HTTP_BAD, /* status says how to answer; the connection must close, for its framing cannot be trusted */
 };
 
 /* Offsets into the buffer, which may therefore move between calls. */
-struct http_span { uint32_t at, len; };
+struct http_span {
+	uint32_t at, len;
+};
 
 struct http_head {
 	/* After HTTP_DONE. */
 	struct http_span method, path, query;
-	bool has_query;             /* "/p?" has an empty one */
+	bool has_query; /* "/p?" has an empty one */
 	bool has_length;
-	bool close;                 /* the client wants, or its version means, a close after the answer */
+	bool close; /* the client wants, or its version means, a close after the answer */
 	bool expect_continue;
-	bool encoded;               /* a Content-Encoding other than identity */
-	uint64_t content_length;    /* 0 when absent */
-	uint32_t len;               /* of the head with its empty line */
+	bool encoded;            /* a Content-Encoding other than identity */
+	uint64_t content_length; /* 0 when absent */
+	uint32_t len;            /* of the head with its empty line */
 	/* After HTTP_BAD. */
-	int status;                 /* 400, 411, 413, 417, 431, 505 */
-	const char *why;            /* static */
+	int status;      /* 400, 411, 413, 417, 431, 505 */
+	const char *why; /* static */
 	/* How far it is: only http_head.c looks here. */
 	uint32_t line, seen, fields;
 	uint32_t field_count;

@@ -17,9 +17,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define BATCH_FIRST   64
+#define BATCH_FIRST 64
 /* A batch kept for the next use holds no more memory than this; 0.6 MiB. */
-#define BATCH_KEPT    1024
+#define BATCH_KEPT 1024
 /* Sequence numbers trimmed in one step between two batches, and how many must have come together to trim before the next tick. */
 #define TRIM_STEP     8192
 #define TRIM_AT_ONCE  4096
@@ -39,7 +39,9 @@ struct batch {
 	int64_t took_us;
 };
 
-struct batch_list { struct batch *first, *last; };
+struct batch_list {
+	struct batch *first, *last;
+};
 
 struct intake {
 	/* The loop's. */
@@ -48,7 +50,7 @@ struct intake {
 	struct event *done_event;
 	struct intake_watcher watcher;
 	struct batch *staged, *spare;
-	size_t request_start;               /* in staged: where the present request's hints begin */
+	size_t request_start; /* in staged: where the present request's hints begin */
 	size_t backlog;
 	int64_t turn_boot_ms;
 	int64_t reopen_wait_ms;
@@ -61,7 +63,7 @@ struct intake {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct batch_list queue, done;
-	int64_t writing_since_ms;           /* created_boot_ms of the batch being written; 0 when none */
+	int64_t writing_since_ms; /* created_boot_ms of the batch being written; 0 when none */
 	uint64_t trim_to;
 	uint8_t trim_epoch[PEER_EPOCH_LEN];
 	bool ticked, stop, failing;
@@ -128,7 +130,8 @@ set_failing(struct intake *in, enum err err)
 	in->failing = failing;
 	pthread_mutex_unlock(&in->lock);
 	if (changed && failing)
-		log_put(LOG_ERROR, "store_failed", LS("error", err_text(err)), LS("consequence", "503 until it can be opened again"));
+		log_put(
+		    LOG_ERROR, "store_failed", LS("error", err_text(err)), LS("consequence", "503 until it can be opened again"));
 	else if (changed)
 		log_event(LOG_INFO, "store_works_again");
 }
@@ -165,7 +168,7 @@ try_reopen(struct intake *in)
 {
 	if (in->store.reopen(in->store.arg) != ERR_OK)
 		return;
-	in->trimmed = 0;        /* it may have become another one */
+	in->trimmed = 0; /* it may have become another one */
 	set_failing(in, ERR_OK);
 }
 
@@ -225,7 +228,7 @@ tell_loop(struct intake *in)
 	uint64_t one = 1;
 	ssize_t n = write(in->done_fd, &one, sizeof(one));
 
-	(void)n;        /* can only fail when the counter is full, and then the loop is woken already */
+	(void)n; /* can only fail when the counter is full, and then the loop is woken already */
 }
 
 /* What the writer does next, taken under the lock. */
@@ -642,7 +645,7 @@ intake_trim(struct intake *in, const uint8_t epoch[PEER_EPOCH_LEN], uint64_t con
 bool
 intake_healthy(const struct intake *in)
 {
-	struct intake *open = (struct intake *)in;      /* the lock is not part of its value */
+	struct intake *open = (struct intake *)in; /* the lock is not part of its value */
 	bool healthy;
 
 	pthread_mutex_lock(&open->lock);

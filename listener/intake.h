@@ -24,15 +24,15 @@ struct event_base;
 struct intake;
 
 /* One commit's size aimed at: at the ~170 bytes of an average record that is well under 1 MiB. */
-#define INTAKE_BATCH_MAX   4096
+#define INTAKE_BATCH_MAX 4096
 /* 512 connections with 50 items each are 25,600; 18 MiB of memory. */
 #define INTAKE_BACKLOG_MAX 32768
 #define INTAKE_LATE_MS     1000
 
 struct intake_status {
-	uint64_t first, last;               /* sequence numbers in the store; first > last when empty */
+	uint64_t first, last; /* sequence numbers in the store; first > last when empty */
 	uint64_t used_bytes, file_bytes, map_bytes;
-	bool accepting;                     /* the store has room */
+	bool accepting; /* the store has room */
 };
 
 /* The store behind it, called on the writer thread only. Errors as in state/inbox.h. */
@@ -42,7 +42,7 @@ struct intake_store {
 	enum err (*trim)(void *arg, const uint8_t epoch[PEER_EPOCH_LEN], uint64_t consumed);
 	enum err (*reopen)(void *arg);
 	enum err (*status)(void *arg, struct intake_status *ret);
-	void (*housekeep)(void *arg);       /* about once a minute */
+	void (*housekeep)(void *arg); /* about once a minute */
 	void *arg;
 };
 
@@ -59,7 +59,7 @@ struct intake_commit {
 };
 
 struct intake_watcher {
-	void (*committed)(void *arg, const struct intake_commit *commit);   /* after the tickets of that commit */
+	void (*committed)(void *arg, const struct intake_commit *commit); /* after the tickets of that commit */
 	void *arg;
 };
 

@@ -8,7 +8,11 @@
 /* Within the nonce: behind "v1." and the 16 bytes of the scope, in base64url. */
 #define NONCE_AT 28
 
-struct known { char text[CLIENT_STATE_LEN]; struct scope_id scope; bool used; };
+struct known {
+	char text[CLIENT_STATE_LEN];
+	struct scope_id scope;
+	bool used;
+};
 
 struct known_states {
 	struct key32 key;

@@ -20,7 +20,7 @@ struct known_states;
 
 /* Copies the key. NULL when out of memory. */
 struct known_states *known_states_new(const struct key32 *intake_key);
-void known_states_free(struct known_states *known);     /* wipes; NULL is fine */
+void known_states_free(struct known_states *known); /* wipes; NULL is fine */
 
 /* As client_state_check. */
 bool known_states_check(struct known_states *known, const char *text, size_t len, struct scope_id *ret);

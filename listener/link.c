@@ -52,7 +52,8 @@ send_wake(struct link *l)
 	if (peer_encode(&wake, data, sizeof(data), &len) != ERR_OK)
 		return;
 	/* A full queue holds wake-ups already. */
-	if (sendto(l->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&l->peer, sizeof(l->peer)) >= 0 || errno == EAGAIN)
+	if (sendto(l->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&l->peer, sizeof(l->peer)) >= 0 ||
+	    errno == EAGAIN)
 		l->metrics->counts[METRIC_WAKES]++;
 	else
 		l->metrics->counts[METRIC_WAKES_FAILED]++;
@@ -172,8 +173,8 @@ open_link(struct link *l, struct event_base *base, struct clock *clock, const ch
 }
 
 enum err
-link_new(struct event_base *base, struct clock *clock, const char *directory, const struct link_host *host, struct metrics *metrics,
-    struct link **ret, char *why, size_t why_size)
+link_new(struct event_base *base, struct clock *clock, const char *directory, const struct link_host *host,
+    struct metrics *metrics, struct link **ret, char *why, size_t why_size)
 {
 	struct link *l = calloc(1, sizeof(*l));
 	enum err err;

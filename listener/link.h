@@ -32,6 +32,6 @@ enum err link_new(struct event_base *base, struct clock *clock, const char *dire
     struct metrics *metrics, struct link **ret, char *why, size_t why_size);
 /* There is something in the inbox. */
 void link_wake(struct link *l);
-void link_free(struct link *l);     /* removes the socket; NULL is fine */
+void link_free(struct link *l); /* removes the socket; NULL is fine */
 
 #endif

@@ -18,7 +18,8 @@ enum { EXIT_START_FAILED = 1, EXIT_BAD_USAGE = 2 };
 const char *argp_program_version = PROGRAM " " ERGSYNC_VERSION;
 
 static const char doc[] =
-    "Receives Microsoft Graph's change notifications over HTTPS and keeps them on disk until ergsync-reconciler has dealt with them."
+    "Receives Microsoft Graph's change notifications over HTTPS and keeps them on disk until ergsync-reconciler has dealt with "
+    "them."
     "\v"
     "The listener is the only part of ergsync that is reachable from the internet. It checks that a notification carries a "
     "clientState made with the intake key, stores what may have changed, and answers 202 only when that is on disk. It has no "
@@ -28,7 +29,8 @@ static const char doc[] =
     "  POST /graph/lifecycle       lifecycle notifications, and Graph's validation of the URL\n"
     "  GET /healthz                200 while it accepts and can store, else 503\n\n"
     "SIGNALS\n"
-    "  SIGHUP           reads the configuration file and the certificate again; if either is bad, the old one stays, and the log says so\n"
+    "  SIGHUP           reads the configuration file and the certificate again; if either is bad, the old one stays, and the log "
+    "says so\n"
     "  SIGTERM, SIGINT  stops accepting, finishes what is under way within 10 seconds, exits 0; a second one exits at once\n\n"
     "EXIT STATUS\n"
     "  0  after SIGTERM\n"
@@ -49,7 +51,10 @@ static const struct argp_option argp_options[] = {
 	{ 0 },
 };
 
-struct arguments { const char *config; bool check, dump; };
+struct arguments {
+	const char *config;
+	bool check, dump;
+};
 
 static error_t
 on_argument(int key, char *arg, struct argp_state *state)
@@ -57,11 +62,11 @@ on_argument(int key, char *arg, struct argp_state *state)
 	struct arguments *a = state->input;
 
 	switch (key) {
-	case 'c':            a->config = arg; return 0;
-	case KEY_CHECK:      a->check = true; return 0;
-	case KEY_DUMP:       a->dump = true; return 0;
-	case ARGP_KEY_ARG:   argp_error(state, "unexpected argument \"%s\"", arg); return 0;
-	default:             return ARGP_ERR_UNKNOWN;
+	case 'c': a->config = arg; return 0;
+	case KEY_CHECK: a->check = true; return 0;
+	case KEY_DUMP: a->dump = true; return 0;
+	case ARGP_KEY_ARG: argp_error(state, "unexpected argument \"%s\"", arg); return 0;
+	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 

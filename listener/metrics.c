@@ -11,7 +11,9 @@
 static const int64_t intake_bounds[METRICS_BOUNDS] = METRICS_INTAKE_BOUNDS;
 static const int64_t commit_bounds[METRICS_BOUNDS] = METRICS_COMMIT_BOUNDS;
 
-static const struct { const char *family, *label, *help; } rows[] = {
+static const struct {
+	const char *family, *label, *help;
+} rows[] = {
 #define X(name, family, label, help) { family, label, help },
 	METRICS(X)
 #undef X
@@ -51,8 +53,8 @@ put_counters(const struct metrics *m, struct text *t)
 {
 	for (size_t i = 0; i < METRIC_COUNT; i++) {
 		if (rows[i].help != NULL)
-			text_addf(t, "# HELP " PREFIX "%s_total %s\n# TYPE " PREFIX "%s_total counter\n", rows[i].family, rows[i].help,
-			    rows[i].family);
+			text_addf(t, "# HELP " PREFIX "%s_total %s\n# TYPE " PREFIX "%s_total counter\n", rows[i].family,
+			    rows[i].help, rows[i].family);
 		text_addf(t, PREFIX "%s_total", rows[i].family);
 		if (rows[i].label != NULL)
 			text_addf(t, "{%s}", rows[i].label);
@@ -86,7 +88,8 @@ void
 metrics_text(const struct metrics *m, const struct gauges *g, struct text *ret)
 {
 	put_counters(m, ret);
-	put_histogram("intake_seconds", "From the last byte of a notification post to its answer.", &m->intake, intake_bounds, ret);
+	put_histogram(
+	    "intake_seconds", "From the last byte of a notification post to its answer.", &m->intake, intake_bounds, ret);
 	put_histogram("commit_seconds", "One commit of the inbox, sync included.", &m->commit, commit_bounds, ret);
 	put_gauge("open_connections", "Connections open now.", g->connections, ret);
 	put_gauge("backlog_items", "Items accepted and not yet on disk.", g->backlog, ret);

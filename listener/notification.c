@@ -9,7 +9,10 @@
 #include "listener/envelope.h"
 #include "listener/known_states.h"
 
-static const struct { const char *name; enum hint_kind kind; } change_types[] = {
+static const struct {
+	const char *name;
+	enum hint_kind kind;
+} change_types[] = {
 	{ "created", HINT_CREATED },
 	{ "updated", HINT_UPDATED },
 	{ "deleted", HINT_DELETED },

@@ -15,12 +15,12 @@
 #define SLOTS (3 * GUESTS_MAX_DEFAULT)
 
 struct arena {
-	size_t min, slot_len;           /* sizes from min to slot_len go here; slots are whole pages */
+	size_t min, slot_len; /* sizes from min to slot_len go here; slots are whole pages */
 	pthread_mutex_t lock;
-	char *slots;                    /* NULL: not installed */
-	uint16_t next_free[SLOTS];      /* indices + 1; 0 ends the list */
+	char *slots;               /* NULL: not installed */
+	uint16_t next_free[SLOTS]; /* indices + 1; 0 ends the list */
 	uint16_t first_free;
-	uint16_t untouched;             /* this one and all behind it were never used */
+	uint16_t untouched; /* this one and all behind it were never used */
 };
 
 static struct arena arenas[] = {
@@ -130,6 +130,7 @@ record_realloc(void *p, size_t size, const char *file, int line)
 static void
 map(struct arena *a)
 {
+	/* cppcheck-suppress invalidFunctionArg ; anonymous memory has no descriptor */
 	void *slots = mmap(NULL, SLOTS * a->slot_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (slots != MAP_FAILED)

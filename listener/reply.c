@@ -5,7 +5,10 @@
 #include <string.h>
 #include <time.h>
 
-static const struct { int status; const char *reason; } reasons[] = {
+static const struct {
+	int status;
+	const char *reason;
+} reasons[] = {
 	{ 200, "OK" },
 	{ 202, "Accepted" },
 	{ 400, "Bad Request" },
@@ -20,7 +23,9 @@ static const struct { int status; const char *reason; } reasons[] = {
 	{ 505, "HTTP Version Not Supported" },
 };
 
-struct cursor { char *at, *end; };
+struct cursor {
+	char *at, *end;
+};
 
 static void
 put(struct cursor *c, const char *text, size_t len)
@@ -69,8 +74,9 @@ put_date(struct cursor *c, int64_t wall_ms)
 	struct tm tm;
 
 	if (second != kept_second && gmtime_r(&second, &tm) != NULL) {
-		(void)snprintf(kept, sizeof(kept), "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + (ptrdiff_t)3 * tm.tm_wday,
-		    tm.tm_mday, months + (ptrdiff_t)3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+		(void)snprintf(kept, sizeof(kept), "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
+		    days + (ptrdiff_t)3 * tm.tm_wday, tm.tm_mday, months + (ptrdiff_t)3 * tm.tm_mon, tm.tm_year + 1900,
+		    tm.tm_hour, tm.tm_min, tm.tm_sec);
 		kept_second = second;
 	}
 	puts_to(c, kept);
@@ -91,8 +97,9 @@ put_body_fields(struct cursor *c, const char *type, size_t len)
 {
 	puts_to(c, "Content-Type: ");
 	puts_to(c, type);
-	puts_to(c, "\r\nX-Content-Type-Options: nosniff\r\nContent-Security-Policy: default-src 'none'\r\nCache-Control: no-store\r\n"
-		   "Content-Length: ");
+	puts_to(c,
+	    "\r\nX-Content-Type-Options: nosniff\r\nContent-Security-Policy: default-src 'none'\r\nCache-Control: no-store\r\n"
+	    "Content-Length: ");
 	put_number(c, len);
 	puts_to(c, "\r\n");
 }

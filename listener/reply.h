@@ -21,11 +21,11 @@
 
 struct reply {
 	int status;
-	bool close;              /* says Connection: close */
-	bool no_body;            /* to HEAD: the length is told, the body left out */
-	const char *allow;       /* with 405 */
-	const char *detail;      /* of an error: static text, no quoting needed; NULL = none */
-	const char *token;       /* with 200: the body of a handshake; NULL for the health check */
+	bool close;         /* says Connection: close */
+	bool no_body;       /* to HEAD: the length is told, the body left out */
+	const char *allow;  /* with 405 */
+	const char *detail; /* of an error: static text, no quoting needed; NULL = none */
+	const char *token;  /* with 200: the body of a handshake; NULL for the health check */
 	size_t token_len;
 };
 

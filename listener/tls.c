@@ -50,9 +50,10 @@ context_with_settings(void)
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
-	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-	    SSL_OP_PRIORITIZE_CHACHA |
-	    SSL_OP_IGNORE_UNEXPECTED_EOF /* requests are framed by their length: a cut is noticed without a close_notify */);
+	(void)SSL_CTX_set_options(ctx,
+	    SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+	        SSL_OP_PRIORITIZE_CHACHA |
+	        SSL_OP_IGNORE_UNEXPECTED_EOF /* requests are framed by their length: a cut is noticed without a close_notify */);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	/* One read call takes a whole record; buffers go when they are empty: 2,000 idle connections must stay small. */
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -119,7 +120,8 @@ check_validity(const X509 *leaf, int64_t now_unix, const char *file, struct tls_
 	}
 	if (now_unix < from) {
 		day_of(from, day);
-		(void)snprintf(why, why_size, "certificate %s is not valid before %s: check it, and this machine's clock", file, day);
+		(void)snprintf(
+		    why, why_size, "certificate %s is not valid before %s: check it, and this machine's clock", file, day);
 		return ERR_INVALID;
 	}
 	return ERR_OK;
@@ -128,7 +130,8 @@ check_validity(const X509 *leaf, int64_t now_unix, const char *file, struct tls_
 static bool
 names_host(X509 *leaf, const char *host)
 {
-	return X509_check_host(leaf, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1 || X509_check_ip_asc(leaf, host, 0) == 1;
+	return X509_check_host(leaf, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1 ||
+	       X509_check_ip_asc(leaf, host, 0) == 1;
 }
 
 static void
@@ -143,10 +146,12 @@ find_warning(SSL_CTX *ctx, X509 *leaf, int64_t now_unix, const char *public_url,
 		day_of(facts->expires_unix, day);
 		(void)snprintf(facts->warning, sizeof(facts->warning), "the certificate expires on %s", day);
 	} else if (host[0] != '\0' && !names_host(leaf, host)) {
-		(void)snprintf(facts->warning, sizeof(facts->warning), "the certificate does not name %.120s, the host of public_url", host);
+		(void)snprintf(
+		    facts->warning, sizeof(facts->warning), "the certificate does not name %.120s, the host of public_url", host);
 	} else if (X509_check_issued(leaf, leaf) != X509_V_OK && SSL_CTX_get0_chain_certs(ctx, &chain) == 1 &&
-	    sk_X509_num(chain) <= 0) {
-		(void)snprintf(facts->warning, sizeof(facts->warning), "the certificate file has no intermediate certificates: Graph needs the full chain");
+	           sk_X509_num(chain) <= 0) {
+		(void)snprintf(facts->warning, sizeof(facts->warning),
+		    "the certificate file has no intermediate certificates: Graph needs the full chain");
 	}
 	ERR_clear_error();
 }
@@ -161,7 +166,8 @@ load_pair(SSL_CTX *ctx, const char *certificate_file, const char *key_file, char
 	}
 	/* OpenSSL compares the key with the certificate that is loaded already. */
 	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ctx) != 1) {
-		(void)snprintf(why, why_size, "key %s cannot be used with certificate %s: %s", key_file, certificate_file, openssl_reason());
+		(void)snprintf(
+		    why, why_size, "key %s cannot be used with certificate %s: %s", key_file, certificate_file, openssl_reason());
 		return ERR_INVALID;
 	}
 	return ERR_OK;

@@ -24,7 +24,7 @@ struct tls_facts {
  * valid at now_unix. public_url's host not being named is only warned of: a proxy or a split DNS can be right about it.
  * ERR_INVALID with why, of why_size, in words for an administrator. Gives *ret; to be freed with SSL_CTX_free.
  */
-enum err tls_context_new(const char *certificate_file, const char *key_file, const char *public_url, int64_t now_unix, SSL_CTX **ret,
-    struct tls_facts *facts, char *why, size_t why_size);
+enum err tls_context_new(const char *certificate_file, const char *key_file, const char *public_url, int64_t now_unix,
+    SSL_CTX **ret, struct tls_facts *facts, char *why, size_t why_size);
 
 #endif

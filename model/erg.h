@@ -19,7 +19,10 @@ enum erg_state { ERG_LINKING, ERG_IN_SYNC, ERG_WORKING, ERG_HELD, ERG_BROKEN, ER
 extern const char *const erg_state_names[];
 
 /* Kept up to date by every write of a member, so that no list is counted when somebody asks. */
-struct erg_counts { int64_t app, teams, pending, unresolved, refused, private_; };
+struct erg_counts {
+	int64_t app, teams, pending, unresolved, refused, private_;
+	int64_t leaving;                          /* of app: the app has been told of their removal and has not answered yet */
+};
 
 struct erg {
 	struct erg_id id;

@@ -50,6 +50,9 @@ extern const char *const member_status_names[];
 /* A write of ours whose result the other side has not shown yet. */
 enum pending_write { PENDING_NONE, PENDING_ADD, PENDING_REMOVE, PENDING_ROLE };
 
+/* What was decided of this removal when it was held: let it pass, or put the person back. */
+enum plan_mark { PLAN_UNMARKED, PLAN_APPROVED, PLAN_RESTORE };
+
 struct member {
 	struct erg_id erg;
 	person_id person;
@@ -68,8 +71,9 @@ struct member {
 	uint64_t callback_seq;
 	enum pending_write callback_write;
 	struct side told;                        /* what the app will have once it acknowledges, or what it refused for good */
-	bool missing_once;                       /* one complete read without this person: to be confirmed by a second */
-	int64_t attempts, retry_wall_ms;
+	bool missing_once;                       /* a write of unknown outcome was looked for and has not happened */
+	int64_t attempts, retry_wall_ms;         /* towards Teams: not before */
+	enum plan_mark mark;
 };
 
 #endif

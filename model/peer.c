@@ -8,7 +8,7 @@
 
 #include "base/encode.h"
 
-#define EPOCH_HEX ((size_t)2 * PEER_EPOCH_LEN)
+#define EPOCH_HEX      ((size_t)2 * PEER_EPOCH_LEN)
 #define U64_DIGITS_MAX 20
 
 static const char wake_text[] = "ergsync/1 wake";
@@ -25,7 +25,7 @@ peer_encode(const struct peer_message *m, char *ret, size_t ret_size, size_t *re
 	int n = -1;
 
 	switch (m->kind) {
-	case PEER_WAKE:          n = snprintf(ret, ret_size, "%s", wake_text); break;
+	case PEER_WAKE: n = snprintf(ret, ret_size, "%s", wake_text); break;
 	case PEER_STATS_REQUEST: n = snprintf(ret, ret_size, "%s", request_text); break;
 	case PEER_CONSUMED:
 		hex_encode(m->epoch, PEER_EPOCH_LEN, epoch);

@@ -32,9 +32,9 @@ enum peer_kind { PEER_WAKE, PEER_CONSUMED, PEER_STATS_REQUEST, PEER_STATS };
 
 struct peer_message {
 	enum peer_kind kind;
-	uint8_t epoch[PEER_EPOCH_LEN];  /* PEER_CONSUMED */
-	uint64_t consumed;              /* PEER_CONSUMED: the last sequence number that is safe to trim */
-	const char *text;               /* PEER_STATS: borrowed; not NUL-terminated after decoding */
+	uint8_t epoch[PEER_EPOCH_LEN]; /* PEER_CONSUMED */
+	uint64_t consumed;             /* PEER_CONSUMED: the last sequence number that is safe to trim */
+	const char *text;              /* PEER_STATS: borrowed; not NUL-terminated after decoding */
 	size_t text_len;
 };
 

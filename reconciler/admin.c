@@ -50,8 +50,10 @@ on_listener_text(void *arg, const char *listener_text, size_t len)
 	figures_take(scrape.r, &figures);
 	text_init(&body, BODY_MAX);
 	figures_print(&figures, &body);
-	text_addf(&body, "# HELP ergsync_listener_up 1 while the listener answers the reconciler.\n# TYPE ergsync_listener_up gauge\n"
-	                 "ergsync_listener_up %d\n", listener_text != NULL);
+	text_addf(&body,
+	    "# HELP ergsync_listener_up 1 while the listener answers the reconciler.\n# TYPE ergsync_listener_up gauge\n"
+	    "ergsync_listener_up %d\n",
+	    listener_text != NULL);
 	if (listener_text != NULL)
 		text_add(&body, listener_text, len);
 	reply_text(scrape.x, 200, METRICS, &body);
@@ -138,5 +140,6 @@ admin_handle(void *arg, struct http_exchange *x)
 			http_reply(x, 405, PLAIN, NULL, 0, allow);
 		return;
 	}
-	http_reply(x, 404, PLAIN, "here are /metrics, /healthz and /readyz\n", strlen("here are /metrics, /healthz and /readyz\n"), NULL);
+	http_reply(x, 404, PLAIN, "here are /metrics, /healthz and /readyz\n",
+	    strlen("here are /metrics, /healthz and /readyz\n"), NULL);
 }

@@ -10,14 +10,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/encode.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "reconciler/guard.h"
+#include "reconciler/plan.h"
+#include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
-#include "reconciler/tell.h"
 #include "state/store.h"
 
 #define SLICE       128 /* people a turn: a few milliseconds */
@@ -29,6 +28,7 @@ struct confirm {
 	struct apply *apply;
 	person_id person;
 	struct guid user;
+	bool by_id;              /* asked for by membership id, else by user id */
 	struct graph_call *call; /* NULL: free */
 };
 
@@ -44,7 +44,7 @@ struct apply {
 	size_t seen_count;
 	struct store_key after; /* the last member walked */
 	person_id *gone;
-	size_t gone_count, gone_cap, removals;
+	size_t gone_count, gone_cap, removals, approved;
 	bool held;
 	struct confirm confirms[CONFIRM_MAX];
 	unsigned confirming;
@@ -75,8 +75,6 @@ count_step(struct compare_result *result, const struct roster_step *step, bool d
 	}
 }
 
-/* ---------- the plan that is held ---------- */
-
 static int
 by_number(const void *a, const void *b)
 {
@@ -85,96 +83,16 @@ by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void
-plan_key(struct reconciler *r, const struct erg_id *erg, struct store_key *ret)
-{
-	char name[APP_ID_SIZE + 8];
-
-	snprintf(name, sizeof(name), "plan:%s", erg->s);
-	store_key_init(ret);
-	store_key_id(r->store, ret, "cursor", name);
-}
-
-/* The same people to be removed give the same hash, on whichever day. */
-static void
-plan_hash(person_id *people, size_t count, char ret[APPLY_PLAN_HASH_SIZE])
-{
-	struct span part = { people, count * sizeof(*people) };
-	uint8_t hash[HASH_LEN];
-
-	qsort(people, count, sizeof(*people), by_number);
-	sha256(&part, 1, hash);
-	hex_encode(hash, sizeof(hash), ret);
-}
-
-void
-apply_plan_hash(struct reconciler *r, const struct erg_id *erg, char ret[APPLY_PLAN_HASH_SIZE])
-{
-	static struct cursor_record cursor; /* 8 KB; one thread */
-	struct store_key key;
-
-	ret[0] = '\0';
-	plan_key(r, erg, &key);
-	if (store_get(r->store, TABLE_CURSORS, &key, &cursor) == ERR_OK)
-		str_copy(ret, APPLY_PLAN_HASH_SIZE, cursor.text);
-}
-
-void
-apply_plan_forget(struct reconciler *r, const struct erg_id *erg)
-{
-	struct store_key key;
-
-	plan_key(r, erg, &key);
-	store_del(r->store, TABLE_CURSORS, &key);
-}
-
-static void
-plan_remember(struct reconciler *r, const struct erg_id *erg, const char *hash)
-{
-	static struct cursor_record cursor;
-	struct store_key key;
-
-	memset(&cursor, 0, sizeof(cursor));
-	str_copy(cursor.text, sizeof(cursor.text), hash);
-	cursor.updated_wall_ms = clock_wall_ms(r->clock);
-	plan_key(r, erg, &key);
-	store_put(r->store, TABLE_CURSORS, &key, &cursor);
-}
-
-/* Told once for each different plan. */
-static void
-plan_hold(struct reconciler *r, struct erg *erg, person_id *people, size_t count, const char *detail)
-{
-	char hash[APPLY_PLAN_HASH_SIZE], told[APPLY_PLAN_HASH_SIZE];
-
-	plan_hash(people, count, hash);
-	apply_plan_hash(r, &erg->id, told);
-	erg_set_state(r, erg, ERG_HELD, detail);
-	if (strcmp(hash, told) == 0)
-		return;
-	plan_remember(r, &erg->id, hash);
-	tell_plan(r, erg, detail, hash, (int64_t)count);
-	r->counters.removals_held += count;
-}
-
-static void
-plan_release(struct reconciler *r, struct erg *erg)
-{
-	if (erg->state != ERG_HELD)
-		return;
-	apply_plan_forget(r, &erg->id);
-	erg_set_state(r, erg, ERG_WORKING, "");
-}
-
 /* ---------- one removal ---------- */
 
 static void
 remove_one(const struct roster_view *v, struct member *m, struct compare_result *result)
 {
+	bool approved = m->mark == PLAN_APPROVED;
 	struct roster_step step = roster_left(v, m);
 
-	if (step.done && step.action == DIFF_REMOVE_FROM_APP)
-		guard_count(v->r, &v->erg->id);
+	if (step.done && !approved && step.action == DIFF_REMOVE_FROM_APP)
+		guard_count(v->r, &v->erg->id, GUARD_APP);
 	count_step(result, &step, v->dry_run);
 }
 
@@ -194,7 +112,9 @@ apply_one(struct reconciler *r, struct erg *erg, const struct guid *directory, c
 		step = roster_seen(&v, seen);
 		count_step(result, &step, false);
 	} else if (member_load(r, &erg->id, person, &m) == ERR_OK && m.teams.present) {
-		if (erg->state == ERG_HELD || (roster_if_left(&v, &m) == DIFF_REMOVE_FROM_APP && guard_holds(r, erg, 1)))
+		/* Whoever is the last one leaves an empty list behind: that is for a plan to show. */
+		if (roster_if_left(&v, &m) == DIFF_REMOVE_FROM_APP && m.mark != PLAN_APPROVED &&
+		    (erg->state == ERG_HELD || erg->counts.teams <= 1 || guard_holds(r, erg, GUARD_APP, 1)))
 			return false;
 		r->counters.removals_confirmed++;
 		remove_one(&v, &m, result);
@@ -297,7 +217,10 @@ absent(struct apply *a, const struct roster_view *v, struct member *m)
 	struct roster_step step;
 
 	if (m->teams.present) {
-		a->removals += roster_if_left(v, m) == DIFF_REMOVE_FROM_APP;
+		if (m->mark == PLAN_APPROVED)
+			a->approved++;
+		else
+			a->removals += roster_if_left(v, m) == DIFF_REMOVE_FROM_APP;
 		return gone_add(a, m->person);
 	}
 	step = roster_look(v, m);
@@ -335,14 +258,14 @@ held_detail(struct apply *a, const struct roster_view *v, char *ret, size_t ret_
 {
 	const struct erg *erg = v->erg;
 
-	if (a->o.listing->count == 0 && a->gone_count > 0) {
+	if (a->o.listing->count == 0 && a->gone_count > a->approved) {
 		snprintf(ret, ret_size,
 		    "Teams shows nobody any more, where there were %lld. Nobody is removed until this is approved, or Teams "
 		    "shows people again.",
 		    (long long)erg->counts.teams);
 		return true;
 	}
-	if (a->removals > 0 && guard_holds(a->r, erg, (int64_t)a->removals)) {
+	if (a->removals > 0 && guard_holds(a->r, erg, GUARD_APP, (int64_t)a->removals)) {
 		snprintf(ret, ret_size,
 		    "%zu of %lld people would be removed from the app, more than the limits allow within 24 hours. Approve or "
 		    "reject the plan.",
@@ -355,12 +278,21 @@ held_detail(struct apply *a, const struct roster_view *v, char *ret, size_t ret_
 static void
 hold_all(struct apply *a, const struct roster_view *v, const char *detail)
 {
+	size_t kept = 0;
 	struct member m;
 
-	for (size_t i = 0; i < a->gone_count; i++)
-		if (member_load(a->r, &v->erg->id, a->gone[i], &m) == ERR_OK)
+	for (size_t i = 0; i < a->gone_count; i++) {
+		if (member_load(a->r, &v->erg->id, a->gone[i], &m) != ERR_OK)
+			continue;
+		if (a->o.listing->count > 0 && m.mark != PLAN_APPROVED && roster_if_left(v, &m) != DIFF_REMOVE_FROM_APP)
+			a->gone[kept++] = a->gone[i]; /* takes nobody out of the app */
+		else if (m.mark == PLAN_APPROVED)
+			a->gone[kept++] = a->gone[i];
+		else
 			roster_hold(v, &m, "The plan that removes this person is held.");
-	plan_hold(a->r, v->erg, a->gone, a->gone_count, detail);
+	}
+	a->gone_count = kept;
+	plan_refresh(a->r, v->erg, detail);
 }
 
 static void
@@ -373,9 +305,10 @@ stage_guard(struct apply *a, const struct roster_view *v)
 	if (held_detail(a, v, detail, sizeof(detail))) {
 		a->held = true;
 		a->result.changes.held += (int64_t)a->gone_count;
-		if (!a->o.dry_run)
+		if (a->o.dry_run)
+			a->stage = STAGE_END;
+		else
 			hold_all(a, v, detail);
-		a->stage = STAGE_END;
 	} else if (a->o.dry_run) {
 		a->result.changes.removed_from_app += (int64_t)a->removals;
 		a->stage = STAGE_END;
@@ -392,6 +325,19 @@ confirmed_gone(struct apply *a, const struct roster_view *v, person_id person)
 		remove_one(v, &m, &a->result);
 }
 
+/* Gone is only who isn't at the address of the membership, now that the roster itself could be read: the list alone may be an
+ * older one. A membership without an id is looked for by its person; there only a complete answer without the person counts. */
+static enum err
+confirm_read(const struct confirm *slot, const struct graph_answer *answer, struct graph_member *ret)
+{
+	enum err e;
+
+	if (!slot->by_id)
+		return graph_member_find_read(answer, &slot->user, ret);
+	e = graph_member_answer_read(answer, ret);
+	return e == ERR_OK && strcmp(ret->user_id.s, slot->user.s) != 0 ? ERR_UNEXPECTED : e;
+}
+
 static void
 on_confirm(void *arg, const struct graph_answer *answer)
 {
@@ -401,14 +347,13 @@ on_confirm(void *arg, const struct graph_answer *answer)
 	struct roster_seen seen;
 	struct roster_view v;
 	struct erg erg;
-	enum err e = graph_member_find_read(answer, &slot->user, &member);
+	enum err e = confirm_read(slot, answer, &member);
 
 	slot->call = NULL;
 	a->confirming--;
 	timer_arm(a->timer, 0);
-	/* Only a complete answer without the person is evidence; a 404 of the team is not. */
-	if (answer->err != ERR_OK || (e != ERR_OK && e != ERR_NOTFOUND)) {
-		a->result.err = e == ERR_OK ? ERR_UNEXPECTED : e;
+	if (e != ERR_OK && e != ERR_NOTFOUND) {
+		a->result.err = e;
 		snprintf(a->result.detail, sizeof(a->result.detail), "%s", answer->detail);
 		return;
 	}
@@ -429,16 +374,19 @@ confirm_start(struct apply *a, const struct erg *erg, person_id person)
 {
 	struct graph_roster roster = roster_on_graph(erg);
 	struct confirm *slot = a->confirms;
+	struct member m;
 	struct person p;
 
 	while (slot->call != NULL)
 		slot++;
-	if (person_load(a->r, person, &p) != ERR_OK || p.entra_id.s[0] == '\0')
+	if (person_load(a->r, person, &p) != ERR_OK || p.entra_id.s[0] == '\0' || member_load(a->r, &erg->id, person, &m) != ERR_OK)
 		return;
 	slot->apply = a;
 	slot->person = person;
 	slot->user = p.entra_id;
-	slot->call = graph_member_find(a->r->graph, &a->o.where, &roster, &p.entra_id, on_confirm, slot);
+	slot->by_id = m.membership_id[0] != '\0';
+	slot->call = slot->by_id ? graph_member_get(a->r->graph, &a->o.where, &roster, m.membership_id, on_confirm, slot)
+	                         : graph_member_find(a->r->graph, &a->o.where, &roster, &p.entra_id, on_confirm, slot);
 	if (slot->call == NULL)
 		a->result.err = ERR_NOMEM;
 	else
@@ -462,14 +410,14 @@ stage_end(struct apply *a, const struct roster_view *v)
 
 	if (a->o.dry_run || a->result.err != ERR_OK)
 		return;
-	if (a->held)
-		return;
-	plan_release(a->r, erg);
+	if (!a->held)
+		plan_refresh(a->r, erg, erg->detail);
 	if (a->o.listing->count > 0 || erg->teams_baseline_count == 0) {
 		erg->read_wall_ms = a->o.read_wall_ms;
 		erg->teams_baseline_count = (int64_t)a->o.listing->count;
 	}
 	erg->first_read_done = true;
+	push_resume(a->r, erg);
 	if (erg->state == ERG_BROKEN || erg->state == ERG_LINKING)
 		erg_set_state(a->r, erg, ERG_WORKING, "");
 	erg_settle(a->r, erg);

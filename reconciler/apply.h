@@ -30,11 +30,6 @@ void apply_cancel(struct apply *a);
 bool apply_one(struct reconciler *r, struct erg *erg, const struct guid *directory, const struct roster_seen *seen,
     person_id person, struct compare_result *result);
 
-/* The hash of the plan that is held for an ERG; "" when there is none. */
-#define APPLY_PLAN_HASH_SIZE 65
-void apply_plan_hash(struct reconciler *r, const struct erg_id *erg, char ret[APPLY_PLAN_HASH_SIZE]);
-void apply_plan_forget(struct reconciler *r, const struct erg_id *erg);
-
 /* Which roster of Graph the ERG's members are. channel is borrowed from erg. */
 struct graph_roster roster_on_graph(const struct erg *erg);
 

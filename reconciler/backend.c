@@ -9,8 +9,12 @@
 #include "graph/graph.h"
 #include "reconciler/apply.h"
 #include "reconciler/chores.h"
+#include "reconciler/identity.h"
 #include "reconciler/ingest.h"
+#include "reconciler/intents.h"
 #include "reconciler/links.h"
+#include "reconciler/people.h"
+#include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/resync.h"
 #include "reconciler/roster.h"
@@ -335,8 +339,8 @@ erg_remove(void *ctx, const struct erg_id *id, struct problem *p)
 static enum err
 member_find(struct reconciler *r, const struct erg *erg, const struct app_person_ref *who, struct member_view *ret)
 {
-	enum err e = who->user.s[0] != '\0' ? roster_find_user(r, &erg->tenant, &who->user, &ret->person)
-	                                    : roster_find_entra(r, &erg->tenant, &who->entra_id, NULL, &ret->person);
+	enum err e = who->user.s[0] != '\0' ? people_find_user(r, &erg->tenant, &who->user, &ret->person)
+	                                    : people_find_entra(r, &erg->tenant, &who->entra_id, NULL, &ret->person);
 
 	return e != ERR_OK ? e : member_load(r, &erg->id, ret->person.id, &ret->member);
 }
@@ -388,39 +392,154 @@ member_list(void *ctx, const struct erg_id *id, const struct app_page *page, app
 }
 
 static enum err
-no_member_writes(struct reconciler *r, const struct erg_id *id, struct problem *p)
+writable_erg(struct reconciler *r, const struct erg_id *id, struct erg *ret, struct roster_view *v, struct problem *p)
 {
-	struct erg erg;
+	struct tenant tenant;
+	enum err e;
 
-	if (erg_load(r, id, &erg) != ERR_OK)
+	if (erg_load(r, id, ret) != ERR_OK)
 		return unknown_erg(p, id);
-	return problem_set(
-	    p, PROBLEM_UNSUPPORTED, "This version takes membership changes from Teams only; it does not write members to Teams.");
+	if ((e = check_room(r, p)) != ERR_OK)
+		return e;
+	*v = (struct roster_view){ .r = r, .erg = ret };
+	if (tenant_load(r, &ret->tenant, &tenant) == ERR_OK)
+		v->directory = tenant.directory_id;
+	return ERR_OK;
+}
+
+/* What the app lists, taken in; *ret is the person. */
+static enum err
+list_one(const struct roster_view *v, const struct app_member_put *put, struct person *ret, struct problem *p)
+{
+	struct roster_app says = { .present = true, .role = put->role, .private_ = put->private_ };
+	char why[DETAIL_SIZE] = "";
+	struct member m;
+
+	if (identity_of(v->r, v->erg, put, ret, why) != ERR_OK)
+		return problem_set(p, PROBLEM_MEMBER_CONFLICT, "%s", why);
+	roster_app_says(v, ret, &says);
+	/* Repeated by the app: tried again at once. */
+	if (member_load(v->r, &v->erg->id, ret->id, &m) == ERR_OK && intent_wanted(&m))
+		chore_add(v->r, CHORE_PUSH, v->erg->id.s, 0);
+	return ERR_OK;
 }
 
 static enum err
-member_put(void *ctx, const struct erg_id *erg, const struct app_member_put *put, struct member_view *ret, struct problem *p)
+member_put(void *ctx, const struct erg_id *id, const struct app_member_put *put, struct member_view *ret, struct problem *p)
 {
-	(void)put;
-	(void)ret;
-	return no_member_writes(ctx, erg, p);
+	struct reconciler *r = ctx;
+	struct roster_view v;
+	struct erg erg;
+	enum err e = writable_erg(r, id, &erg, &v, p);
+
+	if (e != ERR_OK || (e = list_one(&v, put, &ret->person, p)) != ERR_OK)
+		return e;
+	erg_settle(r, &erg);
+	erg_store(r, &erg);
+	return member_load(r, id, ret->person.id, &ret->member);
 }
 
 static enum err
-member_remove(void *ctx, const struct erg_id *erg, const struct app_person_ref *who, struct problem *p)
+member_remove(void *ctx, const struct erg_id *id, const struct app_person_ref *who, struct problem *p)
 {
-	(void)who;
-	return no_member_writes(ctx, erg, p);
+	struct reconciler *r = ctx;
+	struct roster_view v;
+	struct member_view view;
+	struct erg erg;
+	enum err e = writable_erg(r, id, &erg, &v, p);
+
+	if (e != ERR_OK)
+		return e;
+	if (member_find(r, &erg, who, &view) != ERR_OK)
+		return problem_set(p, PROBLEM_UNKNOWN_MEMBER, "The ERG has no such member.");
+	roster_app_says(&v, &view.person, &(struct roster_app){ .present = false });
+	erg_settle(r, &erg);
+	erg_store(r, &erg);
+	return ERR_OK;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	person_id x = *(const person_id *)a, y = *(const person_id *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool
+in_app(const struct member *m)
+{
+	return m->callback_seq != 0 ? m->told.present : m->app.present;
+}
+
+/* Whoever is not among the sorted ones has left the app. */
+static void
+leave_others(const struct roster_view *v, const person_id *listed, size_t count, struct app_members_replaced *ret)
+{
+	struct store_key prefix;
+	struct store_cursor *c;
+	struct person person;
+	struct member m;
+
+	members_prefix(v->r, &v->erg->id, &prefix);
+	c = store_seek(v->r->store, TABLE_MEMBERS, &prefix, NULL);
+	while (store_next(c, NULL, &m) == ERR_OK) {
+		/* A callback under way that adds somebody may not have been read when the list was made. */
+		if (!m.app.present || (count > 0 && bsearch(&m.person, listed, count, sizeof(*listed), by_number) != NULL))
+			continue;
+		ret->removed += in_app(&m);
+		if (person_load(v->r, m.person, &person) == ERR_OK)
+			roster_app_says(v, &person, &(struct roster_app){ .present = false });
+	}
+	store_cursor_close(c);
 }
 
 static enum err
-members_replace(void *ctx, const struct erg_id *erg, const struct app_member_put *list, size_t count,
-    struct app_members_replaced *ret, struct problem *p)
+list_all(const struct roster_view *v, const struct app_member_put *list, size_t count, person_id *listed, struct app_members_replaced *ret,
+    struct problem *p)
 {
-	(void)list;
-	(void)count;
-	(void)ret;
-	return no_member_writes(ctx, erg, p);
+	struct person person;
+	struct member m;
+	enum err e;
+
+	for (size_t i = 0; i < count; i++) {
+		bool before = list[i].who.user.s[0] != '\0' &&
+		              people_find_user(v->r, &v->erg->tenant, &list[i].who.user, &person) == ERR_OK &&
+		              member_load(v->r, &v->erg->id, person.id, &m) == ERR_OK && m.app.present;
+
+		if ((e = list_one(v, &list[i], &person, p)) != ERR_OK)
+			return e;
+		listed[i] = person.id;
+		ret->added += !before;
+		ret->unchanged += before;
+	}
+	return ERR_OK;
+}
+
+/* Entries are taken in one by one; one that would make two people one is a conflict, and what stood before it in the list is kept: the
+ * app repeats the whole. */
+static enum err
+members_replace(void *ctx, const struct erg_id *id, const struct app_member_put *list, size_t count, struct app_members_replaced *ret,
+    struct problem *p)
+{
+	struct reconciler *r = ctx;
+	person_id *listed;
+	struct roster_view v;
+	struct erg erg;
+	enum err e = writable_erg(r, id, &erg, &v, p);
+
+	if (e != ERR_OK)
+		return e;
+	if ((listed = calloc(count + 1, sizeof(*listed))) == NULL)
+		return ERR_NOMEM;
+	if ((e = list_all(&v, list, count, listed, ret, p)) == ERR_OK) {
+		qsort(listed, count, sizeof(*listed), by_number);
+		leave_others(&v, listed, count, ret);
+	}
+	erg_settle(r, &erg);
+	erg_store(r, &erg);
+	free(listed);
+	return e;
 }
 
 /* ---------- resyncs ---------- */
@@ -494,81 +613,35 @@ resync_cancel_op(void *ctx, const char *id, struct resync *ret, struct problem *
 
 /* ---------- plans ---------- */
 
-static const struct {
-	enum member_status status;
-	enum plan_action action;
-} plan_actions[] = {
-	{ MEMBER_ADDING_TO_APP, PLAN_ADD_TO_APP },
-	{ MEMBER_REMOVING_FROM_APP, PLAN_REMOVE_FROM_APP },
-	{ MEMBER_HELD, PLAN_REMOVE_FROM_APP },
-	{ MEMBER_ADDING_TO_TEAMS, PLAN_ADD_TO_TEAMS },
-	{ MEMBER_REMOVING_FROM_TEAMS, PLAN_REMOVE_FROM_TEAMS },
-};
-
-static bool
-plan_item(const struct member *m, struct app_plan_item *ret)
-{
-	for (size_t i = 0; i < sizeof(plan_actions) / sizeof(plan_actions[0]); i++)
-		if (plan_actions[i].status == m->status) {
-			ret->action = plan_actions[i].action;
-			ret->role = m->teams.present ? m->teams.role : m->app.role;
-			if (m->callback_write == PENDING_ROLE)
-				ret->action = PLAN_SET_ROLE_IN_APP;
-			snprintf(ret->reason, sizeof(ret->reason), "%s", m->detail);
-			return true;
-		}
-	return false;
-}
-
-static bool
-plan_removes(enum plan_action a)
-{
-	return a == PLAN_REMOVE_FROM_APP || a == PLAN_REMOVE_FROM_TEAMS;
-}
-
 static enum err
 plan_get(void *ctx, const struct erg_id *id, app_plan_emit emit, void *arg, struct app_plan *ret, struct problem *p)
 {
 	struct reconciler *r = ctx;
-	struct app_plan_item item;
-	struct store_key prefix;
-	struct store_cursor *c;
-	struct member m;
 	struct erg erg;
 
 	if (erg_load(r, id, &erg) != ERR_OK)
 		return unknown_erg(p, id);
-	ret->erg = *id;
-	ret->held = erg.state == ERG_HELD;
-	if (ret->held) {
-		memcpy(ret->detail, erg.detail, sizeof(ret->detail));
-		apply_plan_hash(r, id, ret->hash);
-	}
-	members_prefix(r, id, &prefix);
-	c = store_seek(r->store, TABLE_MEMBERS, &prefix, NULL);
-	while (store_next(c, NULL, &m) == ERR_OK) {
-		if (!plan_item(&m, &item) || person_load(r, m.person, &item.person) != ERR_OK)
-			continue;
-		*(plan_removes(item.action) ? &ret->removals : &ret->additions) += 1;
-		emit(arg, &item);
-	}
-	store_cursor_close(c);
+	plan_show(r, &erg, emit, arg, ret);
 	return ERR_OK;
 }
 
 static enum err
-plan_decide(void *ctx, const struct erg_id *id, bool approve, const char *hash, struct problem *p)
+plan_decide_op(void *ctx, const struct erg_id *id, bool approve, const char *hash, struct problem *p)
 {
+	struct reconciler *r = ctx;
 	struct erg erg;
+	enum err e;
 
-	(void)approve;
-	(void)hash;
-	if (erg_load(ctx, id, &erg) != ERR_OK)
+	if (erg_load(r, id, &erg) != ERR_OK)
 		return unknown_erg(p, id);
-	if (erg.state != ERG_HELD)
+	e = plan_decide(r, &erg, approve, hash);
+	if (e == ERR_NOTFOUND)
 		return problem_set(p, PROBLEM_NO_PLAN, "No plan of this ERG is held.");
-	return problem_set(
-	    p, PROBLEM_UNSUPPORTED, "This version holds plans, but cannot decide on them yet. Nobody is removed meanwhile.");
+	if (e == ERR_CONFLICT)
+		return problem_set(p, PROBLEM_PLAN_MOVED, "The plan is another one by now; look at it again.");
+	if (e == ERR_OK)
+		erg_store(r, &erg);
+	return e;
 }
 
 /* ---------- changes and status ---------- */
@@ -738,7 +811,7 @@ const struct app_ops backend_ops = {
 	.resync_list = resync_list_op,
 	.resync_cancel = resync_cancel_op,
 	.plan_get = plan_get,
-	.plan_decide = plan_decide,
+	.plan_decide = plan_decide_op,
 	.changes_read = changes_read,
 	.status = status,
 };

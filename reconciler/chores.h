@@ -1,5 +1,5 @@
 /*
- * chores.h - the durable to-do list beside the hints: links to verify, organisers to look up, things to erase.
+ * chores.h - the durable to-do list beside the hints: links to verify, organisers to look up, things to erase, ERGs to push to Teams.
  *
  * A chore is a row of the DIRTY table under a scope of zeros (no real scope's id), so that the one walk of that table at the
  * start finds it again. A row goes away only in the turn that stores what the chore led to. One of a kind and id exists at
@@ -21,7 +21,7 @@
 struct reconciler;
 struct chores;
 
-enum chore_kind { CHORE_LINK, CHORE_TENANT, CHORE_ERASE_ERG, CHORE_ERASE_TENANT, CHORE_KIND_COUNT };
+enum chore_kind { CHORE_LINK, CHORE_TENANT, CHORE_ERASE_ERG, CHORE_ERASE_TENANT, CHORE_PUSH, CHORE_KIND_COUNT };
 
 struct chore;
 const char *chore_id(const struct chore *c); /* the ERG's or tenant's */

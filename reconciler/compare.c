@@ -487,6 +487,7 @@ on_get(void *arg, const struct graph_answer *answer)
 	job->call = NULL;
 	if (e == ERR_OK) {
 		tenant_judge(job->compare->r, &job->tenant, answer);
+		job->result.again = job->hint == HINT_DELETED; /* said to be deleted, yet there: ask once more */
 		item_take(job, &member);
 	} else if (answer->err == ERR_NOTFOUND && item_person(job) && job_erg(job, job->at, &erg)) {
 		/* Of the id, not of the person: who had it is gone or has another one. */
@@ -527,10 +528,13 @@ step_item(struct compare_job *job)
 		job->at++;
 	if (job->at == job->erg_count) {
 		job_end(job);
-	} else if (job->hint != HINT_DELETED) {
+	} else if (job->kind != SUBSCRIPTION_TEAM_MEMBERS && job->erg_count > 1) {
+		/* A hint does not name the channel it is of. */
+		job->result.whole_needed = true;
+		job_end(job);
+	} else if (job->hint != HINT_DELETED || item_person(job)) {
+		/* A removal, too, is asked for by its id first: lists lag behind, the id's own address does not. */
 		get_start(job, &erg);
-	} else if (item_person(job)) {
-		find_start(job, &erg);
 	} else {
 		job->result.whole_needed = true;
 		job_end(job);

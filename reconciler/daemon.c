@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "app/api.h"
 #include "app/callback.h"
@@ -14,6 +15,7 @@
 #include "base/random.h"
 #include "base/service.h"
 #include "base/text.h"
+#include "graph/assertion.h"
 #include "graph/graph.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
@@ -39,6 +41,7 @@
 struct secrets {
 	struct key32 state_key, intake_key;
 	char client[SECRET_SIZE], callback[SECRET_SIZE], token[SECRET_SIZE];
+	struct graph_certificate *certificate; /* instead of client */
 };
 
 struct daemon {
@@ -66,6 +69,24 @@ secret_read(const char *path, char ret[SECRET_SIZE], char *why, size_t why_size)
 	return path == NULL ? ERR_OK : secret_file_read(path, ret, SECRET_SIZE, why, why_size);
 }
 
+/* The configuration has been checked to name exactly one of the two. */
+static enum err
+credential_read(const struct config *c, struct secrets *ret, char *why, size_t why_size)
+{
+	if (c->client_certificate == NULL)
+		return secret_read(c->client_secret_file, ret->client, why, why_size);
+	/* The time of day as it is: --check and the start come here before there is a loop with a clock. */
+	return graph_certificate_read(c->client_certificate, c->client_key, (enum graph_algorithm)c->assertion_algorithm,
+	    (int64_t)time(NULL), &ret->certificate, why, why_size);
+}
+
+static void
+secrets_done(struct secrets *s)
+{
+	graph_certificate_free(s->certificate);
+	secret_wipe(s, sizeof(*s));
+}
+
 static enum err
 secrets_read(const struct config *c, struct secrets *ret, char *why, size_t why_size)
 {
@@ -75,17 +96,12 @@ secrets_read(const struct config *c, struct secrets *ret, char *why, size_t why_
 		return e;
 	if ((e = key_file_read(c->intake_key_file, &ret->intake_key, why, why_size)) != ERR_OK)
 		return e;
-	if ((e = secret_read(c->client_secret_file, ret->client, why, why_size)) != ERR_OK)
+	if ((e = credential_read(c, ret, why, why_size)) != ERR_OK)
 		return e;
 	if ((e = secret_read(c->app_token_file, ret->token, why, why_size)) != ERR_OK)
 		return e;
 	if ((e = secret_read(c->callback_secret_file, ret->callback, why, why_size)) != ERR_OK)
 		return e;
-	if (ret->client[0] == '\0') {
-		snprintf(why, why_size,
-		    "signing in with a certificate is not supported by this version; set [graph] client_secret_file");
-		return ERR_UNSUPPORTED;
-	}
 	if (c->callback_url != NULL)
 		return callback_secret_check(ret->callback, why, why_size);
 	return ERR_OK;
@@ -94,10 +110,10 @@ secrets_read(const struct config *c, struct secrets *ret, char *why, size_t why_
 enum err
 daemon_check(const struct config *config, char *why, size_t why_size)
 {
-	struct secrets secrets;
+	struct secrets secrets = { 0 };
 	enum err e = secrets_read(config, &secrets, why, why_size);
 
-	secret_wipe(&secrets, sizeof(secrets));
+	secrets_done(&secrets);
 	return e;
 }
 
@@ -150,14 +166,14 @@ reload(struct daemon *d)
 	} else {
 		config_reload(d->config, fresh, report_reload, NULL);
 		log_set_level((enum log_level)d->config->log_level);
-		graph_set_secret(d->r->graph, secrets.client);
+		(void)graph_set_credential(d->r->graph, secrets.client, secrets.certificate);
 		app_api_set_token(d->api, secrets.token);
 		str_copy(d->r->callback_secret, sizeof(d->r->callback_secret), secrets.callback);
 		keeper_kick(d->r);
 		deliver_kick(d->r);
 		log_event(LOG_INFO, "reloaded");
 	}
-	secret_wipe(&secrets, sizeof(secrets));
+	secrets_done(&secrets);
 	config_free(fresh);
 	service_ready("running");
 }
@@ -253,6 +269,7 @@ start_reconciler(struct daemon *d, char *why, size_t why_size)
 		.state_key = d->secrets.state_key,
 		.intake_key = d->secrets.intake_key,
 		.client_secret = d->secrets.client,
+		.client_certificate = d->secrets.certificate,
 		.callback_secret = d->secrets.callback,
 		.wake_listener = peer_socket_consumed,
 	};
@@ -332,7 +349,7 @@ start(struct daemon *d, char *why, size_t why_size)
 		e = start_reconciler(d, why, why_size);
 	if (e == ERR_OK)
 		e = start_servers(d, why, why_size);
-	secret_wipe(&d->secrets, sizeof(d->secrets));
+	secrets_done(&d->secrets);
 	return e;
 }
 

@@ -18,12 +18,12 @@
 #include "reconciler/roster.h"
 #include "state/outbox.h"
 
-#define IN_FLIGHT_MAX   16
-#define GATE_FAILURES   4
+#define IN_FLIGHT_MAX    16
+#define GATE_FAILURES    4
 #define GATE_WAIT_MIN_MS 500
 #define GATE_WAIT_MAX_MS 30000
 /* Safety net: looks at the outbox again although nothing said so. */
-#define IDLE_MS         60000
+#define IDLE_MS 60000
 
 struct delivery {
 	struct deliver *owner;
@@ -37,9 +37,9 @@ struct deliver {
 	struct reconciler *r;
 	struct timer *pump;
 	struct delivery *under_way;
-	unsigned in_flight, failures;    /* failures in a row, of any callback */
-	bool kicked;                     /* runs after this turn's commit */
-	int64_t gate_boot_ms;            /* nothing goes out before, while failures >= GATE_FAILURES */
+	unsigned in_flight, failures; /* failures in a row, of any callback */
+	bool kicked;                  /* runs after this turn's commit */
+	int64_t gate_boot_ms;         /* nothing goes out before, while failures >= GATE_FAILURES */
 };
 
 static void
@@ -95,7 +95,8 @@ settle(struct delivery *d, const struct callback_verdict *v)
 	case CALLBACK_REFUSED:
 		roster_acknowledged(r, &d->feed, v->act, NULL, v->detail);
 		outbox_done(r->outbox, d->feed.seq);
-		log_put(LOG_WARN, "callback_refused", LI("seq", d->feed.seq), LS("type", change_type_name(d->feed.type)), LI("status", v->status));
+		log_put(LOG_WARN, "callback_refused", LI("seq", d->feed.seq), LS("type", change_type_name(d->feed.type)),
+		    LI("status", v->status));
 		break;
 	case CALLBACK_AGAIN:
 		outbox_retry(r->outbox, d->feed.seq, v->wait_ms, v->status, v->detail);
@@ -123,8 +124,12 @@ static bool
 send_one(struct deliver *owner, struct delivery *d)
 {
 	struct reconciler *r = owner->r;
-	const struct callback_delivery what = { .url = r->config->callback_url, .secret = r->callback_secret, .id = d->feed.id,
-		.body = d->feed.body, .body_len = strlen(d->feed.body), .now_wall_ms = clock_wall_ms(r->clock) };
+	const struct callback_delivery what = { .url = r->config->callback_url,
+		.secret = r->callback_secret,
+		.id = d->feed.id,
+		.body = d->feed.body,
+		.body_len = strlen(d->feed.body),
+		.now_wall_ms = clock_wall_ms(r->clock) };
 
 	d->owner = owner;
 	d->call = callback_send(r->app_http, &what, on_answer, d);

@@ -14,7 +14,7 @@ struct deliver;
 
 /* Starts with what the outbox holds: one walk of it. */
 enum err deliver_new(struct reconciler *r, struct deliver **ret);
-void deliver_free(struct deliver *d);   /* NULL is fine; callbacks under way are dropped and repeated after the next start */
+void deliver_free(struct deliver *d); /* NULL is fine; callbacks under way are dropped and repeated after the next start */
 /* Something was queued in this turn: goes out once it is committed. */
 void deliver_kick(struct reconciler *r);
 

@@ -21,18 +21,24 @@ struct series {
 	const char *name;
 	enum series_kind kind;
 	size_t offset;
-	const char *const *states;       /* an array of numbers, one for each state name; NULL = one number */
-	const char *labels;              /* "" or {key="value"} of a fixed set */
+	const char *const *states; /* an array of numbers, one for each state name; NULL = one number */
+	const char *labels;        /* "" or {key="value"} of a fixed set */
 	const char *help;
 };
 
-#define ROW(name, kind, field, labels, help) { "ergsync_" name, kind, offsetof(struct figures, field), NULL, labels, help }
-#define STATES(name, field, names, help)     { "ergsync_" name, GAUGE, offsetof(struct figures, field), names, "", help }
+#define ROW(name, kind, field, labels, help)                                                                                     \
+	{                                                                                                                        \
+		"ergsync_" name, kind, offsetof(struct figures, field), NULL, labels, help                                       \
+	}
+#define STATES(name, field, names, help)                                                                                         \
+	{                                                                                                                        \
+		"ergsync_" name, GAUGE, offsetof(struct figures, field), names, "", help                                         \
+	}
 
-#define HINTS     "Notifications read from the inbox. No rise for long while teams change: is the listener reachable?"
-#define READS     "Reads of Teams rosters begun. A steep rise without changes: a storm of notifications, or retries."
-#define CHANGES   "Membership changes found in Teams and queued for the app."
-#define REMOVALS  "Removals by what the second read said; refuted ones were faults of a list, held ones wait for a person."
+#define HINTS    "Notifications read from the inbox. No rise for long while teams change: is the listener reachable?"
+#define READS    "Reads of Teams rosters begun. A steep rise without changes: a storm of notifications, or retries."
+#define CHANGES  "Membership changes found in Teams and queued for the app."
+#define REMOVALS "Removals by what the second read said; refuted ones were faults of a list, held ones wait for a person."
 
 static const struct series rows[] = {
 	ROW("hints_total", COUNTER, hints_read, "{outcome=\"accepted\"}", HINTS),
@@ -40,7 +46,8 @@ static const struct series rows[] = {
 	ROW("hints_total", COUNTER, hints_unknown_scope, "{outcome=\"unknown_scope\"}", HINTS),
 	ROW("roster_reads_total", COUNTER, reads_item, "{kind=\"one\"}", READS),
 	ROW("roster_reads_total", COUNTER, reads_whole, "{kind=\"whole\"}", READS),
-	ROW("roster_read_failures_total", COUNTER, reads_failed, "", "Reads that did not complete; nothing was concluded from them. A steady rise: see status for the reason."),
+	ROW("roster_read_failures_total", COUNTER, reads_failed, "",
+	    "Reads that did not complete; nothing was concluded from them. A steady rise: see status for the reason."),
 	ROW("members_compared_total", COUNTER, members_compared, "", "People compared between both sides."),
 	ROW("member_changes_total", COUNTER, changes_added, "{kind=\"added\"}", CHANGES),
 	ROW("member_changes_total", COUNTER, changes_removed, "{kind=\"removed\"}", CHANGES),
@@ -50,12 +57,17 @@ static const struct series rows[] = {
 	ROW("removals_total", COUNTER, removals_held, "{outcome=\"held\"}", REMOVALS),
 	STATES("ergs", ergs, erg_state_names, "ERGs by state. broken and held want a person: see ergsyncctl status."),
 	STATES("tenants", tenants, tenant_state_names, "Tenants by state. consent_missing wants the customer's admin."),
-	STATES("subscriptions", subscriptions, subscription_state_names, "Graph subscriptions by state. failing for long: changes are found by sweeps only."),
-	ROW("subscription_expiry_timestamp_seconds", GAUGE, subscription_expiry_s, "", "When the next subscription would expire, as Unix time; 0 without any. Must stay well ahead of now."),
-	ROW("proved_oldest_timestamp_seconds", GAUGE, proved_oldest_s, "", "When the ERG proved equal longest ago was, as Unix time; 0 = never. Should follow now within a sweep."),
-	ROW("inbox_backlog", GAUGE, inbox_backlog, "", "Notifications stored and not yet read. A rise: the reconciler does not keep up."),
+	STATES("subscriptions", subscriptions, subscription_state_names,
+	    "Graph subscriptions by state. failing for long: changes are found by sweeps only."),
+	ROW("subscription_expiry_timestamp_seconds", GAUGE, subscription_expiry_s, "",
+	    "When the next subscription would expire, as Unix time; 0 without any. Must stay well ahead of now."),
+	ROW("proved_oldest_timestamp_seconds", GAUGE, proved_oldest_s, "",
+	    "When the ERG proved equal longest ago was, as Unix time; 0 = never. Should follow now within a sweep."),
+	ROW("inbox_backlog", GAUGE, inbox_backlog, "",
+	    "Notifications stored and not yet read. A rise: the reconciler does not keep up."),
 	ROW("dirty", GAUGE, dirty, "", "Scopes and items still to be read from Graph. A rise: Graph refuses or throttles."),
-	ROW("callbacks_backlog", GAUGE, callbacks_backlog, "", "Callbacks not yet acknowledged. A rise: the app is down or refuses."),
+	ROW("callbacks_backlog", GAUGE, callbacks_backlog, "",
+	    "Callbacks not yet acknowledged. A rise: the app is down or refuses."),
 	ROW("callbacks_in_flight", GAUGE, callbacks_in_flight, "", "Callbacks under way."),
 	ROW("callbacks_oldest_age_seconds", GAUGE, callbacks_age_s, "", "How long the oldest of them waits."),
 	ROW("feed_sequence", GAUGE, feed_seq, "", "Number of the newest change."),
@@ -64,19 +76,26 @@ static const struct series rows[] = {
 	ROW("graph_tries_total", COUNTER, graph_tries, "", "Requests sent to Graph."),
 	ROW("graph_retries_total", COUNTER, graph_retries, "", "Requests repeated. A rise: Graph or the network stumbles."),
 	ROW("graph_failures_total", COUNTER, graph_failures, "", "Calls that failed for good."),
-	ROW("graph_throttled_total", COUNTER, graph_throttled, "", "Answers that asked us to wait. Some are normal in a large resync."),
-	ROW("graph_refused_total", COUNTER, graph_refused, "", "Calls refused before they were sent: an open breaker or a full queue."),
+	ROW("graph_throttled_total", COUNTER, graph_throttled, "",
+	    "Answers that asked us to wait. Some are normal in a large resync."),
+	ROW("graph_refused_total", COUNTER, graph_refused, "",
+	    "Calls refused before they were sent: an open breaker or a full queue."),
 	ROW("graph_token_requests_total", COUNTER, graph_tokens, "", "Tokens asked for. One a tenant and hour is normal."),
 	ROW("graph_in_flight", GAUGE, graph_in_flight, "", "Requests under way."),
 	ROW("graph_queued", GAUGE, graph_queued, "", "Calls waiting for their turn."),
 	ROW("graph_breakers_open", GAUGE, graph_breakers, "", "Tenants and services not asked because they failed too often."),
-	ROW("graph_last_answer_timestamp_seconds", GAUGE, graph_answer_s, "", "When Graph answered last, as Unix time; 0 = never."),
-	ROW("graph_clock_skew_seconds", GAUGE, graph_skew_s, "", "Our clock minus Graph's. Beyond a few minutes: mend the clock."),
+	ROW("graph_certificate_expiry_timestamp_seconds", GAUGE, graph_certificate_s, "",
+	    "When the client certificate expires, as Unix time; 0 when a secret is used."),
+	ROW("graph_last_answer_timestamp_seconds", GAUGE, graph_answer_s, "",
+	    "When Graph answered last, as Unix time; 0 = never."),
+	ROW("graph_clock_skew_seconds", GAUGE, graph_skew_s, "",
+	    "Our clock minus Graph's. Beyond a few minutes: mend the clock."),
 	ROW("store_used_bytes", GAUGE, store_used, "", "Used part of the store. Near the map: raise [state] map_size."),
 	ROW("store_file_bytes", GAUGE, store_file, "", "Size of the store's file."),
 	ROW("store_map_bytes", GAUGE, store_map, "", "The store's ceiling."),
 	ROW("store_commits_total", COUNTER, store_commits, "", "Transactions made durable."),
-	ROW("store_damaged_total", COUNTER, store_damaged, "", "Records that failed authentication. Should never rise: check the disk."),
+	ROW("store_damaged_total", COUNTER, store_damaged, "",
+	    "Records that failed authentication. Should never rise: check the disk."),
 	ROW("store_commit_seconds", GAUGE, store_commit_s, "", "How long the last sync took."),
 	ROW("reconciler_start_time_seconds", GAUGE, start_time_s, "", "When the reconciler started, as Unix time."),
 	ROW("reconciler_resident_memory_bytes", GAUGE, resident_bytes, "", "Memory in use."),
@@ -104,15 +123,18 @@ figures_print(const struct figures *f, struct text *ret)
 		const struct series *s = &rows[i];
 
 		if (strcmp(last, s->name) != 0)
-			text_addf(ret, "# HELP %s %s\n# TYPE %s %s\n", s->name, s->help, s->name, s->kind == COUNTER ? "counter" : "gauge");
+			text_addf(ret, "# HELP %s %s\n# TYPE %s %s\n", s->name, s->help, s->name,
+			    s->kind == COUNTER ? "counter" : "gauge");
 		last = s->name;
 		if (s->states == NULL)
 			text_addf(ret, "%s%s %.17g\n", s->name, s->labels, number_at(f, s->offset, 0));
 		for (size_t k = 0; s->states != NULL && s->states[k] != NULL; k++)
 			text_addf(ret, "%s{state=\"%s\"} %.17g\n", s->name, s->states[k], number_at(f, s->offset, k));
 	}
-	text_addf(ret, "# HELP ergsync_build_info Always 1; the version is its label.\n# TYPE ergsync_build_info gauge\n"
-	               "ergsync_build_info{version=\"%s\"} 1\n", ERGSYNC_VERSION);
+	text_addf(ret,
+	    "# HELP ergsync_build_info Always 1; the version is its label.\n# TYPE ergsync_build_info gauge\n"
+	    "ergsync_build_info{version=\"%s\"} 1\n",
+	    ERGSYNC_VERSION);
 }
 
 /* --- taking --- */
@@ -132,7 +154,7 @@ take_process(struct figures *f)
 	DIR *descriptors = opendir("/proc/self/fd");
 
 	if (statm != NULL) {
-		if (fscanf(statm, "%*s %ld", &pages) != 1)      /* NOLINT(cert-err34-c): the kernel writes numbers */
+		if (fscanf(statm, "%*s %ld", &pages) != 1) /* NOLINT(cert-err34-c): the kernel writes numbers */
 			pages = 0;
 		fclose(statm);
 	}
@@ -141,9 +163,10 @@ take_process(struct figures *f)
 		f->descriptors++;
 	if (descriptors != NULL)
 		closedir(descriptors);
-	f->descriptors -= f->descriptors >= 3 ? 3 : 0;          /* ".", ".." and the one we look with */
+	f->descriptors -= f->descriptors >= 3 ? 3 : 0; /* ".", ".." and the one we look with */
 	if (getrusage(RUSAGE_SELF, &usage) == 0)
-		f->cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+		f->cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+		           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static void
@@ -203,6 +226,7 @@ take_graph(const struct graph *g, struct figures *f)
 	f->graph_breakers = (double)s.breakers_open;
 	f->graph_answer_s = seconds(s.last_answer_wall_ms);
 	f->graph_skew_s = seconds(s.clock_skew_ms);
+	f->graph_certificate_s = (double)s.certificate_expires_s;
 }
 
 static void

@@ -25,7 +25,7 @@ struct figures {
 	double subscription_expiry_s, proved_oldest_s;
 	double inbox_backlog, dirty, callbacks_backlog, callbacks_in_flight, callbacks_age_s, feed_seq, resyncs_running;
 	double graph_calls, graph_tries, graph_retries, graph_failures, graph_throttled, graph_refused, graph_tokens;
-	double graph_in_flight, graph_queued, graph_breakers, graph_answer_s, graph_skew_s;
+	double graph_in_flight, graph_queued, graph_breakers, graph_answer_s, graph_skew_s, graph_certificate_s;
 	double store_used, store_file, store_map, store_commits, store_damaged, store_commit_s;
 };
 

@@ -20,23 +20,23 @@ guard_exceeds(int64_t planned, int64_t done, int64_t have, int64_t limit, int64_
 }
 
 static void
-slots_prefix(struct reconciler *r, const struct erg_id *erg, struct store_key *ret)
+slots_prefix(struct reconciler *r, const struct erg_id *erg, enum guard_side side, struct store_key *ret)
 {
 	store_key_init(ret);
-	store_key_bytes(ret, "removed", 7);
+	store_key_bytes(ret, side == GUARD_APP ? "removed" : "cleared", 7);
 	store_key_id(r->store, ret, "erg", erg->s);
 }
 
 /* Walks the slots; drops those that began before `since`. */
 static int64_t
-slots_sum(struct reconciler *r, const struct erg_id *erg, int64_t since_slot)
+slots_sum(struct reconciler *r, const struct erg_id *erg, enum guard_side side, int64_t since_slot)
 {
 	struct store_key prefix, key, oldest;
 	struct meta_record slot;
 	struct store_cursor *c;
 	int64_t sum = 0;
 
-	slots_prefix(r, erg, &prefix);
+	slots_prefix(r, erg, side, &prefix);
 	oldest = prefix;
 	store_key_u64(&oldest, (uint64_t)since_slot);
 	c = store_seek(r->store, TABLE_META, &prefix, NULL);
@@ -54,21 +54,21 @@ slots_sum(struct reconciler *r, const struct erg_id *erg, int64_t since_slot)
 }
 
 int64_t
-guard_done(struct reconciler *r, const struct erg_id *erg)
+guard_done(struct reconciler *r, const struct erg_id *erg, enum guard_side side)
 {
 	int64_t now_ms = clock_wall_ms(r->clock);
 
-	return slots_sum(r, erg, now_ms > DAY_MS ? (now_ms - DAY_MS) / SLOT_MS : 0);
+	return slots_sum(r, erg, side, now_ms > DAY_MS ? (now_ms - DAY_MS) / SLOT_MS : 0);
 }
 
 void
-guard_count(struct reconciler *r, const struct erg_id *erg)
+guard_count(struct reconciler *r, const struct erg_id *erg, enum guard_side side)
 {
 	int64_t now_ms = clock_wall_ms(r->clock);
 	struct meta_record slot = { 0 };
 	struct store_key key;
 
-	slots_prefix(r, erg, &key);
+	slots_prefix(r, erg, side, &key);
 	store_key_u64(&key, (uint64_t)(now_ms > 0 ? now_ms / SLOT_MS : 0));
 	if (store_get(r->store, TABLE_META, &key, &slot) != ERR_OK)
 		slot.number = 0;
@@ -79,14 +79,17 @@ guard_count(struct reconciler *r, const struct erg_id *erg)
 void
 guard_forget(struct reconciler *r, const struct erg_id *erg)
 {
-	slots_sum(r, erg, INT64_MAX);
+	slots_sum(r, erg, GUARD_APP, INT64_MAX);
+	slots_sum(r, erg, GUARD_TEAMS, INT64_MAX);
 }
 
 bool
-guard_holds(struct reconciler *r, const struct erg *erg, int64_t planned)
+guard_holds(struct reconciler *r, const struct erg *erg, enum guard_side side, int64_t planned)
 {
 	int64_t limit = erg->removal_limit >= 0 ? erg->removal_limit : r->config->removal_limit;
 	int64_t percent = erg->removal_percent >= 0 ? erg->removal_percent : r->config->removal_percent;
+	/* Whoever is leaving is counted as done already. */
+	int64_t have = side == GUARD_APP ? erg->counts.app - erg->counts.leaving : erg->counts.teams;
 
-	return guard_exceeds(planned, guard_done(r, &erg->id), erg->counts.app, limit, percent);
+	return guard_exceeds(planned, guard_done(r, &erg->id, side), have, limit, percent);
 }

@@ -17,12 +17,15 @@ struct reconciler;
 /* Would planned more removals, after done ones within the day, exceed both limits? have: people on that side now. */
 bool guard_exceeds(int64_t planned, int64_t done, int64_t have, int64_t limit, int64_t percent);
 
-/* Removals from the app's side of this ERG within the last day. Drops older slots. */
-int64_t guard_done(struct reconciler *r, const struct erg_id *erg);
-void guard_count(struct reconciler *r, const struct erg_id *erg);
+/* From which side people are removed: each is counted by itself. */
+enum guard_side { GUARD_APP, GUARD_TEAMS };
+
+/* Removals from that side of this ERG within the last day. Drops older slots. */
+int64_t guard_done(struct reconciler *r, const struct erg_id *erg, enum guard_side side);
+void guard_count(struct reconciler *r, const struct erg_id *erg, enum guard_side side);
 void guard_forget(struct reconciler *r, const struct erg_id *erg);
 
 /* With the ERG's own limits or the configuration's. */
-bool guard_holds(struct reconciler *r, const struct erg *erg, int64_t planned);
+bool guard_holds(struct reconciler *r, const struct erg *erg, enum guard_side side, int64_t planned);
 
 #endif

@@ -21,21 +21,21 @@
 #include "reconciler/scope.h"
 #include "reconciler/tables.h"
 
-#define TICK_MAX_MS      30000
-#define TICK_MIN_MS      200
-#define IN_FLIGHT_MAX    16          /* creations hold a Graph call open for up to 20 s each */
+#define TICK_MAX_MS       30000
+#define TICK_MIN_MS       200
+#define IN_FLIGHT_MAX     16 /* creations hold a Graph call open for up to 20 s each */
 #define FORGET_GIVE_UP_MS (30 * 60 * 1000LL)
-#define FORGETS_MAX      32
+#define FORGETS_MAX       32
 
 struct entry {
 	struct keeper *keeper;
 	struct scope_id scope;
 	int64_t due_wall_ms;
-	struct graph_call *call;         /* under way */
-	struct graph_pages *pages;       /* looking for the one that is in the way */
-	char obstacle[SUBSCRIPTION_ID_SIZE];   /* a subscription to delete before we can create ours */
-	bool gap;                        /* changes may have gone unannounced before the renewal under way */
-	bool dead;                       /* the row is gone */
+	struct graph_call *call;             /* under way */
+	struct graph_pages *pages;           /* looking for the one that is in the way */
+	char obstacle[SUBSCRIPTION_ID_SIZE]; /* a subscription to delete before we can create ours */
+	bool gap;                            /* changes may have gone unannounced before the renewal under way */
+	bool dead;                           /* the row is gone */
 };
 
 struct forget {
@@ -48,7 +48,7 @@ struct forget {
 struct keeper {
 	struct reconciler *r;
 	struct timer *tick;
-	struct entry **entries;          /* by pointer: calls under way hold them */
+	struct entry **entries; /* by pointer: calls under way hold them */
 	size_t count, cap;
 	unsigned in_flight;
 	struct forget forgets[FORGETS_MAX];
@@ -108,7 +108,7 @@ entry_due(struct keeper *k, const struct scope_id *scope)
 	struct entry *e = entry_find(k, scope);
 
 	if (e == NULL && (e = entry_add(k, scope)) == NULL) {
-		log_event(LOG_ERROR, "keeper_out_of_memory");   /* the row is there: the next start finds it */
+		log_event(LOG_ERROR, "keeper_out_of_memory"); /* the row is there: the next start finds it */
 		return;
 	}
 	e->due_wall_ms = 0;
@@ -248,7 +248,8 @@ on_renewed(void *arg, const struct graph_answer *a)
 	if (!call_ended(e, &s))
 		return;
 	if (a->err == ERR_NOTFOUND || a->err == ERR_GONE) {
-		log_put(LOG_WARN, "subscription_lost", LS("tenant", s.tenant.s), LP("resource", s.resource), LS("request_id", a->request_id));
+		log_put(LOG_WARN, "subscription_lost", LS("tenant", s.tenant.s), LP("resource", s.resource),
+		    LS("request_id", a->request_id));
 		s.id[0] = '\0';
 		s.expires_wall_ms = 0;
 		s.retry_wall_ms = 0;
@@ -287,7 +288,8 @@ found_item(void *arg, const void *item)
 	const struct graph_subscription *there = item;
 	struct subscription s;
 
-	if (e->obstacle[0] == '\0' && subscription_load(e->keeper->r, &e->scope, &s) == ERR_OK && graph_resource_equal(there->resource, s.resource))
+	if (e->obstacle[0] == '\0' && subscription_load(e->keeper->r, &e->scope, &s) == ERR_OK &&
+	    graph_resource_equal(there->resource, s.resource))
 		str_copy(e->obstacle, sizeof(e->obstacle), there->id);
 }
 
@@ -318,7 +320,7 @@ on_conflict(struct entry *e, struct subscription *s, const struct graph_answer *
 
 	if (graph_error_existing_subscription(a->status, &a->error, existing, sizeof(existing))) {
 		if (strcmp(existing, s->id) == 0) {
-			s->expires_wall_ms = clock_wall_ms(k->r->clock) + KEEPER_PATCH_SPACING_MS;   /* not gone: renew it */
+			s->expires_wall_ms = clock_wall_ms(k->r->clock) + KEEPER_PATCH_SPACING_MS; /* not gone: renew it */
 			s->renewed_wall_ms = 0;
 			row_store(k->r, s);
 			return;
@@ -355,7 +357,7 @@ on_created(void *arg, const struct graph_answer *a)
 	row_store(r, &s);
 	log_put(LOG_INFO, "subscription_created", LS("tenant", s.tenant.s), LP("resource", s.resource),
 	    LI("lifetime_s", (s.expires_wall_ms - s.created_wall_ms) / 1000));
-	dirty_mark(r, &s.scope, 0);    /* nothing was announced until now */
+	dirty_mark(r, &s.scope, 0); /* nothing was announced until now */
 }
 
 static struct graph_call *
@@ -365,9 +367,13 @@ call_create(struct entry *e, const struct subscription *s, const struct graph_wh
 	char notification_url[GRAPH_SUBSCRIPTION_URL_SIZE], lifecycle_url[GRAPH_SUBSCRIPTION_URL_SIZE];
 	char client_state[CLIENT_STATE_LEN + 1];
 	uint8_t nonce[CLIENT_STATE_NONCE];
-	const struct graph_subscription_wish wish = { .kind = s->kind, .resource = s->resource, .notification_url = notification_url,
-		.lifecycle_url = lifecycle_url, .client_state = client_state,
-		.expires_wall_ms = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, clock_wall_ms(r->clock)) };
+	const struct graph_subscription_wish wish = { .kind = s->kind,
+		.resource = s->resource,
+		.notification_url = notification_url,
+		.lifecycle_url = lifecycle_url,
+		.client_state = client_state,
+		.expires_wall_ms =
+		    graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, clock_wall_ms(r->clock)) };
 
 	rng_bytes(r->rng, nonce, sizeof(nonce));
 	client_state_make(&r->intake_key, &s->scope, nonce, client_state);
@@ -383,8 +389,8 @@ call_renew(struct entry *e, const struct subscription *s, const struct graph_whe
 	int64_t now = clock_wall_ms(r->clock);
 
 	e->gap = keeper_was_gap(s, now);
-	return graph_subscription_renew(r->graph, where, s->id,
-	    graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, now), on_renewed, e);
+	return graph_subscription_renew(
+	    r->graph, where, s->id, graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, now), on_renewed, e);
 }
 
 static struct graph_call *
@@ -495,12 +501,13 @@ forgets_check(struct keeper *k)
 }
 
 void
-keeper_forget_tenant(struct reconciler *r, const struct tenant *tenant, void (*done)(void *arg, const struct tenant_id *id), void *arg)
+keeper_forget_tenant(
+    struct reconciler *r, const struct tenant *tenant, void (*done)(void *arg, const struct tenant_id *id), void *arg)
 {
 	struct keeper *k = r->keeper;
 
 	tenant_rows(k, &tenant->id, row_leave);
-	if (k->forget_count == FORGETS_MAX) {     /* many at once: the caller asks again by its own timer */
+	if (k->forget_count == FORGETS_MAX) { /* many at once: the caller asks again by its own timer */
 		log_event(LOG_WARN, "keeper_forgets_full");
 		return;
 	}
@@ -568,7 +575,8 @@ keeper_release(struct reconciler *r, const struct erg *erg)
 	while (!needed && store_next(c, NULL, &ref) == ERR_OK) {
 		struct erg other;
 
-		needed = erg_load(r, &ref.erg, &other) == ERR_OK && strcmp(other.id.s, erg->id.s) != 0 && scope_covers(&wanted, &other);
+		needed = erg_load(r, &ref.erg, &other) == ERR_OK && strcmp(other.id.s, erg->id.s) != 0 &&
+		         scope_covers(&wanted, &other);
 	}
 	store_cursor_close(c);
 	if (!needed)

@@ -17,7 +17,7 @@ struct reconciler;
 struct keeper;
 
 enum err keeper_new(struct reconciler *r, struct keeper **ret);
-void keeper_free(struct keeper *k);     /* NULL is fine; calls under way are dropped */
+void keeper_free(struct keeper *k); /* NULL is fine; calls under way are dropped */
 
 /* The ERG needs its scope from this turn on (scope_of_erg says which): makes the row when there is none, revives a leaving one. */
 void keeper_want(struct reconciler *r, const struct erg *erg);

@@ -45,7 +45,8 @@ keeper_next_step(const struct subscription *s, int64_t now_wall_ms, int64_t rene
 	bool set_back = s->renewed_wall_ms > now_wall_ms + KEEPER_PATCH_SPACING_MS;
 
 	if (s->state == SUBSCRIPTION_LEAVING)
-		return s->id[0] == '\0' ? (struct keeper_next){ KEEPER_FORGET, now_wall_ms } : at(KEEPER_DELETE, retry, now_wall_ms);
+		return s->id[0] == '\0' ? (struct keeper_next){ KEEPER_FORGET, now_wall_ms }
+		                        : at(KEEPER_DELETE, retry, now_wall_ms);
 	if (s->id[0] == '\0' || s->expires_wall_ms <= now_wall_ms)
 		return at(KEEPER_CREATE, retry, now_wall_ms);
 	if (set_back)

@@ -15,21 +15,21 @@
 #include "model/subscription.h"
 
 #define KEEPER_BACKOFF_MIN_MS   5000
-#define KEEPER_BACKOFF_MAX_MS   (10 * 60 * 1000LL)      /* consent given back is noticed within 15 minutes */
+#define KEEPER_BACKOFF_MAX_MS   (10 * 60 * 1000LL) /* consent given back is noticed within 15 minutes */
 #define KEEPER_PATCH_SPACING_MS (10 * 60 * 1000LL)
-#define KEEPER_AUTHORISATION_MS (60 * 60 * 1000LL)      /* without a PATCH for longer, deliveries may have paused */
+#define KEEPER_AUTHORISATION_MS (60 * 60 * 1000LL) /* without a PATCH for longer, deliveries may have paused */
 
 enum keeper_step {
-	KEEPER_REST,          /* nothing to do until due_wall_ms */
+	KEEPER_REST, /* nothing to do until due_wall_ms */
 	KEEPER_CREATE,
 	KEEPER_RENEW,
-	KEEPER_DELETE,        /* on Graph */
-	KEEPER_FORGET         /* the row: nothing of it is on Graph */
+	KEEPER_DELETE, /* on Graph */
+	KEEPER_FORGET  /* the row: nothing of it is on Graph */
 };
 
 struct keeper_next {
 	enum keeper_step step;
-	int64_t due_wall_ms;  /* of KEEPER_REST */
+	int64_t due_wall_ms; /* of KEEPER_REST */
 };
 
 /* spread is 0..255, drawn once for each subscription (its scope id's first byte): renewals of many do not meet. */

@@ -9,6 +9,8 @@
 #include "reconciler/chores.h"
 #include "reconciler/dirty.h"
 #include "reconciler/keeper.h"
+#include "reconciler/plan.h"
+#include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
 #include "reconciler/scope.h"
@@ -36,10 +38,11 @@ void
 link_end(struct reconciler *r, struct erg *erg)
 {
 	chore_drop(r, CHORE_LINK, erg->id.s);
+	chore_drop(r, CHORE_PUSH, erg->id.s);
 	team_ref_del(r, erg);
 	keeper_release(r, erg);
 	erg->generation++;
-	apply_plan_forget(r, &erg->id);
+	plan_forget(r, &erg->id);
 	roster_unlink(r, erg);
 }
 
@@ -53,6 +56,7 @@ link_switch(struct reconciler *r, struct erg *erg, bool on)
 	} else if (scope_of_erg(r, erg, &scope) == ERR_OK) {
 		keeper_want(r, erg);
 		dirty_mark(r, &scope.scope, 0);
+		push_resume(r, erg);
 	}
 	if (erg->state == ERG_OFF || erg->state == ERG_IN_SYNC)
 		erg->state = ERG_WORKING;
@@ -125,6 +129,14 @@ verified(struct reconciler *r, struct chore *c, struct erg *erg, const struct gr
 	chore_done(r, c);
 }
 
+/* A link to a team means its General channel, which is a standard one by nature: a Graph that has the team but cannot name its
+ * primary channel keeps nobody from being compared. */
+static bool
+no_primary(const struct graph_answer *answer)
+{
+	return answer->err == ERR_NOTFOUND || answer->err == ERR_UNSUPPORTED || answer->err == ERR_INVALID || answer->err == ERR_UNEXPECTED;
+}
+
 static void
 on_channel(void *arg, const struct graph_answer *answer)
 {
@@ -136,7 +148,9 @@ on_channel(void *arg, const struct graph_answer *answer)
 
 	if (!erg_of(r, c, &erg, &tenant))
 		return;
-	if (graph_channel_read(answer, &channel) != ERR_OK)
+	if (erg.channel_id[0] == '\0' && no_primary(answer))
+		verified(r, c, &erg, &(struct graph_channel){ .type = CHANNEL_STANDARD });
+	else if (graph_channel_read(answer, &channel) != ERR_OK)
 		failed(r, c, &erg, answer, "the channel");
 	else if (channel.type == CHANNEL_UNKNOWN)
 		broken(r, c, &erg,

@@ -15,6 +15,7 @@
 #include "reconciler/deliver.h"
 #include "reconciler/ingest.h"
 #include "reconciler/keeper.h"
+#include "reconciler/push.h"
 #include "reconciler/resync.h"
 #include "reconciler/standing.h"
 #include "reconciler/work.h"
@@ -56,6 +57,7 @@ open_graph(struct reconciler *r, const struct reconciler_options *o, char *why, 
 		.login_url = o->config->login_url,
 		.client_id = o->config->client_id,
 		.client_secret = o->client_secret,
+		.client_certificate = o->client_certificate,
 		.transport = o->graph_http,
 		.clock = o->clock,
 		.rng = o->rng->seeded ? rng_seeded(rng_u64(o->rng)) : rng_system(),
@@ -75,6 +77,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 {
 	enum err e = chores_new(r, &r->chores);
 
+	if (e == ERR_OK)
+		e = pushes_new(r, &r->pushes);
 	if (e == ERR_OK)
 		e = compare_new(r, &r->compare);
 	if (e == ERR_OK)
@@ -149,6 +153,7 @@ stop_parts(struct reconciler *r)
 	keeper_free(r->keeper);
 	work_free(r->work);
 	compare_free(r->compare);
+	pushes_free(r->pushes);
 	chores_free(r->chores);
 	graph_free(r->graph);
 	inbox_close(r->inbox);

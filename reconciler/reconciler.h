@@ -9,6 +9,7 @@
  *	roster   writes member records, counts and people; queues what the app must hear (feed + outbox, same turn)
  *	deliver  outbox -> signed callback; its answer goes back to roster, which moves the base
  * Beside it:
+ *	push     open changes of members -> Teams, by the chores; intents are its memory; plan holds what goes too far
  *	chores   the durable to-do list: links to verify (links), organisers to find (tenants), things to erase
  *	standing the states of ERGs and tenants, told once per transition
  *	keeper   the subscriptions table -> Graph: create, renew, replace, delete
@@ -36,12 +37,14 @@ struct config;
 struct deliver;
 struct event_base;
 struct graph;
+struct graph_certificate;
 struct http_transport;
 struct inbox;
 struct ingest;
 struct keeper;
 struct outbox;
 struct peer_socket;
+struct pushes;
 struct resyncs;
 struct store;
 struct work;
@@ -79,6 +82,7 @@ struct reconciler {
 	struct work *work;
 	struct compare *compare;
 	struct chores *chores;
+	struct pushes *pushes;
 	struct keeper *keeper;
 	struct deliver *deliver;
 	struct resyncs *resyncs;
@@ -96,6 +100,7 @@ struct reconciler_options {
 	struct rng *rng;
 	struct http_transport *graph_http, *app_http;
 	struct key32 state_key, intake_key;
+	struct graph_certificate *client_certificate;    /* shared; NULL = by client_secret */
 	const char *client_secret;                       /* copied where needed */
 	const char *callback_secret;                     /* NULL = none */
 	void (*on_store_failure)(void *arg, enum err e); /* NULL: log and exit */

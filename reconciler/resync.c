@@ -20,13 +20,13 @@
 #include "reconciler/tables.h"
 #include "reconciler/tell.h"
 
-#define RUNS_MAX        16          /* running at once */
-#define RUN_WIDTH       4           /* comparisons of one run at once: memory is that of so many teams */
-#define KEEP_ROWS       200         /* ended resyncs that can still be looked at */
-#define STORE_EVERY_MS  2000        /* progress on disk; what is asked for comes from memory */
-#define SWEEP_WIDTH     2
-#define SWEEP_LOOK_MAX  500         /* ERGs looked at in one turn */
-#define SWEEP_PART      8           /* a walk starts every eighth of the sweep interval, so that none is later than 9/8 of it */
+#define RUNS_MAX          16   /* running at once */
+#define RUN_WIDTH         4    /* comparisons of one run at once: memory is that of so many teams */
+#define KEEP_ROWS         200  /* ended resyncs that can still be looked at */
+#define STORE_EVERY_MS    2000 /* progress on disk; what is asked for comes from memory */
+#define SWEEP_WIDTH       2
+#define SWEEP_LOOK_MAX    500 /* ERGs looked at in one turn */
+#define SWEEP_PART        8   /* a walk starts every eighth of the sweep interval, so that none is later than 9/8 of it */
 #define SWEEP_WALK_MIN_MS 250
 
 struct run;
@@ -40,11 +40,11 @@ struct slot {
 struct run {
 	struct resyncs *owner;
 	struct resync row;
-	struct store_key place;          /* the last ERG started; len 0: none yet */
+	struct store_key place; /* the last ERG started; len 0: none yet */
 	bool all_started;
 	struct slot slots[RUN_WIDTH];
 	int64_t stored_boot_ms;
-	int64_t failed_count;            /* ERGs that could not be compared */
+	int64_t failed_count; /* ERGs that could not be compared */
 };
 
 struct sweep_slot {
@@ -53,9 +53,9 @@ struct sweep_slot {
 };
 
 struct sweep {
-	struct store_key place;          /* the last ERG looked at in this walk; len 0: none yet */
+	struct store_key place; /* the last ERG looked at in this walk; len 0: none yet */
 	struct sweep_slot slots[SWEEP_WIDTH];
-	int64_t walk_boot_ms;            /* when the present or last walk began */
+	int64_t walk_boot_ms; /* when the present or last walk began */
 	bool walking;
 };
 
@@ -167,8 +167,8 @@ run_end(struct run *run, enum resync_state state)
 		compare_cancel(run->slots[i].job);
 	row_store(rs->r, &run->row);
 	tell_resync(rs->r, &run->row);
-	log_put(LOG_INFO, "resync_ended", LS("id", run->row.id), LS("state", resync_state_names[state]), LI("ergs", run->row.ergs_done),
-	    LI("members", run->row.members_compared), LI("errors", run->row.error_count));
+	log_put(LOG_INFO, "resync_ended", LS("id", run->row.id), LS("state", resync_state_names[state]),
+	    LI("ergs", run->row.ergs_done), LI("members", run->row.members_compared), LI("errors", run->row.error_count));
 	for (size_t i = 0; i < RUNS_MAX; i++)
 		if (rs->runs[i] == run)
 			rs->runs[i] = NULL;
@@ -244,7 +244,7 @@ run_pump(struct run *run)
 
 	run_start_some(run);
 	if (run->row.ergs_total < run->row.ergs_done)
-		run->row.ergs_total = run->row.ergs_done;      /* some were linked meanwhile */
+		run->row.ergs_total = run->row.ergs_done; /* some were linked meanwhile */
 	if (run->all_started && run_idle(run)) {
 		run->row.ergs_total = run->row.ergs_done;
 		run_end(run, run->failed_count > 0 && run->failed_count >= run->row.ergs_done ? RESYNC_FAILED : RESYNC_DONE);
@@ -334,7 +334,9 @@ run_add(struct resyncs *rs, const struct resync *row)
 enum err
 resync_start(struct reconciler *r, const struct resync_scope *scope, bool dry_run, struct resync *ret, char *why, size_t why_size)
 {
-	struct resync row = { .scope = *scope, .dry_run = dry_run, .state = RESYNC_RUNNING, .started_wall_ms = clock_wall_ms(r->clock) };
+	struct resync row = {
+		.scope = *scope, .dry_run = dry_run, .state = RESYNC_RUNNING, .started_wall_ms = clock_wall_ms(r->clock)
+	};
 	const struct run *running = run_of_scope(r->resyncs, scope);
 	enum err e;
 
@@ -413,7 +415,8 @@ resync_list(struct reconciler *r, const char *after, struct resync *ret, size_t 
 		return ERR_OK;
 	if (number > row.number)
 		number = row.number + 1;
-	for (uint64_t oldest = row.number > KEEP_ROWS + RUNS_MAX ? row.number - KEEP_ROWS - RUNS_MAX : 0; number-- > oldest + 1;) {
+	for (uint64_t oldest = row.number > KEEP_ROWS + RUNS_MAX ? row.number - KEEP_ROWS - RUNS_MAX : 0;
+	     number-- > oldest + 1;) {
 		char id[RESYNC_ID_SIZE];
 
 		snprintf(id, sizeof(id), "r%" PRIu64, number);
@@ -436,7 +439,7 @@ sweep_due(const struct resyncs *rs, const struct erg *erg)
 	int64_t now = clock_wall_ms(rs->r->clock);
 
 	if (erg->state == ERG_OFF || erg->state == ERG_LINKING || erg->state == ERG_BROKEN)
-		return false;     /* links look at those at their own pace */
+		return false; /* links look at those at their own pace */
 	return now - erg->read_wall_ms >= rs->r->config->sweep_ms || erg->read_wall_ms > now;
 }
 
@@ -445,7 +448,7 @@ on_swept(void *arg, const struct compare_result *result)
 {
 	struct sweep_slot *slot = arg;
 
-	(void)result;          /* compare has stored, told and logged what it found */
+	(void)result; /* compare has stored, told and logged what it found */
 	slot->job = NULL;
 	timer_arm_sooner(slot->owner->sweep_timer, 0);
 }
@@ -504,7 +507,9 @@ on_sweep(void *arg)
 	if (sweep->walking && looks >= SWEEP_LOOK_MAX)
 		timer_arm_sooner(rs->sweep_timer, 0);
 	else
-		timer_arm_sooner(rs->sweep_timer, sweep->walk_boot_ms + walk_every_ms(rs) - now > 0 ? sweep->walk_boot_ms + walk_every_ms(rs) - now : walk_every_ms(rs));
+		timer_arm_sooner(rs->sweep_timer, sweep->walk_boot_ms + walk_every_ms(rs) - now > 0
+		                                      ? sweep->walk_boot_ms + walk_every_ms(rs) - now
+		                                      : walk_every_ms(rs));
 }
 
 /* --- life --- */

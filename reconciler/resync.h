@@ -17,11 +17,12 @@ struct reconciler;
 struct resyncs;
 
 enum err resyncs_new(struct reconciler *r, struct resyncs **ret);
-void resyncs_free(struct resyncs *rs);     /* NULL is fine */
+void resyncs_free(struct resyncs *rs); /* NULL is fine */
 
 /* Starts one in this turn; *ret is how it stands now (its id). ERR_CONFLICT: one of the same scope runs, *ret is that one;
  * ERR_NOTFOUND: no such tenant or ERG; ERR_FULL. why (of why_size) says it in words. */
-enum err resync_start(struct reconciler *r, const struct resync_scope *scope, bool dry_run, struct resync *ret, char *why, size_t why_size);
+enum err resync_start(
+    struct reconciler *r, const struct resync_scope *scope, bool dry_run, struct resync *ret, char *why, size_t why_size);
 /* ERR_NOTFOUND; ERR_CONFLICT when it has ended already. */
 enum err resync_cancel(struct reconciler *r, const char *id, struct resync *ret);
 enum err resync_get(struct reconciler *r, const char *id, struct resync *ret);

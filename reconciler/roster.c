@@ -11,6 +11,9 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "reconciler/identity.h"
+#include "reconciler/intents.h"
+#include "reconciler/people.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
@@ -18,102 +21,6 @@
 #include "state/store.h"
 
 /* ---------- people ---------- */
-
-#define INDEX_VALUE_SIZE 320
-
-/* A guest of a shared channel is known by home tenant and object id together (graph-facts 8.1). */
-static void
-entra_value(const struct guid *entra, const struct guid *home_tenant, char ret[INDEX_VALUE_SIZE])
-{
-	if (home_tenant == NULL || home_tenant->s[0] == '\0')
-		snprintf(ret, INDEX_VALUE_SIZE, "%s", entra->s);
-	else
-		snprintf(ret, INDEX_VALUE_SIZE, "%s@%s", entra->s, home_tenant->s);
-}
-
-static void
-index_key(struct reconciler *r, const struct tenant_id *tenant, const char *kind, const char *value, struct store_key *ret)
-{
-	store_key_init(ret);
-	store_key_id(r->store, ret, "tenant", tenant->s);
-	store_key_id(r->store, ret, kind, value);
-}
-
-static void
-index_set(struct reconciler *r, const struct person *p, const char *kind, const char *value, bool present)
-{
-	struct person_ref ref = { p->id };
-	struct store_key key;
-
-	if (value[0] == '\0')
-		return;
-	index_key(r, &p->tenant, kind, value, &key);
-	if (present)
-		store_put(r->store, TABLE_PERSON_INDEX, &key, &ref);
-	else
-		store_del(r->store, TABLE_PERSON_INDEX, &key);
-}
-
-static enum err
-index_find(struct reconciler *r, const struct tenant_id *tenant, const char *kind, const char *value, struct person *ret)
-{
-	struct person_ref ref;
-	struct store_key key;
-	enum err e;
-
-	index_key(r, tenant, kind, value, &key);
-	if ((e = store_get(r->store, TABLE_PERSON_INDEX, &key, &ref)) != ERR_OK)
-		return e;
-	return person_load(r, ref.person, ret);
-}
-
-enum err
-roster_find_user(struct reconciler *r, const struct tenant_id *tenant, const struct user_id *user, struct person *ret)
-{
-	return index_find(r, tenant, "user", user->s, ret);
-}
-
-enum err
-roster_find_entra(struct reconciler *r, const struct tenant_id *tenant, const struct guid *entra, const struct guid *home_tenant,
-    struct person *ret)
-{
-	char value[INDEX_VALUE_SIZE];
-
-	entra_value(entra, home_tenant, value);
-	return index_find(r, tenant, "entra", value, ret);
-}
-
-static void
-person_index(struct reconciler *r, const struct person *p, bool present)
-{
-	char entra[INDEX_VALUE_SIZE] = "";
-
-	if (p->entra_id.s[0] != '\0')
-		entra_value(&p->entra_id, &p->home_tenant, entra);
-	index_set(r, p, "entra", entra, present);
-	index_set(r, p, "user", p->user.s, present);
-}
-
-static void
-person_put(struct reconciler *r, const struct person *p)
-{
-	struct store_key key;
-
-	store_key_init(&key);
-	store_key_u64(&key, p->id);
-	store_put(r->store, TABLE_PEOPLE, &key, p);
-}
-
-void
-roster_erase_person(struct reconciler *r, const struct person *p)
-{
-	struct store_key key;
-
-	person_index(r, p, false);
-	store_key_init(&key);
-	store_key_u64(&key, p->id);
-	store_del(r->store, TABLE_PEOPLE, &key);
-}
 
 static bool
 text_update(char *have, size_t have_size, const char *now)
@@ -128,17 +35,19 @@ static void
 person_of(const struct roster_view *v, const struct roster_seen *seen, struct person *ret)
 {
 	struct guid home = seen->home_tenant;
+	struct person before;
 	bool changed;
 
 	if (strcmp(home.s, v->directory.s) == 0)
 		home.s[0] = '\0';
-	if (roster_find_entra(v->r, &v->erg->tenant, &seen->user, &home, ret) == ERR_OK) {
+	if (people_find_entra(v->r, &v->erg->tenant, &seen->user, &home, ret) == ERR_OK) {
+		before = *ret;
 		changed = text_update(ret->name, sizeof(ret->name), seen->name);
 		/* The app's own address for a person it named stays. */
 		if (ret->user.s[0] == '\0')
 			changed |= text_update(ret->email, sizeof(ret->email), seen->email);
 		if (changed && !v->dry_run)
-			person_put(v->r, ret);
+			people_store(v->r, &before, ret);
 		return;
 	}
 	memset(ret, 0, sizeof(*ret));
@@ -151,9 +60,7 @@ person_of(const struct roster_view *v, const struct roster_seen *seen, struct pe
 	if (v->dry_run)
 		return;
 	ret->resolved_wall_ms = clock_wall_ms(v->r->clock);
-	ret->id = number_next(v->r, "n:person");
-	person_put(v->r, ret);
-	person_index(v->r, ret, true);
+	people_store(v->r, NULL, ret);
 }
 
 /* ---------- members: the one writer ---------- */
@@ -173,6 +80,7 @@ counts_add(struct erg_counts *c, const struct member *m, int by)
 	c->unresolved += m->status == MEMBER_UNRESOLVED ? by : 0;
 	c->refused += m->status == MEMBER_REFUSED_BY_APP || m->status == MEMBER_REFUSED_BY_TEAMS ? by : 0;
 	c->private_ += m->private_ ? by : 0;
+	c->leaving += m->app.present && m->callback_write == PENDING_REMOVE ? by : 0;
 }
 
 static void
@@ -226,28 +134,8 @@ member_is_over(const struct member *m)
 	return !m->app.present && !m->teams.present && !m->base.present && m->callback_seq == 0 && m->teams_write == PENDING_NONE;
 }
 
-/* A person only Teams knew is forgotten with the last membership; one the app named keeps that name for a return. */
-static void
-person_forget_if_unused(struct reconciler *r, person_id id)
-{
-	struct store_key prefix;
-	struct store_cursor *c;
-	struct erg_ref ref;
-	struct person p;
-	bool used;
-
-	store_key_init(&prefix);
-	store_key_u64(&prefix, id);
-	c = store_seek(r->store, TABLE_PERSON_ERGS, &prefix, NULL);
-	used = store_next(c, NULL, &ref) == ERR_OK;
-	store_cursor_close(c);
-	if (!used && person_load(r, id, &p) == ERR_OK && p.user.s[0] == '\0')
-		roster_erase_person(r, &p);
-}
-
-/* Stores m, or removes it when it is over. before: as it is stored, NULL for a new one. */
-static void
-member_put(struct reconciler *r, struct erg *erg, const struct member *before, const struct member *m)
+void
+roster_store(struct reconciler *r, struct erg *erg, const struct member *before, const struct member *m)
 {
 	bool over = member_is_over(m);
 	struct store_key key;
@@ -263,11 +151,12 @@ member_put(struct reconciler *r, struct erg *erg, const struct member *before, c
 	if (over ? before != NULL : before == NULL)
 		person_erg_set(r, m, !over);
 	member_key(r, &m->erg, m->person, &key);
-	if (!over)
+	intent_follow(r, m, over);
+	if (!over) {
 		store_put(r->store, TABLE_MEMBERS, &key, m);
-	else if (before != NULL) {
+	} else if (before != NULL) {
 		store_del(r->store, TABLE_MEMBERS, &key);
-		person_forget_if_unused(r, m->person);
+		people_forget_if_unused(r, m->person);
 	}
 }
 
@@ -315,11 +204,42 @@ listed_elsewhere(const struct roster_view *v, const struct member *m)
 	return found;
 }
 
-/* A callback under way counts as arrived: it told the app what Teams showed, so both will have agreed on that. */
-static enum diff_action
-decide(const struct roster_view *v, const struct member *m)
+/* In the app by a name Graph has not been asked about, or knows nobody by: whether Teams has the person is not known. */
+static bool
+not_known_in_teams(const struct person *p, const struct member *m)
+{
+	return p != NULL && p->entra_id.s[0] == '\0' && m->app.present && !m->private_;
+}
+
+static bool
+will_stay_unknown(const struct person *p)
+{
+	return p->resolution == RESOLUTION_NOT_FOUND || p->resolution == RESOLUTION_DISABLED;
+}
+
+/* A rejected plan puts people back, whatever the policy says of who decides. */
+static bool
+decide_restore(const struct member *m, enum diff_action *ret)
+{
+	if (m->mark != PLAN_RESTORE || m->app.present == m->teams.present)
+		return false;
+	*ret = m->teams.present ? DIFF_ADD_TO_APP : m->private_ ? DIFF_PRIVATE : DIFF_ADD_TO_TEAMS;
+	return true;
+}
+
+static enum pending_write
+settling(const struct roster_view *v, const struct member *m)
 {
 	int64_t since_ms = clock_wall_ms(v->r->clock) - m->teams_write_wall_ms;
+
+	return since_ms < v->r->config->settle_ms && !m->missing_once ? m->teams_write : PENDING_NONE;
+}
+
+/* A callback under way counts as arrived: it told the app what Teams showed, so both will have agreed on that. p may be NULL for
+ * somebody Teams has shown. */
+static enum diff_action
+decide(const struct roster_view *v, const struct person *p, const struct member *m)
+{
 	bool first = !v->erg->first_read_done;
 	struct diff_input in = {
 		.base = m->callback_seq != 0 ? m->told : m->base,
@@ -327,7 +247,7 @@ decide(const struct roster_view *v, const struct member *m)
 		.teams = m->teams,
 		.policy = v->erg->membership,
 		.first = first,
-		.settling = since_ms < v->r->config->settle_ms ? m->teams_write : PENDING_NONE,
+		.settling = settling(v, m),
 		.private_ = m->private_,
 		.kept = m->kept_in_teams,
 	};
@@ -337,11 +257,22 @@ decide(const struct roster_view *v, const struct member *m)
 	if (first)
 		memset(&in.base, 0, sizeof(in.base));
 	a = diff_person(&in);
-
+	if (in.policy == MEMBERSHIP_OFF || a == DIFF_WAIT)
+		return a;
+	if (m->callback_seq == 0 && decide_restore(m, &a))
+		return a;
+	if (m->callback_seq == 0 && not_known_in_teams(p, m) && (in.policy != MEMBERSHIP_TEAMS || !will_stay_unknown(p)))
+		return DIFF_ADD_TO_TEAMS;
 	/* Only asked for when it matters: it walks. */
 	if (a == DIFF_REMOVE_FROM_TEAMS && listed_elsewhere(v, m))
 		a = DIFF_KEEP;
 	return a;
+}
+
+enum diff_action
+roster_decide(const struct roster_view *v, const struct person *p, const struct member *m)
+{
+	return decide(v, p, m);
 }
 
 /* ---------- doing ---------- */
@@ -376,6 +307,8 @@ agree(const struct roster_view *v, struct member *m)
 	m->attempts = 0;
 	m->retry_wall_ms = 0;
 	m->kept_in_teams = false;
+	m->missing_once = false;
+	m->mark = PLAN_UNMARKED;
 	set_status(v, m, m->private_ && !m->teams.present ? MEMBER_PRIVATE : MEMBER_SYNCED, "");
 }
 
@@ -431,6 +364,30 @@ static const char *const towards_teams_text[] = {
 	[MEMBER_REMOVING_FROM_TEAMS] = "Waits to be removed in Teams.",
 };
 
+/* Refused by Teams, and not to be asked again yet. */
+static bool
+parked(const struct roster_view *v, const struct member *m)
+{
+	return m->status == MEMBER_REFUSED_BY_TEAMS && clock_wall_ms(v->r->clock) < m->retry_wall_ms;
+}
+
+static void
+open_towards_teams(const struct roster_view *v, const struct person *p, struct member *m)
+{
+	if (parked(v, m))
+		return;
+	if (p->entra_id.s[0] != '\0') {
+		set_status(v, m, MEMBER_ADDING_TO_TEAMS, towards_teams_text[MEMBER_ADDING_TO_TEAMS]);
+	} else if (p->resolution == RESOLUTION_NONE) {
+		set_status(v, m, MEMBER_ADDING_TO_TEAMS, "Waits for the e-mail address to be looked up.");
+	} else {
+		/* Told once for each reason. */
+		if (m->status != MEMBER_UNRESOLVED || strcmp(m->detail, p->resolution_detail) != 0)
+			tell_member_trouble(v->r, CHANGE_MEMBER_UNRESOLVED, v->erg, p, p->resolution_detail);
+		set_status(v, m, MEMBER_UNRESOLVED, p->resolution_detail);
+	}
+}
+
 /* Notes in m what an action means; callbacks are queued. True when something was done towards the app. */
 static bool
 act(const struct roster_view *v, const struct person *p, struct member *m, enum diff_action a)
@@ -444,14 +401,10 @@ act(const struct roster_view *v, const struct person *p, struct member *m, enum 
 			agree(v, m);
 		break;
 	case DIFF_ADD_TO_TEAMS:
-	case DIFF_SET_ROLE_IN_TEAMS:
-		if (p->entra_id.s[0] == '\0')
-			set_status(v, m, MEMBER_UNRESOLVED, p->resolution_detail);
-		else
-			set_status(v, m, MEMBER_ADDING_TO_TEAMS, towards_teams_text[MEMBER_ADDING_TO_TEAMS]);
-		break;
+	case DIFF_SET_ROLE_IN_TEAMS: open_towards_teams(v, p, m); break;
 	case DIFF_REMOVE_FROM_TEAMS:
-		set_status(v, m, MEMBER_REMOVING_FROM_TEAMS, towards_teams_text[MEMBER_REMOVING_FROM_TEAMS]);
+		if (!parked(v, m) && (m->status != MEMBER_HELD || v->erg->state != ERG_HELD))
+			set_status(v, m, MEMBER_REMOVING_FROM_TEAMS, towards_teams_text[MEMBER_REMOVING_FROM_TEAMS]);
 		break;
 	case DIFF_KEEP:
 		m->kept_in_teams = true;
@@ -464,8 +417,11 @@ act(const struct roster_view *v, const struct person *p, struct member *m, enum 
 		break;
 	case DIFF_NOTHING:
 		/* What was open has come right by itself: a hold, a refusal, a change taken back. */
-		if (m->callback_seq == 0 && m->base.present && m->app.present && m->teams.present)
+		if (m->callback_seq == 0 && m->base.present && m->app.present && m->teams.present) {
 			set_status(v, m, MEMBER_SYNCED, "");
+			m->retry_wall_ms = 0;
+			m->mark = PLAN_UNMARKED;
+		}
 		break;
 	case DIFF_WAIT:
 	case DIFF_ACTION_COUNT: break;
@@ -488,21 +444,36 @@ member_same(const struct member *a, const struct member *b)
 	       a->missing_once == b->missing_once && a->status == b->status && a->since_wall_ms == b->since_wall_ms &&
 	       a->teams_write == b->teams_write && a->teams_write_wall_ms == b->teams_write_wall_ms &&
 	       a->callback_seq == b->callback_seq && a->callback_write == b->callback_write && a->attempts == b->attempts &&
-	       a->retry_wall_ms == b->retry_wall_ms && strcmp(a->membership_id, b->membership_id) == 0 &&
+	       a->retry_wall_ms == b->retry_wall_ms && a->mark == b->mark && strcmp(a->membership_id, b->membership_id) == 0 &&
 	       strcmp(a->detail, b->detail) == 0;
+}
+
+/* A write that Teams has not shown within the settle time is done with: what is open is decided anew. */
+static void
+write_settled(const struct roster_view *v, struct member *m)
+{
+	if (m->teams_write == PENDING_NONE ||
+	    clock_wall_ms(v->r->clock) - m->teams_write_wall_ms < v->r->config->settle_ms)
+		return;
+	m->teams_write = PENDING_NONE;
+	m->missing_once = false;
+	m->retry_wall_ms = 0;
 }
 
 /* Decides on m, which differs from before (NULL: new) by what was just learnt, does it and stores it if anything changed. */
 static struct roster_step
 settle_member(const struct roster_view *v, const struct person *p, const struct member *before, struct member *m)
 {
-	struct roster_step step = { decide(v, m), m->person, false };
+	struct roster_step step = { DIFF_NOTHING, m->person, false };
+
+	write_settled(v, m);
+	step.action = decide(v, p, m);
 
 	if (v->dry_run)
 		return step;
 	step.done = act(v, p, m, step.action);
 	if (before == NULL || !member_same(before, m))
-		member_put(v->r, v->erg, before, m);
+		roster_store(v->r, v->erg, before, m);
 	return step;
 }
 
@@ -515,6 +486,37 @@ teams_side(const struct roster_view *v, struct member *m, bool present, enum rol
 		return;
 	now.since_wall_ms = clock_wall_ms(v->r->clock);
 	m->teams = now;
+}
+
+/* What Teams shows now may be our own write: then both sides agreed on that when it was made, whatever the app has said since. */
+static void
+write_arrived(struct member *m, bool present, enum role role, const char *membership_id)
+{
+	bool other = present && m->membership_id[0] != '\0' && strcmp(m->membership_id, membership_id) != 0;
+
+	switch (m->teams_write) {
+	case PENDING_NONE: return;
+	case PENDING_ADD:
+		if (!present)
+			return;
+		m->base = (struct side){ true, role, m->teams_write_wall_ms };
+		break;
+	case PENDING_REMOVE:
+		/* Another membership than the one that was removed: the person is back. */
+		if (present && !other)
+			return;
+		memset(&m->base, 0, sizeof(m->base));
+		break;
+	case PENDING_ROLE:
+		if (present && m->base.present && role == m->base.role)
+			return;
+		if (present)
+			m->base = (struct side){ true, role, m->teams_write_wall_ms };
+		break;
+	}
+	m->teams_write = PENDING_NONE;
+	m->missing_once = false;
+	m->retry_wall_ms = 0;
 }
 
 struct roster_step
@@ -533,8 +535,8 @@ roster_seen(const struct roster_view *v, const struct roster_seen *seen)
 		m.erg = v->erg->id;
 		m.person = p.id;
 	}
+	write_arrived(&m, true, seen->role, seen->membership_id);
 	teams_side(v, &m, true, seen->role);
-	m.missing_once = false;
 	if (strcmp(m.membership_id, seen->membership_id) != 0)
 		str_copy(m.membership_id, sizeof(m.membership_id), seen->membership_id);
 	return settle_member(v, &p, known ? &before : NULL, &m);
@@ -545,8 +547,9 @@ roster_if_left(const struct roster_view *v, const struct member *m)
 {
 	struct member gone = *m;
 
+	write_arrived(&gone, false, ROLE_MEMBER, "");
 	gone.teams.present = false;
-	return decide(v, &gone);
+	return decide(v, NULL, &gone);
 }
 
 struct roster_step
@@ -559,6 +562,7 @@ roster_left(const struct roster_view *v, struct member *m)
 		memset(&p, 0, sizeof(p));
 		p.id = m->person;
 	}
+	write_arrived(m, false, ROLE_MEMBER, "");
 	teams_side(v, m, false, ROLE_MEMBER);
 	m->membership_id[0] = '\0';
 	return settle_member(v, &p, &before, m);
@@ -582,28 +586,159 @@ roster_hold(const struct roster_view *v, struct member *m, const char *detail)
 
 	set_status(v, m, MEMBER_HELD, detail);
 	if (!v->dry_run && !member_same(&before, m))
-		member_put(v->r, v->erg, &before, m);
+		roster_store(v->r, v->erg, &before, m);
+}
+
+/* ---------- what the app says ---------- */
+
+/* A callback is under way, and the app speaks of the same person: what it was told stands, and on it what it says now. */
+static void
+callback_overtaken(struct member *m)
+{
+	m->base = m->told;
+	m->callback_seq = 0;
+	m->callback_write = PENDING_NONE;
+}
+
+static void
+app_lists(const struct roster_view *v, struct member *m, const struct roster_app *says)
+{
+	enum role role = says->role;
+	bool repeated;
+
+	/* The app can neither make a guest nor unmake one: its "member" is how it says guest. */
+	if (m->teams.present && m->teams.role == ROLE_GUEST && role == ROLE_MEMBER)
+		role = ROLE_GUEST;
+	repeated = m->app.present && m->app.role == role && m->private_ == says->private_;
+	if (m->callback_seq != 0) {
+		/* It may not have read the callback yet. */
+		if (repeated)
+			return;
+		callback_overtaken(m);
+	}
+	if (!repeated)
+		m->app = (struct side){ true, role, clock_wall_ms(v->r->clock) };
+	m->private_ = says->private_;
+	m->kept_in_teams = false;
+	if (m->status == MEMBER_REFUSED_BY_TEAMS || m->status == MEMBER_UNRESOLVED || m->status == MEMBER_REFUSED_BY_APP) {
+		m->retry_wall_ms = 0;
+		memset(&m->told, 0, sizeof(m->told));
+	}
+}
+
+struct roster_step
+roster_app_says(const struct roster_view *v, const struct person *p, const struct roster_app *says)
+{
+	struct member before, m;
+	bool known = member_load(v->r, &v->erg->id, p->id, &before) == ERR_OK;
+
+	if (known) {
+		m = before;
+	} else {
+		memset(&m, 0, sizeof(m));
+		m.erg = v->erg->id;
+		m.person = p->id;
+	}
+	if (says->present) {
+		app_lists(v, &m, says);
+	} else if (!known) {
+		return (struct roster_step){ DIFF_NOTHING, p->id, false };
+	} else {
+		if (m.callback_seq != 0)
+			callback_overtaken(&m);
+		if (m.app.present || m.base.present)
+			m.app = (struct side){ false, ROLE_MEMBER, clock_wall_ms(v->r->clock) };
+		m.private_ = false;
+	}
+	return settle_member(v, p, known ? &before : NULL, &m);
+}
+
+/* ---------- what was written to Teams ---------- */
+
+void
+roster_sent(const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id, int64_t look_wall_ms)
+{
+	struct member before = *m;
+
+	m->teams_write = write;
+	m->teams_write_wall_ms = clock_wall_ms(v->r->clock);
+	m->retry_wall_ms = look_wall_ms;
+	m->missing_once = false;
+	/* From now on a role that is still the former one is no change of Teams'. */
+	if (write == PENDING_ROLE)
+		m->base = m->teams;
+	if (membership_id != NULL && membership_id[0] != '\0')
+		str_copy(m->membership_id, sizeof(m->membership_id), membership_id);
+	set_status(v, m, write == PENDING_REMOVE ? MEMBER_REMOVING_FROM_TEAMS : MEMBER_ADDING_TO_TEAMS, "Waits for Teams to show it.");
+	roster_store(v->r, v->erg, &before, m);
+}
+
+void
+roster_missing(const struct roster_view *v, struct member *m)
+{
+	struct member before = *m;
+
+	m->missing_once = true;
+	m->retry_wall_ms = 0;
+	roster_store(v->r, v->erg, &before, m);
+}
+
+void
+roster_put_off(const struct roster_view *v, struct member *m, int64_t until_wall_ms)
+{
+	struct member before = *m;
+
+	m->retry_wall_ms = until_wall_ms;
+	roster_store(v->r, v->erg, &before, m);
+}
+
+void
+roster_refused(const struct roster_view *v, const struct person *p, struct member *m, const char *detail, int64_t again_wall_ms)
+{
+	struct member before = *m;
+
+	if (m->status != MEMBER_REFUSED_BY_TEAMS || strcmp(m->detail, detail) != 0)
+		tell_member_trouble(v->r, CHANGE_MEMBER_REFUSED, v->erg, p, detail);
+	m->teams_write = PENDING_NONE;
+	m->missing_once = false;
+	m->attempts++;
+	m->retry_wall_ms = again_wall_ms;
+	set_status(v, m, MEMBER_REFUSED_BY_TEAMS, detail);
+	roster_store(v->r, v->erg, &before, m);
+}
+
+void
+roster_approve(const struct roster_view *v, struct member *m)
+{
+	struct member before = *m;
+
+	m->mark = PLAN_APPROVED;
+	m->retry_wall_ms = 0;
+	set_status(v, m, m->app.present ? MEMBER_REMOVING_FROM_APP : MEMBER_REMOVING_FROM_TEAMS, "Approved; read once more first.");
+	roster_store(v->r, v->erg, &before, m);
+}
+
+void
+roster_restore(const struct roster_view *v, struct member *m)
+{
+	struct member before = *m;
+	struct person p;
+
+	if (person_load(v->r, m->person, &p) != ERR_OK)
+		return;
+	if (m->callback_seq != 0)
+		callback_overtaken(m);
+	if (m->app.present) {
+		memset(&m->teams, 0, sizeof(m->teams));
+		m->membership_id[0] = '\0';
+	}
+	memset(&m->base, 0, sizeof(m->base));
+	m->mark = PLAN_RESTORE;
+	m->retry_wall_ms = 0;
+	settle_member(v, &p, &before, m);
 }
 
 /* ---------- what the app answers ---------- */
-
-/* The app has named somebody only Teams knew. Somebody else having that name already is a mistake we do not make worse. */
-static void
-person_name(struct reconciler *r, const struct feed_record *change, const struct user_id *user)
-{
-	struct person p, other;
-
-	if (user->s[0] == '\0' || person_load(r, change->person, &p) != ERR_OK || strcmp(p.user.s, user->s) == 0)
-		return;
-	if (roster_find_user(r, &p.tenant, user, &other) == ERR_OK && other.id != p.id) {
-		log_put(LOG_WARN, "user_named_twice", LS("erg", change->erg.s), LP("user", user->s));
-		return;
-	}
-	person_index(r, &p, false);
-	p.user = *user;
-	person_put(r, &p);
-	person_index(r, &p, true);
-}
 
 static void
 app_refused(const struct roster_view *v, struct member *m, const char *detail)
@@ -611,6 +746,14 @@ app_refused(const struct roster_view *v, struct member *m, const char *detail)
 	m->callback_seq = 0;
 	m->callback_write = PENDING_NONE;
 	set_status(v, m, MEMBER_REFUSED_BY_APP, detail);
+}
+
+/* An older callback than the last one: the app is not yet where it will stand, but no longer where it was. */
+static void
+app_moved(struct member *m, enum change_type type)
+{
+	if (type == CHANGE_MEMBER_ADDED || type == CHANGE_MEMBER_REMOVED)
+		m->app.present = type == CHANGE_MEMBER_ADDED;
 }
 
 void
@@ -623,17 +766,22 @@ roster_acknowledged(struct reconciler *r, const struct feed_record *change, enum
 
 	if (change->person == 0 || erg_load(r, &change->erg, &erg) != ERR_OK)
 		return;
-	if (what == CALLBACK_APPLIED && user != NULL)
-		person_name(r, change, user);
-	/* An older callback than the last one says nothing of how the app stands now. */
-	if (member_load(r, &change->erg, change->person, &m) != ERR_OK || m.callback_seq != change->seq)
+	if (what == CALLBACK_APPLIED && user != NULL) {
+		identity_named(r, &erg, change->person, user);
+		erg_store(r, &erg);
+	}
+	if (member_load(r, &change->erg, change->person, &m) != ERR_OK || m.callback_seq == 0)
 		return;
 	before = m;
-	if (what == CALLBACK_APPLIED)
+	if (m.callback_seq != change->seq && what == CALLBACK_APPLIED)
+		app_moved(&m, change->type);
+	else if (m.callback_seq != change->seq)
+		return;
+	else if (what == CALLBACK_APPLIED)
 		app_took(&v, &m);
 	else
 		app_refused(&v, &m, detail);
-	member_put(r, &erg, &before, &m);
+	roster_store(r, &erg, &before, &m);
 	erg_settle(r, &erg);
 	erg_store(r, &erg);
 }
@@ -651,9 +799,11 @@ member_unlink(struct reconciler *r, struct erg *erg, const struct member *before
 	m.membership_id[0] = '\0';
 	m.kept_in_teams = false;
 	m.teams_write = PENDING_NONE;
+	m.missing_once = false;
+	m.mark = PLAN_UNMARKED;
 	if (m.callback_seq == 0)
 		m.status = m.private_ ? MEMBER_PRIVATE : MEMBER_ADDING_TO_TEAMS;
-	member_put(r, erg, before, &m);
+	roster_store(r, erg, before, &m);
 }
 
 void
@@ -685,8 +835,9 @@ roster_erase(struct reconciler *r, const struct erg_id *erg, unsigned max)
 	while (n < max && store_next(c, &key, &m) == ERR_OK) {
 		membership_set(r, &m, false);
 		person_erg_set(r, &m, false);
+		intent_drop(r, erg, m.person);
 		store_del(r->store, TABLE_MEMBERS, &key);
-		person_forget_if_unused(r, m.person);
+		people_forget_if_unused(r, m.person);
 		n++;
 	}
 	store_cursor_close(c);

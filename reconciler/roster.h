@@ -54,14 +54,40 @@ struct roster_step roster_look(const struct roster_view *v, struct member *m);
 /* The member would be removed from the app, but the plan is held. */
 void roster_hold(const struct roster_view *v, struct member *m, const char *detail);
 
+/* What is to be done about this member now? Pure but for a look at the person's other ERGs. p may be NULL for somebody Teams shows. */
+enum diff_action roster_decide(const struct roster_view *v, const struct person *p, const struct member *m);
+
+/* What the app says of one person. */
+struct roster_app {
+	bool present;
+	enum role role; /* member or owner */
+	bool private_;
+};
+struct roster_step roster_app_says(const struct roster_view *v, const struct person *p, const struct roster_app *says);
+
+/* Graph took a write, or may have: Teams' not showing it is no change until settle is over. m is changed and stored; looked for at
+ * look_wall_ms. membership_id: as Graph answered; NULL: it did not. */
+void roster_sent(const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id, int64_t look_wall_ms);
+/* A write of unknown outcome was looked for and has not happened: it is to be made again. It is still remembered. */
+void roster_missing(const struct roster_view *v, struct member *m);
+/* Nothing is to be tried with this member in Teams before. */
+void roster_put_off(const struct roster_view *v, struct member *m, int64_t until_wall_ms);
+/* Teams takes no such change of this person; the app is told once for each reason. */
+void roster_refused(const struct roster_view *v, const struct person *p, struct member *m, const char *detail, int64_t again_wall_ms);
+
+/* A held removal was approved: it alone may pass the guard. */
+void roster_approve(const struct roster_view *v, struct member *m);
+/* It was rejected: the person is put back on the side where they left. */
+void roster_restore(const struct roster_view *v, struct member *m);
+
+/* The one writer: stores m, or removes it when nobody speaks of it any more, with all that is derived from it. before: as it is
+ * stored, NULL for a new one. The caller stores the ERG in this turn. */
+void roster_store(struct reconciler *r, struct erg *erg, const struct member *before, const struct member *m);
+
 /* The app has answered a callback for good. In the turn that removes the outbox row. act: APPLIED or REFUSED. */
 void roster_acknowledged(struct reconciler *r, const struct feed_record *change, enum callback_act act,
     const struct user_id *user, const char *detail);
 
-/* By the app's id or the object id; ERR_NOTFOUND. home_tenant may be NULL. */
-enum err roster_find_user(struct reconciler *r, const struct tenant_id *tenant, const struct user_id *user, struct person *ret);
-enum err roster_find_entra(struct reconciler *r, const struct tenant_id *tenant, const struct guid *entra,
-    const struct guid *home_tenant, struct person *ret);
 /* Whose membership is that id? ERR_NOTFOUND. */
 enum err roster_find_membership(struct reconciler *r, const struct erg_id *erg, const char *membership_id, person_id *ret);
 
@@ -69,7 +95,5 @@ enum err roster_find_membership(struct reconciler *r, const struct erg_id *erg, 
 void roster_unlink(struct reconciler *r, struct erg *erg);
 /* Removes up to max members of an ERG, and people who are in no ERG any more; true when none is left. Counts are not kept. */
 bool roster_erase(struct reconciler *r, const struct erg_id *erg, unsigned max);
-/* Removes a person with all index rows. */
-void roster_erase_person(struct reconciler *r, const struct person *person);
 
 #endif

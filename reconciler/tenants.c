@@ -11,6 +11,8 @@
 #include "reconciler/guard.h"
 #include "reconciler/keeper.h"
 #include "reconciler/links.h"
+#include "reconciler/people.h"
+#include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
 #include "reconciler/standing.h"
@@ -88,6 +90,7 @@ erg_erase(struct reconciler *r, struct erg *erg)
 	struct store_key key;
 
 	chore_drop(r, CHORE_LINK, erg->id.s);
+	chore_drop(r, CHORE_PUSH, erg->id.s);
 	team_ref_del(r, erg);
 	keeper_release(r, erg);
 	erg_refs_del(r, erg);
@@ -101,7 +104,7 @@ erg_erase(struct reconciler *r, struct erg *erg)
 	if (!roster_erase(r, &erg->id, ERASE_SLICE))
 		chore_add(r, CHORE_ERASE_ERG, erg->id.s, 0);
 	guard_forget(r, &erg->id);
-	apply_plan_forget(r, &erg->id);
+	plan_forget(r, &erg->id);
 }
 
 void
@@ -165,7 +168,7 @@ erase_people(struct reconciler *r, const struct tenant_id *tenant)
 		n++;
 		store_del(r->store, TABLE_PERSON_INDEX, &key);
 		if (person_load(r, ref.person, &p) == ERR_OK)
-			roster_erase_person(r, &p);
+			people_erase(r, &p);
 	}
 	store_cursor_close(c);
 	return n < ERASE_SLICE;

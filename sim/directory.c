@@ -46,14 +46,33 @@ handle_user_get(struct call *c)
 		    user_json(u, call_query(c, "$select") != NULL));
 }
 
-static const char *
-login_of(const struct user *u, const char *property, size_t len)
+/* Which property a filter names; -1 for those that cannot be filtered by here. */
+static int
+property_find(const char *name, size_t len)
 {
-	if (len == 4 && strncasecmp(property, "mail", 4) == 0)
-		return u->mail;
-	if (len == 17 && strncasecmp(property, "userPrincipalName", 17) == 0)
-		return u->upn;
-	return len == 2 && strncasecmp(property, "id", 2) == 0 ? u->id : NULL;
+	static const char *const names[] = { "id", "mail", "userPrincipalName" };
+
+	for (int i = 0; i < 3; i++)
+		if (strlen(names[i]) == len && strncasecmp(names[i], name, len) == 0)
+			return i;
+	return -1;
+}
+
+static bool
+property_is(const struct user *u, int property, const char *text)
+{
+	const char *const values[] = { u->id, u->mail, u->upn };
+
+	return values[property] != NULL && strcasecmp(values[property], text) == 0;
+}
+
+static void
+append_user(const struct call *c, const struct user *u, json_t *value)
+{
+	json_t *o = user_json(u, call_query(c, "$select") != NULL);
+
+	call_select(c, o);
+	json_array_append_new(value, o);
 }
 
 /* "mail eq 'a' or userPrincipalName eq 'b'". False for anything else. */
@@ -62,23 +81,20 @@ filter_users(const struct call *c, const char *filter, json_t *value)
 {
 	while (*filter != '\0') {
 		size_t name_len = strcspn(filter, " "), len;
+		int property = property_find(filter, name_len);
 		const char *quoted = filter + name_len;
 		const struct user *u;
 		char text[320];
 
-		if (!str_starts(quoted, " eq '"))
+		if (property < 0 || !str_starts(quoted, " eq '"))
 			return false;
 		quoted += 5;
 		len = strcspn(quoted, "'");
 		if (quoted[len] != '\'' || !str_copy_len(text, sizeof(text), quoted, len))
 			return false;
 		u = world_user(&c->sim->world, c->tenant, text);
-		if (u != NULL && login_of(u, filter, name_len) != NULL && strcasecmp(login_of(u, filter, name_len), text) == 0) {
-			json_t *o = user_json(u, call_query(c, "$select") != NULL);
-
-			call_select(c, o);
-			json_array_append_new(value, o);
-		}
+		if (u != NULL && property_is(u, property, text))
+			append_user(c, u, value);
 		filter = quoted + len + 1;
 		if (*filter != '\0' && !str_starts(filter, " or "))
 			return false;
@@ -131,15 +147,9 @@ handle_users_list(struct call *c)
 			    "Unsupported or invalid query filter clause.");
 		return;
 	}
-	for (; at < c->tenant->user_count && json_array_size(value) < top; at++) {
-		json_t *o;
-
-		if (c->tenant->users[at]->deleted)
-			continue;
-		o = user_json(c->tenant->users[at], call_query(c, "$select") != NULL);
-		call_select(c, o);
-		json_array_append_new(value, o);
-	}
+	for (; at < c->tenant->user_count && json_array_size(value) < top; at++)
+		if (!c->tenant->users[at]->deleted)
+			append_user(c, c->tenant->users[at], value);
 	if (at < c->tenant->user_count)
 		page_next(c, at);
 }

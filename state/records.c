@@ -73,6 +73,7 @@ static const struct field erg_fields[] = {
 	I64(counts.unresolved, 1),
 	I64(counts.refused, 1),
 	I64(counts.private_, 1),
+	I64(counts.leaving, 1),
 };
 #undef RECORD
 
@@ -122,6 +123,7 @@ static const struct field member_fields[] = {
 	I64(attempts, 1),
 	I64(retry_wall_ms, 1),
 	SIDE(told, 1),
+	ENUM(mark, PLAN_RESTORE + 1, 2),
 };
 #undef RECORD
 
@@ -169,7 +171,6 @@ static const struct field dirty_fields[] = {
 
 #define RECORD struct intent_record
 static const struct field intent_fields[] = {
-	U64(number, 1),
 	ENUM(kind, INTENT_SET_ROLE + 1, 1),
 	STR(erg.s, 1),
 	U64(person, 1),
@@ -247,7 +248,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(PEOPLE, person, person_fields, 1),
 	SCHEMA(PERSON_INDEX, person_ref, person_ref_fields, 1),
 	SCHEMA(PERSON_ERGS, erg_ref, erg_ref_fields, 1),
-	SCHEMA(MEMBERS, member, member_fields, 1),
+	SCHEMA(MEMBERS, member, member_fields, 2),
 	SCHEMA(MEMBERSHIPS, person_ref, person_ref_fields, 1),
 	SCHEMA(SUBSCRIPTIONS, subscription, subscription_fields, 1),
 	SCHEMA(CURSORS, cursor_record, cursor_fields, 1),

@@ -34,7 +34,7 @@
 	X(SUBSCRIPTIONS, struct subscription)     /* bytes(scope id) */                                             \
 	X(CURSORS,       struct cursor_record)    /* id("cursor", name): delta links, inbox position */             \
 	X(DIRTY,         struct dirty_record)     /* bytes(scope id), bytes(digest of item) */                      \
-	X(INTENTS,       struct intent_record)    /* u64(number) */                                                 \
+	X(INTENTS,       struct intent_record)    /* id("erg"), u64(person id): what is open towards Teams */          \
 	X(FEED,          struct feed_record)      /* u64(seq) */                                                    \
 	X(OUTBOX,        struct outbox_record)    /* u64(seq): the feed's entry that is still to be delivered */    \
 	X(RESYNCS,       struct resync)           /* u64(number) */
@@ -83,9 +83,8 @@ struct dirty_record {
 
 enum intent_kind { INTENT_NONE, INTENT_ADD_MEMBER, INTENT_REMOVE_MEMBER, INTENT_SET_ROLE };
 
-/* A write on Graph that is about to happen or whose outcome is not known. */
+/* Something to be written to Teams. started_wall_ms: the call was begun (0: not), and its end has not been noted. */
 struct intent_record {
-	uint64_t number;
 	enum intent_kind kind;
 	struct erg_id erg;
 	person_id person;

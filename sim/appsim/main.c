@@ -28,17 +28,17 @@
 #include "base/timestamp.h"
 #include "net/http_server.h"
 
-#define SCRIPTS_MAX   32
-#define SECRET_SIZE   256
-#define TOLERANCE_S   300      /* Standard Webhooks: refuse older or newer timestamps */
-#define BODY_MAX      (1u << 20)
+#define SCRIPTS_MAX 32
+#define SECRET_SIZE 256
+#define TOLERANCE_S 300 /* Standard Webhooks: refuse older or newer timestamps */
+#define BODY_MAX    (1u << 20)
 
 struct script {
 	int status;
 	int64_t count, retry_after_s;
 	char type[64];
 	json_t *body;
-	bool silent;             /* no answer at all: the connection is closed */
+	bool silent; /* no answer at all: the connection is closed */
 };
 
 struct app {
@@ -47,7 +47,7 @@ struct app {
 	uint8_t secret[SECRET_SIZE];
 	size_t secret_len;
 	json_t *received;
-	json_t *attempts;        /* webhook-id -> how often seen */
+	json_t *attempts; /* webhook-id -> how often seen */
 	struct script scripts[SCRIPTS_MAX];
 	size_t script_count;
 	bool print;
@@ -71,7 +71,7 @@ signature_matches(const struct app *app, const char *header, const char *id, con
 	hmac_sha256(app->secret, app->secret_len, parts, sizeof(parts) / sizeof(parts[0]), mac);
 	base64_encode(mac, sizeof(mac), expected + 3);
 	expected_len = strlen(expected);
-	for (const char *p = header; *p != '\0'; p += *p == ' ') {   /* several signatures, by spaces: while a secret rotates */
+	for (const char *p = header; *p != '\0'; p += *p == ' ') { /* several signatures, by spaces: while a secret rotates */
 		size_t n = strcspn(p, " ");
 
 		if (n == expected_len && hash_equal(p, expected, n))
@@ -140,7 +140,8 @@ answer_callback(struct http_exchange *x, const struct script *s)
 	if (s->silent)
 		http_reply_abort(x);
 	else
-		http_reply(x, s->status, body != NULL ? "application/json" : NULL, body, body != NULL ? strlen(body) : 0, headers);
+		http_reply(
+		    x, s->status, body != NULL ? "application/json" : NULL, body, body != NULL ? strlen(body) : 0, headers);
 	free(body);
 }
 
@@ -238,8 +239,10 @@ on_answer(struct app *app, struct http_exchange *x)
 		reply_json(x, 400, json_pack("{s:s}", "detail", "not JSON, or too many scripts: POST /_app/reset first"));
 		return;
 	}
-	*s = (struct script){ .status = (int)jx_get_int(o, "status", 204), .count = jx_get_int(o, "count", 1),
-		.retry_after_s = jx_get_int(o, "retry_after", 0), .silent = jx_get_bool(o, "silent", false),
+	*s = (struct script){ .status = (int)jx_get_int(o, "status", 204),
+		.count = jx_get_int(o, "count", 1),
+		.retry_after_s = jx_get_int(o, "retry_after", 0),
+		.silent = jx_get_bool(o, "silent", false),
 		.body = json_incref(json_object_get(o, "body")) };
 	type = jx_get_str(o, "type");
 	str_copy(s->type, sizeof(s->type), type != NULL ? type : "");
@@ -279,7 +282,8 @@ handle(void *arg, struct http_exchange *x)
 	};
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (strcmp(routes[i].method, http_exchange_method(x)) == 0 && strcmp(routes[i].path, http_exchange_path(x)) == 0) {
+		if (strcmp(routes[i].method, http_exchange_method(x)) == 0 &&
+		    strcmp(routes[i].path, http_exchange_path(x)) == 0) {
 			routes[i].handler(arg, x);
 			return;
 		}
@@ -350,8 +354,12 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 static int
 run(struct app *app, const struct options *o)
 {
-	const struct http_server_options options = { .listen = o->listen, .body_max_bytes = BODY_MAX, .connections_max = 256,
-		.request_deadline_ms = 30000, .handle = handle, .arg = app };
+	const struct http_server_options options = { .listen = o->listen,
+		.body_max_bytes = BODY_MAX,
+		.connections_max = 256,
+		.request_deadline_ms = 30000,
+		.handle = handle,
+		.arg = app };
 	struct event *term = evsignal_new(app->base, SIGTERM, on_signal, app->base);
 	struct event *interrupt = evsignal_new(app->base, SIGINT, on_signal, app->base);
 	struct http_server *server = NULL;
@@ -384,11 +392,11 @@ main(int argc, char **argv)
 		{ "listen", 'l', "ADDRESS", 0, "Where callbacks are taken (default 127.0.0.1:0, a free port).", 0 },
 		{ "secret-file", 's', "FILE", 0, "The callback secret: whsec_ and base64.", 0 },
 		{ "port-file", 'f', "FILE", 0, "Write the port there once it is bound.", 0 },
-		{ "print", 'p', NULL, 0, "Print a line for each callback.", 0 },
-		{ NULL, 0, NULL, 0, NULL, 0 }
+		{ "print", 'p', NULL, 0, "Print a line for each callback.", 0 }, { NULL, 0, NULL, 0, NULL, 0 }
 	};
 	static const struct argp argp = { argp_options, parse_option, NULL,
-		"Stands in for the main app: receives ergsync's callbacks on POST /callbacks, verifies and keeps them.", NULL, NULL, NULL };
+		"Stands in for the main app: receives ergsync's callbacks on POST /callbacks, verifies and keeps them.", NULL,
+		NULL, NULL };
 	struct options o = { .listen = "127.0.0.1:0" };
 	struct app app = { .received = json_array(), .attempts = json_object() };
 	int status = 1;

@@ -24,8 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EVENTS 512
-#define ANSWER_MAX 4096
+#define EVENTS      512
+#define ANSWER_MAX  4096
 #define SAMPLES_MAX 4000000
 
 struct client {
@@ -118,11 +118,9 @@ static bool
 blocked(struct client *c, int result)
 {
 	switch (SSL_get_error(c->ssl, result)) {
-	case SSL_ERROR_WANT_READ:  wait_for(c, EPOLLIN); return true;
+	case SSL_ERROR_WANT_READ: wait_for(c, EPOLLIN); return true;
 	case SSL_ERROR_WANT_WRITE: wait_for(c, EPOLLOUT); return true;
-	default:
-		ERR_clear_error();
-		return false;
+	default: ERR_clear_error(); return false;
 	}
 }
 
@@ -227,7 +225,8 @@ make_request(const char *file)
 	if (request == NULL)
 		die("malloc");
 	request_len = (size_t)sprintf(request,
-	    "POST /graph/notifications HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nContent-Type: application/json; charset=utf-8\r\n"
+	    "POST /graph/notifications HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nContent-Type: application/json; "
+	    "charset=utf-8\r\n"
 	    "%sContent-Length: %zu\r\n\r\n",
 	    keep ? "" : "Connection: close\r\n", len);
 	memcpy(request + request_len, body, len);
@@ -293,7 +292,8 @@ main(int argc, char **argv)
 	seconds = strtol(argv[3], NULL, 10);
 	keep = strcmp(argv[5], "new") != 0;
 	idle = strcmp(argv[5], "idle") == 0;
-	server = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10)),
+	server = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10)),
 		.sin_addr = { htonl(INADDR_LOOPBACK) } };
 	make_request(argv[4]);
 	ctx = make_context();
@@ -307,8 +307,8 @@ main(int argc, char **argv)
 	/* Handshakes and the first second are not measured. */
 	run_until(now_us() + 1000000);
 	if (idle) {
-		(void)printf("{\"posts\":%llu,\"others\":%llu,\"broken\":%llu}\n", (unsigned long long)posts, (unsigned long long)others,
-		    (unsigned long long)broken);
+		(void)printf("{\"posts\":%llu,\"others\":%llu,\"broken\":%llu}\n", (unsigned long long)posts,
+		    (unsigned long long)others, (unsigned long long)broken);
 		(void)fflush(stdout);
 		run_until(now_us() + seconds * 1000000);
 		return 0;
@@ -322,10 +322,12 @@ main(int argc, char **argv)
 	took_us = now_us() - start_us;
 	(void)getrusage(RUSAGE_SELF, &usage);
 	qsort(samples, sample_count, sizeof(*samples), compare);
-	(void)printf("{\"posts\":%llu,\"others\":%llu,\"broken\":%llu,\"per_second\":%.0f,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"client_cpu_s\":%.2f}\n",
+	(void)printf("{\"posts\":%llu,\"others\":%llu,\"broken\":%llu,\"per_second\":%.0f,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":"
+	             "%u,\"client_cpu_s\":%.2f}\n",
 	    (unsigned long long)(posts - before), (unsigned long long)others, (unsigned long long)broken,
 	    (double)(posts - before) * 1e6 / (double)took_us, percentile(0.5), percentile(0.99), percentile(1.0),
-	    (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+	    (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
+	        (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
 	for (size_t i = 0; i < count; i++)
 		close_client(&clients[i]);
 	SSL_CTX_free(ctx);

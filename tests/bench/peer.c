@@ -33,7 +33,8 @@ open_socket(const char *directory, const char *name)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	(void)unlink(own.sun_path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof(own)) != 0 || connect(fd, (struct sockaddr *)&peer, sizeof(peer)) != 0) {
+	if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof(own)) != 0 ||
+	    connect(fd, (struct sockaddr *)&peer, sizeof(peer)) != 0) {
 		perror("bench_peer");
 		exit(1);
 	}
@@ -89,7 +90,8 @@ consume(const char *directory, const char *inbox_directory, const char *key_file
 		return 1;
 	}
 	while (recv(fd, data, sizeof(data), 0) > 0) {
-		if (inbox_epoch(inbox, consumed.epoch) != ERR_OK || inbox_stats(inbox, &stats) != ERR_OK || stats.last < stats.first)
+		if (inbox_epoch(inbox, consumed.epoch) != ERR_OK || inbox_stats(inbox, &stats) != ERR_OK ||
+		    stats.last < stats.first)
 			continue;
 		consumed.consumed = stats.last;
 		send_message(fd, &consumed);

@@ -123,4 +123,26 @@ test('failures at start-up', async (t) => {
     await fails(stack, 'ergsync-reconciler', 1, /key/i);
     fs.writeFileSync(stack.file('state.key'), good);
   });
+  for (const [program, what] of [['ergsync-reconciler', 'store'], ['ergsync-listener', 'inbox']]) {
+    const directory = stack.file(what === 'store' ? 'other/state' : 'other/inbox');
+    await t.test(`a newer ${what} is refused, an older one is opened`, async () => {
+      stack.writeConfig({ state: { directory: 'other' } });
+      for (const [format, refused] of [[9, true], [0, false]]) {
+        fs.rmSync(stack.file('other'), { recursive: true, force: true });
+        fs.mkdirSync(stack.file('other'), { mode: 0o700 });
+        assert.equal((await runProgram('store_format', [directory, what, String(format)])).code, 0);
+        if (refused) {
+          assert.match(await fails(stack, program, 1, /format 9.*(newer version|backup)/), /format/);
+        } else {
+          const daemon = stack.spawn(program, ['--config', stack.file('ergsync.conf')], { env: { RUNTIME_DIRECTORY: '' } });
+          await eventually('it is ready', () => {
+            if (daemon.over) throw new Error(daemon.output);
+            return /event=ready/.test(daemon.output);
+          });
+          await daemon.kill();
+          assert.equal(daemon.code, 0, daemon.output);
+        }
+      }
+    });
+  }
 });

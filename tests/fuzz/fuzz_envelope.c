@@ -25,12 +25,8 @@ within_depth(const json_t *j, size_t left)
 		return true;
 	if (left == 0)
 		return false;
-	json_object_foreach((json_t *)j, key, child)
-		if (!within_depth(child, left - 1))
-			return false;
-	json_array_foreach(j, i, child)
-		if (!within_depth(child, left - 1))
-			return false;
+	json_object_foreach((json_t *)j, key, child) if (!within_depth(child, left - 1)) return false;
+	json_array_foreach(j, i, child) if (!within_depth(child, left - 1)) return false;
 	return true;
 }
 
@@ -63,10 +59,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ours = envelope_scan(e, body, size, take, &taken, &result) == ERR_OK;
 	free(body);
 	root = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
-	theirs = json_is_array(json_object_get(root, "value")) && within_depth(root, ENVELOPE_DEPTH_MAX);
+	/* jansson loses a NUL that ends a number or a word; we refuse it everywhere. */
+	theirs = memchr(data, 0, size) == NULL && json_is_array(json_object_get(root, "value")) &&
+	         within_depth(root, ENVELOPE_DEPTH_MAX);
 	if (ours != theirs)
 		abort();
-	if (ours && (result.items != json_array_size(json_object_get(root, "value")) || taken + result.not_objects != result.items))
+	if (ours &&
+	    (result.items != json_array_size(json_object_get(root, "value")) || taken + result.not_objects != result.items))
 		abort();
 	json_decref(root);
 	return 0;

@@ -27,8 +27,9 @@ same(const struct http_head *a, const struct http_head *b, enum http_verdict v)
 {
 	if (a->status != b->status)
 		abort();
-	if (v == HTTP_DONE && (a->len != b->len || a->content_length != b->content_length || a->close != b->close ||
-				  memcmp(&a->path, &b->path, sizeof(a->path)) != 0 || memcmp(&a->query, &b->query, sizeof(a->query)) != 0))
+	if (v == HTTP_DONE &&
+	    (a->len != b->len || a->content_length != b->content_length || a->close != b->close ||
+	        memcmp(&a->path, &b->path, sizeof(a->path)) != 0 || memcmp(&a->query, &b->query, sizeof(a->query)) != 0))
 		abort();
 }
 

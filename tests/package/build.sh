@@ -38,6 +38,8 @@ for page in man1/ergsyncctl.1 man1/ergsync-graphsim.1 man5/ergsync.conf.5 man7/e
 	has "-rw-r--r-- ./usr/share/man/$page.gz"
 done
 [ "$(dpkg-deb --ctrl-tarfile "$package" | tar -xO ./conffiles)" = /etc/ergsync/ergsync.conf ] || { echo "ergsync.conf is not the one conffile"; bad=1; }
+version=$(sed -n 's/^project(ergsync VERSION \([0-9.]*\) .*/\1/p' "$source/CMakeLists.txt")
+[ "$(dpkg-deb -f "$package" Version)" = "$version" ] || { echo "debian/changelog is not at version $version"; bad=1; }
 [ $bad -eq 0 ] || exit 1
 rm -f "$out"/ergsync_*.deb
 mv "$package" "$out/"

@@ -179,8 +179,8 @@ change_member(struct world *w, struct place *p, const char *op, unsigned person,
 
 	if (p->channel[0] != '\0')
 		snprintf(channel, sizeof(channel), ",\"channel\":\"%s\"", p->channel);
-	tell(w, "/_sim/members", "{\"op\":\"%s\",\"team\":\"%s\"%s,\"user\":\"%s\",\"role\":\"%s\",\"quiet\":%s}", op, p->team, channel,
-	    person_entra(p->tenant, person, entra), role, quiet ? "true" : "false");
+	tell(w, "/_sim/members", "{\"op\":\"%s\",\"team\":\"%s\"%s,\"user\":\"%s\",\"role\":\"%s\",\"quiet\":%s}", op, p->team,
+	    channel, person_entra(p->tenant, person, entra), role, quiet ? "true" : "false");
 	look_at_team(w, p->team);
 }
 
@@ -285,8 +285,11 @@ void
 group_link(struct world *w, struct group *g)
 {
 	const struct place *place = &w->places[g->place];
-	struct app_erg_put put = { .id = g->id, .membership = g->policy, .meetings = MEETINGS_OFF,
-		.removal_limit = g->removal_limit, .removal_percent = g->removal_percent };
+	struct app_erg_put put = { .id = g->id,
+		.membership = g->policy,
+		.meetings = MEETINGS_OFF,
+		.removal_limit = g->removal_limit,
+		.removal_percent = g->removal_percent };
 	struct erg_view view = { 0 };
 	struct problem p = { 0 };
 	char directory[GUID_SIZE];
@@ -299,7 +302,8 @@ group_link(struct world *w, struct group *g)
 	guid_parse(place->team, &put.team_id);
 	snprintf(put.name, sizeof(put.name), "ERG %s", g->id.s);
 	str_copy(put.channel_id, sizeof(put.channel_id), place->channel);
-	snprintf(put.channel_url, sizeof(put.channel_url), "https://teams.microsoft.com/l/team/%s/conversations?groupId=%s&tenantId=%s",
+	snprintf(put.channel_url, sizeof(put.channel_url),
+	    "https://teams.microsoft.com/l/team/%s/conversations?groupId=%s&tenantId=%s",
 	    place->channel[0] != '\0' ? place->channel : "x", place->team, directory);
 	if (!g->linked)
 		group_reset(w, place, g);
@@ -410,8 +414,8 @@ make_place(struct world *w, unsigned i)
 	p->tenant = (unsigned)rng_below(&w->rng, w->tenant_count);
 	size = (unsigned)between(w, 0, w->people[p->tenant] < 40 ? w->people[p->tenant] : 40);
 	snprintf(p->team, sizeof(p->team), "20000000-0000-4000-8000-%012u", i + 1);
-	tell(w, "/_sim/teams", "{\"tenant\":\"%s\",\"id\":\"%s\",\"name\":\"Team %u\",\"members\":%u}", directory_id(p->tenant, directory),
-	    p->team, i, size);
+	tell(w, "/_sim/teams", "{\"tenant\":\"%s\",\"id\":\"%s\",\"name\":\"Team %u\",\"members\":%u}",
+	    directory_id(p->tenant, directory), p->team, i, size);
 	if (chance(w, 20))
 		make_channel(w, p);
 	look_at_team(w, p->team);
@@ -465,7 +469,9 @@ struct world *
 world_new(uint64_t seed, bool verbose)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct sim_options options = { .base_url = "http://127.0.0.1:1", .seed = seed, .deliver = intake_deliver, .deliver_arg = w };
+	struct sim_options options = {
+		.base_url = "http://127.0.0.1:1", .seed = seed, .deliver = intake_deliver, .deliver_arg = w
+	};
 
 	if (w == NULL)
 		abort();

@@ -64,8 +64,8 @@ struct told {
 	enum role role;
 	unsigned removals;
 	int64_t added_ms;
-	uint64_t seq;  /* of the last entry about this person */
-	bool refused;         /* the app refused something about this person since the ERG was linked */
+	uint64_t seq;           /* of the last entry about this person */
+	bool refused;           /* the app refused something about this person since the ERG was linked */
 	unsigned leaves_before; /* the ERG was linked */
 };
 
@@ -75,7 +75,7 @@ struct group {
 	bool linked;
 	unsigned link; /* how often it was linked */
 	enum membership_policy policy;
-	int64_t removal_limit, removal_percent;           /* -1: the configuration's */
+	int64_t removal_limit, removal_percent;                /* -1: the configuration's */
 	struct told feed[PEOPLE_MAX + 1], app[PEOPLE_MAX + 1]; /* by the change feed; by the callbacks the app took */
 	unsigned feed_size;
 	int64_t *removed_ms; /* wall times of the removals in the feed */
@@ -88,9 +88,9 @@ struct entry {
 	uint64_t seq, before; /* before: the entry about the same person before this one, 0 = none */
 	uint8_t digest[32];   /* of the body */
 	unsigned group, person;
-	char what;     /* 'a'dded, 'r'emoved, 'u'pdated; 0: of no person */
+	char what; /* 'a'dded, 'r'emoved, 'u'pdated; 0: of no person */
 	enum role role;
-	unsigned link; /* of the ERG, then */
+	unsigned link;          /* of the ERG, then */
 	bool answered, refused; /* by the app, for good */
 	unsigned deliveries;
 };
@@ -131,14 +131,14 @@ struct world {
 	unsigned tenant_count, people[TENANTS_MAX], place_count, group_count;
 	struct place places[PLACES_MAX];
 	struct group groups[ERGS_MAX];
-	int64_t lag_ms; /* how far a read of Graph may look back at the most */
+	int64_t lag_ms;    /* how far a read of Graph may look back at the most */
 	bool ever_stepped; /* the wall clock */
 
 	/* what came out */
 	struct entry *entries;
 	size_t entry_count, entry_cap;
 	uint64_t feed_seq;
-	int64_t lied_ms; /* boot time of the last false answer of Graph */
+	int64_t lied_ms;    /* boot time of the last false answer of Graph */
 	int64_t crashed_ms; /* boot time of the last crash or start */
 	unsigned callbacks, steps, crashes;
 };
@@ -158,8 +158,8 @@ bool chance(struct world *w, unsigned percent);
 int64_t between(struct world *w, int64_t least, int64_t most);
 
 /* One request to the simulator's control API; the body is JSON text, NULL for none. The answer is the caller's. */
-json_t *ask(struct world *w, const char *method, const char *target, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+json_t *
+ask(struct world *w, const char *method, const char *target, const char *format, ...) __attribute__((format(printf, 4, 5)));
 #define tell(w, target, ...) json_decref(ask((w), "POST", (target), __VA_ARGS__))
 
 const char *directory_id(unsigned tenant, char ret[GUID_SIZE]);

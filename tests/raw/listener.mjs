@@ -57,6 +57,10 @@ level = info
   return folder;
 }
 
+// A test that failed leaves nothing running.
+const running = new Set();
+process.on('exit', () => { for (const child of running) child.kill('SIGKILL'); });
+
 export class Listener {
   static async start(program, { folder = makeFolder(), wrap = [], environment = {} } = {}) {
     const listener = new Listener();
@@ -66,6 +70,8 @@ export class Listener {
     const env = { ...process.env, ...environment };
     delete env.RUNTIME_DIRECTORY;
     listener.child = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'], env });
+    running.add(listener.child);
+    listener.child.on('exit', () => running.delete(listener.child));
     listener.exited = new Promise((resolve) => listener.child.on('exit', (code, signal) => resolve({ code, signal })));
     listener.child.stderr.setEncoding('utf8');
     await new Promise((resolve, reject) => {

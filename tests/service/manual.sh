@@ -34,11 +34,11 @@ complete_words() {
 	bash -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _ergsyncctl; printf "%s\n" "${COMPREPLY[@]}"' - "$man/ergsyncctl.bash" "$@"
 }
 [ "$(complete_words ergsyncctl sta)" = status ] || wrong 'completion: "sta" is not completed to status'
-complete_words ergsyncctl erg '' | grep -qx add || wrong 'completion: "erg" does not offer add'
-complete_words ergsyncctl resync --d | grep -qx -- --dry-run || wrong 'completion: "resync --d" does not offer --dry-run'
+grep -qx add <<<"$(complete_words ergsyncctl erg '')" || wrong 'completion: "erg" does not offer add'
+grep -qx -- --dry-run <<<"$(complete_words ergsyncctl resync --d)" || wrong 'completion: "resync --d" does not offer --dry-run'
 
 for program in ergsync-listener ergsync-reconciler ergsyncctl ergsync-graphsim; do
-	"$1/$program" --version | grep -Eq "^$program [0-9]+\.[0-9]+\.[0-9]+" || wrong "$program --version: $("$1/$program" --version)"
+	grep -Eq "^$program [0-9]+\.[0-9]+\.[0-9]+" <<<"$("$1/$program" --version)" || wrong "$program --version: $("$1/$program" --version)"
 done
 [ $bad -eq 0 ] && echo "$pages pages without a warning; options, commands and completion agree with the programs"
 exit $bad

@@ -16,6 +16,7 @@ test('valid OpenAPI 3.1, every reference resolves', async () => {
   const result = await validator.validate(file);
   assert.ok(result.valid, JSON.stringify(result.errors));
   assert.equal(validator.version, '3.1');
+  assert.ok(fs.readFileSync(path.join(root, 'CMakeLists.txt'), 'utf8').includes(`VERSION ${description.info.version} `), 'the version is that of the programs');
   for (const [, reference] of fs.readFileSync(file, 'utf8').matchAll(/"\$ref": "#\/([^"]+)"/g)) {
     assert.ok(reference.split('/').reduce((o, key) => o?.[key], description), `${reference} leads nowhere`);
   }

@@ -47,4 +47,20 @@ done
 named=$(grep -o '%d/[a-z][a-z._]*' "$build/man/ergsync.conf" | sed 's|%d/||' | sort -u)
 loaded=$(sed -n 's/^LoadCredential=\([^:]*\):.*/\1/p' ergsync-listener.service ergsync-reconciler.service | sort -u)
 [ "$named" = "$loaded" ] || { printf 'the example configuration names\n%s\nthe units load\n%s\n' "$named" "$loaded"; bad=1; }
+
+# The instance's name says what to compare: the unit's own shell line, with systemd's doubled dollars undone and a stand-in for ergsyncctl.
+line=$(sed -n "/^ExecStart=/,/ergsync-resync %i$/p" ergsync-resync@.service | sed "s/^ExecStart=.*-c '//; s/' ergsync-resync %i$//; s/ *\\\\$//" | tr '\n' ' ')
+line=${line//'$$'/'$'}
+line=${line//"$build/ergsyncctl"/echo}
+# compares INSTANCE ARGUMENTS
+compares() {
+	local is
+	is=$(/bin/sh -c "$line" ergsync-resync "$1" 2>/dev/null) || is="failed $?"
+	[ "$is" = "$2" ] || { echo "ergsync-resync@$1: '$is' instead of '$2'"; bad=1; }
+}
+compares all 'resync --all'
+compares tenant:acme 'resync --tenant acme'
+compares erg:pride-2.x_y 'resync --erg pride-2.x_y'
+compares erg: 'failed 2'
+compares everything 'failed 2'
 exit $bad

@@ -4,8 +4,8 @@ import Ajv2020 from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import fs from 'node:fs';
 import path from 'node:path';
-import { root } from '../../e2e/lib/stack.mjs';
 
+const root = path.resolve(new URL('../../..', import.meta.url).pathname);
 export const file = path.join(root, 'api/openapi.json');
 export const description = JSON.parse(fs.readFileSync(file, 'utf8'));
 

@@ -115,7 +115,7 @@ sample_erg(struct erg_view *v, const char *id)
 	e->state = ERG_HELD;
 	str_copy(e->detail, DETAIL_SIZE, "Waits for a decision.");
 	e->proved_wall_ms = 1795334400000;
-	e->counts = (struct erg_counts){ 1, 2, 3, 4, 5, 6 };
+	e->counts = (struct erg_counts){ 1, 2, 3, 4, 5, 6, 7 };
 	v->subscription_count = 1;
 	str_copy(s->resource, sizeof(s->resource), "/teams/x/members");
 	str_copy(s->id, sizeof(s->id), "sub-1");

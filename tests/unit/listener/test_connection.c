@@ -28,7 +28,13 @@
 
 #define CLIENTS 40
 
-struct client { SSL *ssl; int fd; bool gone; char got[65536]; size_t got_len; };
+struct client {
+	SSL *ssl;
+	int fd;
+	bool gone;
+	char got[65536];
+	size_t got_len;
+};
 
 struct desk {
 	struct event_base *base;
@@ -287,7 +293,8 @@ post_text(char *ret, size_t size, const char *extra)
 
 	client_state_make(&key, &scope, nonce, state);
 	n = snprintf(body, sizeof(body), "{\"value\":[{\"clientState\":\"%s\",\"changeType\":\"created\"}]}", state);
-	return (size_t)snprintf(ret, size, "POST /graph/notifications HTTP/1.1\r\nHost: a\r\n%sContent-Length: %d\r\n\r\n%s", extra, n, body);
+	return (size_t)snprintf(
+	    ret, size, "POST /graph/notifications HTTP/1.1\r\nHost: a\r\n%sContent-Length: %d\r\n\r\n%s", extra, n, body);
 }
 
 #define HEALTH "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -328,7 +335,8 @@ test_pipeline_in_order(void **state)
 	len += (size_t)sprintf(text + len, "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 	say(d, c, text, len);
 	hear(d, c, 4);
-	for (const char *p = c->got, *const *expected = (const char *const[]){ "202", "200", "202", "404", NULL }; *expected != NULL; expected++) {
+	for (const char *p = c->got, *const *expected = (const char *const[]){ "202", "200", "202", "404", NULL };
+	     *expected != NULL; expected++) {
 		p = strstr(p, "HTTP/1.1 ");
 		assert_non_null(p);
 		p += 9;
@@ -384,7 +392,11 @@ test_store_fails(void **state)
 }
 
 /* What a client sends so far, and how long it may stay without sending more. */
-static const struct { const char *why, *text; int64_t stays_ms; bool hello; } slow[] = {
+static const struct {
+	const char *why, *text;
+	int64_t stays_ms;
+	bool hello;
+} slow[] = {
 	{ "no hello", NULL, 3000, false },
 	{ "hello, nothing else", "", 10000, true },
 	{ "half a request line", "POST /gra", 10000, true },

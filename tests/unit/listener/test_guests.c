@@ -16,7 +16,10 @@
 #include "base/clock.h"
 #include "unit/base/seed.h"
 
-struct visit { struct guest guest; bool here, evicted, expired; };
+struct visit {
+	struct guest guest;
+	bool here, evicted, expired;
+};
 
 struct house {
 	struct clock *clock;
@@ -230,7 +233,7 @@ test_address_groups(void **state)
 	open_house(&h, 400, 1);
 	assert_int_equal(arrive(&h, 0, "2001:db8:0:1200::1"), ERR_OK);
 	assert_int_equal(arrive(&h, 1, "2001:db8:0:12ff::9"), ERR_OK);
-	assert_true(h.visits[0].evicted);        /* the same /56 */
+	assert_true(h.visits[0].evicted); /* the same /56 */
 	assert_int_equal(arrive(&h, 2, "2001:db8:0:1300::1"), ERR_OK);
 	assert_false(h.visits[1].evicted);
 	for (size_t i = 10; i < 90; i++)
@@ -263,7 +266,8 @@ test_random(void **state)
 		struct visit *v = &h.visits[i];
 		char address[32];
 
-		(void)snprintf(address, sizeof(address), "10.0.%u.%u", (unsigned)rng_below(&rng, 4), (unsigned)rng_below(&rng, 5));
+		(void)snprintf(
+		    address, sizeof(address), "10.0.%u.%u", (unsigned)rng_below(&rng, 4), (unsigned)rng_below(&rng, 5));
 		if (!v->here) {
 			*v = (struct visit){ .here = false };
 			(void)arrive(&h, i, address);

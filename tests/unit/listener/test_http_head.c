@@ -13,7 +13,10 @@
 
 #define H "Host: a\r\n"
 
-static const struct { const char *why, *head; int status; } cases[] = {
+static const struct {
+	const char *why, *head;
+	int status;
+} cases[] = {
 	{ "plain", "GET /healthz HTTP/1.1\r\n" H "\r\n", 0 },
 	{ "post", "POST /p?q=1 HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\n", 0 },
 	{ "no space after the colon", "GET / HTTP/1.1\r\nHost:a\r\n\r\n", 0 },
@@ -40,7 +43,10 @@ static const struct { const char *why, *head; int status; } cases[] = {
 	{ "no colon", "GET / HTTP/1.1\r\n" H "X\r\n\r\n", 400 },
 	{ "slash in a name", "GET / HTTP/1.1\r\n" H "X/Y: x\r\n\r\n", 400 },
 	{ "8-bit name", "GET / HTTP/1.1\r\n" H "X\xc3: x\r\n\r\n", 400 },
-	{ "control character in a value", "GET / HTTP/1.1\r\n" H "X: a\x01" "b\r\n\r\n", 400 },
+	{ "control character in a value",
+	    "GET / HTTP/1.1\r\n" H "X: a\x01"
+	    "b\r\n\r\n",
+	    400 },
 	{ "DEL in a value", "GET / HTTP/1.1\r\n" H "X: a\x7f\r\n\r\n", 400 },
 	{ "no Host", "GET / HTTP/1.1\r\n\r\n", 400 },
 	{ "two Host", "GET / HTTP/1.1\r\n" H H "\r\n", 400 },
@@ -62,8 +68,10 @@ static const struct { const char *why, *head; int status; } cases[] = {
 	{ "gzip, chunked", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n", 411 },
 	{ "unknown transfer encoding", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n", 411 },
 	{ "empty transfer encoding", "POST / HTTP/1.1\r\n" H "Transfer-Encoding:\r\n\r\n", 411 },
-	{ "two transfer encodings", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", 411 },
-	{ "length and transfer encoding", "POST / HTTP/1.1\r\n" H "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
+	{ "two transfer encodings", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n",
+	    411 },
+	{ "length and transfer encoding", "POST / HTTP/1.1\r\n" H "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+	    400 },
 	{ "the other way round", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 400 },
 	{ "chunked in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
 	{ "other expectation", "POST / HTTP/1.1\r\n" H "Expect: tea\r\n\r\n", 417 },
@@ -119,7 +127,7 @@ static void
 test_facts(void **state)
 {
 	static const char head[] = "POST /a/b?c=d HTTP/1.1\r\nHost: x\r\nContent-Length: 42\r\nExpect: 100-Continue\r\n"
-				   "Connection: keep-alive , Close\r\nContent-Encoding: gzip\r\n\r\nbody";
+	                           "Connection: keep-alive , Close\r\nContent-Encoding: gzip\r\n\r\nbody";
 	struct http_head h;
 
 	(void)state;
@@ -247,8 +255,9 @@ test_cuts(void **state)
 static void
 test_random_cuts(void **state)
 {
-	static const char *const pieces[] = { "GET ", "POST ", "/healthz", "?a=b", " HTTP/1.1", " HTTP/1.0", "\r\n", "\r\n", "\n", "\r", "Host: a",
-		"Host:", "Content-Length: 5", "Transfer-Encoding: chunked", "Connection: close", "X: y", " ", "\t", ":", "\0", "\x80", "Expect: 100-continue" };
+	static const char *const pieces[] = { "GET ", "POST ", "/healthz", "?a=b", " HTTP/1.1", " HTTP/1.0", "\r\n", "\r\n", "\n",
+		"\r", "Host: a", "Host:", "Content-Length: 5", "Transfer-Encoding: chunked", "Connection: close", "X: y", " ",
+		"\t", ":", "\0", "\x80", "Expect: 100-continue" };
 	struct rng rng = test_rng("http_head pieces");
 
 	(void)state;

@@ -21,14 +21,20 @@
 struct store {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool hold;                 /* append waits */
-	enum err next;             /* of the next append */
+	bool hold;     /* append waits */
+	enum err next; /* of the next append */
 	unsigned commits, reopens, trims, waiting;
 	uint64_t first, last, trim_asked;
-	uint8_t seen[TICKETS];     /* hints of each ticket that are in */
+	uint8_t seen[TICKETS]; /* hints of each ticket that are in */
 };
 
-struct ticket { struct intake_ticket base; struct desk *desk; size_t hints; bool answered; enum err err; };
+struct ticket {
+	struct intake_ticket base;
+	struct desk *desk;
+	size_t hints;
+	bool answered;
+	enum err err;
+};
 
 struct desk {
 	struct event_base *base;
@@ -385,9 +391,9 @@ test_trim(void **state)
 		assert_int_equal(post(d, i, 100), ERR_OK);
 	intake_turn(d->intake);
 	wait_answers(d, 100);
-	intake_trim(d->intake, other, 9000);     /* of another epoch: nothing */
+	intake_trim(d->intake, other, 9000); /* of another epoch: nothing */
 	clock_manual_advance(d->clock, 1000);
-	intake_trim(d->intake, epoch, 99999);    /* more than there is: nothing */
+	intake_trim(d->intake, epoch, 99999); /* more than there is: nothing */
 	clock_manual_advance(d->clock, 1000);
 	intake_trim(d->intake, epoch, 10000);
 	while (first != 10001) {
@@ -395,7 +401,7 @@ test_trim(void **state)
 		(void)trims(d, &first);
 		assert_true(first <= 10001);
 	}
-	assert_true(trims(d, &first) >= 2);      /* in steps */
+	assert_true(trims(d, &first) >= 2); /* in steps */
 	close_desk(d);
 }
 

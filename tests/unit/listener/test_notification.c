@@ -26,8 +26,11 @@ text(const char *s)
 static struct hint
 hint_of(const char *change, const char *event, const char *resource, const char *resource_id)
 {
-	struct envelope_item item = { .client_state = text(state_text), .change_type = text(change), .lifecycle_event = text(event),
-		.resource = text(resource), .resource_id = text(resource_id) };
+	struct envelope_item item = { .client_state = text(state_text),
+		.change_type = text(change),
+		.lifecycle_event = text(event),
+		.resource = text(resource),
+		.resource_id = text(resource_id) };
 	struct hint hint;
 
 	memset(&hint, 0xee, sizeof(hint));
@@ -37,7 +40,10 @@ hint_of(const char *change, const char *event, const char *resource, const char 
 	return hint;
 }
 
-static const struct { const char *change, *event; enum hint_kind kind; } kinds[] = {
+static const struct {
+	const char *change, *event;
+	enum hint_kind kind;
+} kinds[] = {
 	{ "created", NULL, HINT_CREATED },
 	{ "Updated", NULL, HINT_UPDATED },
 	{ "DELETED", NULL, HINT_DELETED },
@@ -60,7 +66,9 @@ test_kinds(void **state)
 		assert_int_equal(hint_of(kinds[i].change, kinds[i].event, NULL, NULL).kind, kinds[i].kind);
 }
 
-static const struct { const char *resource, *id, *item; } items[] = {
+static const struct {
+	const char *resource, *id, *item;
+} items[] = {
 	{ "teams('t')/members('MCMj=')", "MCMj=", "MCMj=" },
 	{ "teams('t')/members('MCMj=')", NULL, "MCMj=" },
 	{ "teams('t')/members('MCMj=')", "", "MCMj=" },
@@ -134,8 +142,8 @@ static void
 test_digest(void **state)
 {
 	const struct hint one = hint_of("created", NULL, "r", "i"), same = hint_of("created", NULL, "r", "i");
-	const struct hint others[] = { hint_of("updated", NULL, "r", "i"), hint_of("created", NULL, "ri", ""), hint_of("created", NULL, "r", "j"),
-		hint_of(NULL, "created", "q", "i") };
+	const struct hint others[] = { hint_of("updated", NULL, "r", "i"), hint_of("created", NULL, "ri", ""),
+		hint_of("created", NULL, "r", "j"), hint_of(NULL, "created", "q", "i") };
 
 	(void)state;
 	assert_memory_equal(one.digest, same.digest, sizeof(one.digest));

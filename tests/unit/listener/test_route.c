@@ -8,7 +8,11 @@
 
 #include <cmocka.h>
 
-static const struct { const char *method, *path; enum route route; const char *allow; } cases[] = {
+static const struct {
+	const char *method, *path;
+	enum route route;
+	const char *allow;
+} cases[] = {
 	{ "POST", "/graph/notifications", ROUTE_NOTIFICATIONS, NULL },
 	{ "POST", "/graph/lifecycle", ROUTE_LIFECYCLE, NULL },
 	{ "GET", "/healthz", ROUTE_HEALTH, NULL },
@@ -35,7 +39,9 @@ test_table(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *allow = NULL;
 
-		assert_int_equal(route_find(cases[i].method, strlen(cases[i].method), cases[i].path, strlen(cases[i].path), &allow), cases[i].route);
+		assert_int_equal(
+		    route_find(cases[i].method, strlen(cases[i].method), cases[i].path, strlen(cases[i].path), &allow),
+		    cases[i].route);
 		if (cases[i].allow != NULL)
 			assert_string_equal(allow, cases[i].allow);
 	}

@@ -9,7 +9,11 @@
 
 #include <cmocka.h>
 
-static const struct { const char *query; enum err err; const char *token; } cases[] = {
+static const struct {
+	const char *query;
+	enum err err;
+	const char *token;
+} cases[] = {
 	{ "", ERR_NOTFOUND, NULL },
 	{ "t=1", ERR_NOTFOUND, NULL },
 	{ "validationtoken=x", ERR_NOTFOUND, NULL },
@@ -18,7 +22,8 @@ static const struct { const char *query; enum err err; const char *token; } case
 	{ "t=1&validationToken=x&u=2", ERR_OK, "x" },
 	{ "&&validationToken=x&&", ERR_OK, "x" },
 	{ "bad=%zz&validationToken=x", ERR_OK, "x" },
-	{ "validationToken=Validation%3a+Testing%20client+Request-Id%3A+1-2", ERR_OK, "Validation: Testing client Request-Id: 1-2" },
+	{ "validationToken=Validation%3a+Testing%20client+Request-Id%3A+1-2", ERR_OK,
+	    "Validation: Testing client Request-Id: 1-2" },
 	{ "validationToken=a%2Bb%26c%3Dd", ERR_OK, "a+b&c=d" },
 	{ "validationToken=a=b==", ERR_OK, "a=b==" },
 	{ "validationToken=%c3%a9%E2%82%AC", ERR_OK, "\xc3\xa9\xe2\x82\xac" },
@@ -71,7 +76,8 @@ test_length(void **state)
 
 			for (size_t i = 0; i < count; i++)
 				at += (size_t)sprintf(query + at, encoded ? "%%61" : "a");
-			assert_int_equal(validation_token(query, at, token, &len), count <= VALIDATION_TOKEN_MAX ? ERR_OK : ERR_TOOBIG);
+			assert_int_equal(
+			    validation_token(query, at, token, &len), count <= VALIDATION_TOKEN_MAX ? ERR_OK : ERR_TOOBIG);
 		}
 	}
 }

@@ -42,10 +42,24 @@ test_round_trips(void **state)
 }
 
 static const char *const malformed[] = {
-	"", "wake", "ergsync/1", "ergsync/1 ", "ergsync/1 wake ", "ergsync/1 wake\n", "ergsync/2 wake", "ergsync/1 stats", "ergsync/1 consumed",
-	"ergsync/1 consumed 5", "ergsync/1 consumed " EPOCH, "ergsync/1 consumed " EPOCH " ", "ergsync/1 consumed " EPOCH " -1",
-	"ergsync/1 consumed " EPOCH " 01", "ergsync/1 consumed " EPOCH " 1 ", "ergsync/1 consumed " EPOCH " 18446744073709551616",
-	"ergsync/1 consumed 000102030405060708090A0B0C0D0E0F 1", "ergsync/1 consumed 0001 1",
+	"",
+	"wake",
+	"ergsync/1",
+	"ergsync/1 ",
+	"ergsync/1 wake ",
+	"ergsync/1 wake\n",
+	"ergsync/2 wake",
+	"ergsync/1 stats",
+	"ergsync/1 consumed",
+	"ergsync/1 consumed 5",
+	"ergsync/1 consumed " EPOCH,
+	"ergsync/1 consumed " EPOCH " ",
+	"ergsync/1 consumed " EPOCH " -1",
+	"ergsync/1 consumed " EPOCH " 01",
+	"ergsync/1 consumed " EPOCH " 1 ",
+	"ergsync/1 consumed " EPOCH " 18446744073709551616",
+	"ergsync/1 consumed 000102030405060708090A0B0C0D0E0F 1",
+	"ergsync/1 consumed 0001 1",
 };
 
 static void

@@ -49,19 +49,19 @@ random_removals_count_for_a_day(void **state)
 		int64_t least = 0, most = 0, sum;
 
 		now = clock_wall_ms(rig.clock);
-		guard_count(rig.r, &erg);
+		guard_count(rig.r, &erg, GUARD_APP);
 		at[i] = now;
-		sum = guard_done(rig.r, &erg);
+		sum = guard_done(rig.r, &erg, GUARD_APP);
 		for (int k = 0; k <= i; k++) {
 			least += now - at[k] < 24 * 3600 * 1000LL;
 			most += now - at[k] < 24 * 3600 * 1000LL + 11 * 60 * 1000;
 		}
 		assert_true(sum >= least && sum <= most);
-		assert_int_equal(guard_done(rig.r, &other), 0);
+		assert_int_equal(guard_done(rig.r, &other, GUARD_APP), 0);
 		clock_manual_step_wall(rig.clock, (int64_t)rng_below(&rng, 3 * 3600 * 1000));
 	}
 	guard_forget(rig.r, &erg);
-	assert_int_equal(guard_done(rig.r, &erg), 0);
+	assert_int_equal(guard_done(rig.r, &erg, GUARD_APP), 0);
 	rig_done(&rig);
 }
 

@@ -73,7 +73,9 @@ a_change_is_one_callback_and_one_read(void **state)
 		assert_string_equal(rig.events[before].type, steps[i].type);
 		assert_string_equal(rig.events[before].role, steps[i].told);
 		assert_string_equal(rig.events[before].entra, rig_user(28, user));
-		assert_int_equal(rig_requests(&rig, MEMBERS_LIST) + rig_requests(&rig, MEMBER_GET), 1);
+		/* A removal is read twice. */
+		assert_int_equal(rig_requests(&rig, MEMBERS_LIST) + rig_requests(&rig, MEMBER_GET),
+		    strcmp(steps[i].op, "remove") == 0 ? 2 : 1);
 		assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
 	}
 	rig_done(&rig);

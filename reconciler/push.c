@@ -1,0 +1,1128 @@
+/*
+ * A pass walks the ERG's intents, sorts them by what each needs now, and does the first kind there is: look-ups, reads of what was
+ * written before, joins, roles, leaves. Whatever it did, the next pass walks anew; a pass that finds nothing due sleeps until
+ * something is. Every outcome changes when a member is due again, so no pass repeats itself.
+ */
+#include "reconciler/push.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "graph/members.h"
+#include "graph/teams.h"
+#include "reconciler/apply.h"
+#include "reconciler/chores.h"
+#include "reconciler/dirty.h"
+#include "reconciler/guard.h"
+#include "reconciler/identity.h"
+#include "reconciler/intents.h"
+#include "reconciler/listing.h"
+#include "reconciler/people.h"
+#include "reconciler/plan.h"
+#include "reconciler/reconciler.h"
+#include "reconciler/roster.h"
+#include "reconciler/scope.h"
+#include "reconciler/standing.h"
+#include "reconciler/tables.h"
+
+#define TASKS_MAX      GRAPH_MEMBERS_ADD_MAX
+#define LOOKUPS_MAX    20              /* a pass */
+#define LOOKS_MAX      8               /* more are read with the whole roster */
+#define SINGLES_MAX    4               /* a minute is what Graph allows */
+#define SINGLE_GAP_MS  15000           /* between two lone joins; sooner ones go by bulk */
+#define SINGLY_MS      (15 * 60 * 1000) /* bulk misbehaved: one by one for so long */
+#define CALL_DEADLINE_MS 180000
+#define UNKNOWN_LOOK_MS  5000          /* after an unknown outcome, the first look */
+#define LAG_MS           30000         /* reads may lag so long behind writes (graph-facts 8.3) */
+#define LOOK_MAX_MS      (10 * 60 * 1000)
+#define ITEM_RETRY_MS    60000
+#define NOTES_MAX        64
+
+enum kind { KIND_LOOKUP, KIND_LOOK, KIND_ADD, KIND_ROLE, KIND_REMOVE, KIND_COUNT, KIND_NONE = KIND_COUNT };
+
+/* What a task's call under way is. */
+enum step { STEP_LOOKUP, STEP_LOOK, STEP_CONFIRM, STEP_FIND_IN_TEAM, STEP_ADD_TO_TEAM, STEP_ADD, STEP_ROLE, STEP_REMOVE, STEP_VERIFY };
+
+struct task {
+	struct push *push;
+	person_id person;
+	struct guid user;
+	enum role role;
+	char membership_id[MEMBERSHIP_ID_SIZE];
+	enum step step;
+	enum err refusal; /* what is being verified */
+	struct graph_call *call;
+	bool dropped; /* not to be written after all */
+};
+
+struct push {
+	struct push *next;
+	struct pushes *list;
+	struct reconciler *r;
+	struct chore *chore;
+	struct timer *timer; /* steps that must not run within a caller */
+	struct erg_id erg;
+	int64_t generation;
+	struct graph_where where;
+	struct guid team;
+	char channel[CHANNEL_ID_SIZE]; /* "": the team's roster */
+	enum channel_type type;
+	enum kind kind;
+	bool writing, singly;
+	struct graph_call *bulk;
+	unsigned busy;
+	int64_t retry_ms; /* something is wrong with all of it: not before so long; -1 = go on */
+	size_t count;
+	struct task tasks[TASKS_MAX];
+};
+
+/* How an ERG's writes went lately. Lost at a restart, which costs a call. */
+struct note {
+	struct erg_id erg;
+	int64_t single_ms, singly_until_ms; /* boot time */
+};
+
+struct pushes {
+	struct reconciler *r;
+	struct push *first;
+	struct note notes[NOTES_MAX];
+	unsigned next_note;
+};
+
+/* What is due, by kind. */
+struct due {
+	person_id people[KIND_COUNT][TASKS_MAX];
+	size_t count[KIND_COUNT];
+	size_t removals;   /* all open ones that nobody approved, of people the app has named */
+	size_t nameless;   /* the same, of others */
+	bool unlooked;     /* somebody has not been looked up yet: it may be one of the nameless */
+	int64_t next_wall_ms;
+};
+
+static const char *const refusals[] = {
+	"Teams does not take this person: the account does not exist, is disabled, or has no licence for Teams.",
+	"Graph refuses this change: the group's membership is dynamic or synchronised, the person is a guest, or the application lacks "
+	"TeamMember.ReadWrite.All (ChannelMember.ReadWrite.All for channels).",
+	"Graph refuses this change of the membership.",
+	"The last owner of a team stays.",
+	"The account ergsync acts as is never removed.",
+};
+enum { REFUSED_NOT_FOUND, REFUSED_FORBIDDEN, REFUSED_OTHER, REFUSED_LAST_OWNER, REFUSED_OWN_ACCOUNT };
+
+/* ---------- notes ---------- */
+
+static struct note *
+note_of(struct push *p)
+{
+	struct pushes *ps = p->list;
+	struct note *n;
+
+	for (unsigned i = 0; i < NOTES_MAX; i++)
+		if (strcmp(ps->notes[i].erg.s, p->erg.s) == 0)
+			return &ps->notes[i];
+	n = &ps->notes[ps->next_note++ % NOTES_MAX];
+	*n = (struct note){ .erg = p->erg, .single_ms = -SINGLE_GAP_MS };
+	return n;
+}
+
+/* ---------- beginning and ending a pass ---------- */
+
+static void
+push_free(struct push *p)
+{
+	struct push **at = &p->list->first;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	for (size_t i = 0; i < p->count; i++)
+		graph_cancel(p->r->graph, p->tasks[i].call);
+	graph_cancel(p->r->graph, p->bulk);
+	timer_free(p->timer);
+	free(p);
+}
+
+static void
+push_end(struct push *p)
+{
+	struct reconciler *r = p->r;
+	struct chore *c = p->chore;
+	int64_t retry_ms = p->retry_ms;
+
+	push_free(p);
+	if (retry_ms >= 0)
+		chore_again(r, c, retry_ms);
+	else
+		chore_continue(r, c);
+}
+
+/* The ERG as it is now; false when it was deleted or linked elsewhere meanwhile. */
+static bool
+open_erg(struct push *p, struct erg *erg, struct roster_view *v)
+{
+	if (erg_load(p->r, &p->erg, erg) != ERR_OK || erg->generation != p->generation)
+		return false;
+	*v = (struct roster_view){ .r = p->r, .erg = erg, .directory = p->where.directory };
+	return true;
+}
+
+static void
+close_erg(struct push *p, struct erg *erg)
+{
+	erg_settle(p->r, erg);
+	erg_store(p->r, erg);
+}
+
+/* All of it has to wait, not this person alone. */
+static void
+trouble(struct push *p, const struct graph_answer *a)
+{
+	int64_t wait_ms = a->sign_in_failed ? CHORE_PROBE_MS : chore_backoff_ms(p->r, p->chore);
+
+	if (a->retry_after_ms > wait_ms)
+		wait_ms = a->retry_after_ms;
+	if (wait_ms > p->retry_ms)
+		p->retry_ms = wait_ms;
+}
+
+static void step_done(struct push *p);
+
+/* ---------- what is due ---------- */
+
+static void
+due_add(struct due *d, enum kind kind, person_id person, int64_t at_wall_ms, int64_t now_wall_ms)
+{
+	if (at_wall_ms > now_wall_ms) {
+		if (at_wall_ms < d->next_wall_ms)
+			d->next_wall_ms = at_wall_ms;
+	} else if (d->count[kind] < TASKS_MAX) {
+		d->people[kind][d->count[kind]++] = person;
+	}
+}
+
+static const enum kind kind_of[DIFF_ACTION_COUNT] = {
+	[DIFF_NOTHING] = KIND_NONE,
+	[DIFF_AGREE] = KIND_NONE,
+	[DIFF_WAIT] = KIND_LOOK,
+	[DIFF_ADD_TO_APP] = KIND_NONE,
+	[DIFF_REMOVE_FROM_APP] = KIND_NONE,
+	[DIFF_SET_ROLE_IN_APP] = KIND_NONE,
+	[DIFF_ADD_TO_TEAMS] = KIND_ADD,
+	[DIFF_REMOVE_FROM_TEAMS] = KIND_REMOVE,
+	[DIFF_SET_ROLE_IN_TEAMS] = KIND_ROLE,
+	[DIFF_KEEP] = KIND_NONE,
+	[DIFF_PRIVATE] = KIND_NONE,
+};
+
+static enum pending_write
+write_of(enum kind kind)
+{
+	return kind == KIND_ADD ? PENDING_ADD : kind == KIND_REMOVE ? PENDING_REMOVE : PENDING_ROLE;
+}
+
+/* A call was begun and its end never noted: it may have happened. */
+static void
+found_begun(const struct roster_view *v, struct intent_record *row, struct member *m)
+{
+	enum pending_write w = row->kind == INTENT_ADD_MEMBER      ? PENDING_ADD
+	                       : row->kind == INTENT_REMOVE_MEMBER ? PENDING_REMOVE
+	                                                           : PENDING_ROLE;
+
+	row->started_wall_ms = 0;
+	row->unknown = true;
+	intent_store(v->r, row);
+	roster_sent(v, m, w, NULL, clock_wall_ms(v->r->clock) + UNKNOWN_LOOK_MS);
+}
+
+static void
+sort_one(const struct roster_view *v, struct intent_record *row, struct due *d, int64_t now_ms)
+{
+	struct person person;
+	struct member m;
+	enum diff_action a;
+	enum kind kind;
+
+	if (member_load(v->r, &row->erg, row->person, &m) != ERR_OK || person_load(v->r, row->person, &person) != ERR_OK) {
+		intent_drop(v->r, &row->erg, row->person);
+		return;
+	}
+	if (row->started_wall_ms != 0)
+		found_begun(v, row, &m);
+	a = roster_decide(v, &person, &m);
+	kind = kind_of[a];
+	if (kind == KIND_ADD && person.entra_id.s[0] == '\0') {
+		d->unlooked |= person.resolution == RESOLUTION_NONE || person.resolution == RESOLUTION_FAILED;
+		due_add(d, KIND_LOOKUP, person.id, person.resolve_again_wall_ms, now_ms);
+	} else if (kind == KIND_NONE) {
+		roster_look(v, &m);
+		if (member_load(v->r, &row->erg, row->person, &m) == ERR_OK && intent_wanted(&m) && m.teams_write != PENDING_NONE)
+			due_add(d, KIND_LOOK, person.id, m.retry_wall_ms, now_ms);
+	} else {
+		if (kind == KIND_REMOVE && m.mark != PLAN_APPROVED)
+			*(person.user.s[0] != '\0' ? &d->removals : &d->nameless) += 1;
+		due_add(d, kind, person.id, m.retry_wall_ms, now_ms);
+	}
+}
+
+static void
+sort_all(const struct roster_view *v, struct due *d)
+{
+	struct store_cursor *c = intents_of(v->r, &v->erg->id);
+	int64_t now_ms = clock_wall_ms(v->r->clock);
+	struct intent_record row;
+
+	while (store_next(c, NULL, &row) == ERR_OK)
+		sort_one(v, &row, d, now_ms);
+	store_cursor_close(c);
+}
+
+/* ---------- leaves that must wait for a person ---------- */
+
+static void
+hold_removals(const struct roster_view *v, size_t removals, bool unlooked)
+{
+	struct store_cursor *c = intents_of(v->r, &v->erg->id);
+	struct intent_record row;
+	struct person person;
+	struct member m;
+	char detail[DETAIL_SIZE];
+
+	while (store_next(c, NULL, &row) == ERR_OK)
+		if (member_load(v->r, &row.erg, row.person, &m) == ERR_OK && person_load(v->r, row.person, &person) == ERR_OK &&
+		    m.mark != PLAN_APPROVED && (person.user.s[0] != '\0' || !unlooked) &&
+		    roster_decide(v, &person, &m) == DIFF_REMOVE_FROM_TEAMS)
+			roster_hold(v, &m, "The plan that removes this person is held.");
+	store_cursor_close(c);
+	snprintf(detail, sizeof(detail),
+	    "%zu of %lld people would be removed from Teams, more than the limits allow within 24 hours. Approve or reject the plan.",
+	    removals, (long long)v->erg->counts.teams);
+	plan_refresh(v->r, v->erg, detail);
+}
+
+/* Those whom nobody approved are taken out of what is due; held ones wait for a decision. */
+static void
+guard_removals(const struct roster_view *v, struct due *d)
+{
+	struct erg *erg = v->erg;
+	size_t kept = 0, removals = d->removals + (d->unlooked ? 0 : d->nameless);
+	struct member m;
+	bool hold = removals > 0 && (guard_holds(v->r, erg, GUARD_TEAMS, (int64_t)removals) || plan_holds_app(v->r, erg));
+
+	if (hold)
+		hold_removals(v, removals, d->unlooked);
+	else if (erg->state == ERG_HELD)
+		plan_refresh(v->r, erg, erg->detail);
+	for (size_t i = 0; i < d->count[KIND_REMOVE]; i++) {
+		person_id person = d->people[KIND_REMOVE][i];
+		struct person who;
+
+		if (member_load(v->r, &erg->id, person, &m) != ERR_OK || (hold && m.mark != PLAN_APPROVED))
+			continue;
+		if (d->unlooked && person_load(v->r, person, &who) == ERR_OK && who.user.s[0] == '\0')
+			continue;
+		d->people[KIND_REMOVE][kept++] = person;
+	}
+	d->count[KIND_REMOVE] = kept;
+}
+
+/* ---------- tasks ---------- */
+
+static bool
+task_open(struct task *t, struct erg *erg, struct roster_view *v, struct member *m, struct person *person)
+{
+	return open_erg(t->push, erg, v) && member_load(v->r, &erg->id, t->person, m) == ERR_OK &&
+	       person_load(v->r, t->person, person) == ERR_OK;
+}
+
+static struct graph_roster
+roster_here(const struct push *p)
+{
+	return (struct graph_roster){ .team = p->team, .channel = p->channel[0] != '\0' ? p->channel : NULL };
+}
+
+static void
+row_begin(struct push *p, const struct task *t)
+{
+	struct intent_record row;
+
+	if (intent_load(p->r, &p->erg, t->person, &row) != ERR_OK)
+		row = (struct intent_record){ .erg = p->erg, .person = t->person };
+	row.kind = p->kind == KIND_ADD ? INTENT_ADD_MEMBER : p->kind == KIND_REMOVE ? INTENT_REMOVE_MEMBER : INTENT_SET_ROLE;
+	row.role = t->role;
+	row.started_wall_ms = clock_wall_ms(p->r->clock);
+	row.attempts++;
+	row.unknown = false;
+	intent_store(p->r, &row);
+}
+
+static void
+row_end(struct push *p, const struct task *t, bool unknown)
+{
+	struct intent_record row;
+
+	if (intent_load(p->r, &p->erg, t->person, &row) != ERR_OK)
+		return;
+	row.started_wall_ms = 0;
+	row.unknown = unknown;
+	intent_store(p->r, &row);
+}
+
+static bool
+row_unknown(struct push *p, person_id person)
+{
+	struct intent_record row;
+
+	return intent_load(p->r, &p->erg, person, &row) == ERR_OK && row.unknown;
+}
+
+/* ---------- outcomes of writes ---------- */
+
+static void
+count_removal(struct push *p, const struct member *m)
+{
+	if (p->kind == KIND_REMOVE && m->mark != PLAN_APPROVED)
+		guard_count(p->r, &p->erg, GUARD_TEAMS);
+}
+
+static void
+refuse(const struct roster_view *v, const struct person *person, struct member *m, enum err e)
+{
+	const char *text = e == ERR_NOTFOUND                           ? refusals[REFUSED_NOT_FOUND]
+	                   : e == ERR_FORBIDDEN || e == ERR_UNAUTHORIZED ? refusals[REFUSED_FORBIDDEN]
+	                                                                 : refusals[REFUSED_OTHER];
+
+	roster_refused(v, person, m, text, clock_wall_ms(v->r->clock) + PUSH_RETRY_REFUSED_MS);
+}
+
+static bool
+is_refusal(enum err e)
+{
+	return e == ERR_NOTFOUND || e == ERR_FORBIDDEN || e == ERR_INVALID || e == ERR_CONFLICT || e == ERR_GONE || e == ERR_UNSUPPORTED;
+}
+
+/* What one write has come to, for one person. */
+static void
+outcome(struct task *t, bool unknown, enum err e, const char *membership_id)
+{
+	struct push *p = t->push;
+	int64_t now_ms = clock_wall_ms(p->r->clock);
+	struct person person;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+
+	unknown = unknown || e == ERR_UNEXPECTED;
+	row_end(p, t, unknown);
+	if (!task_open(t, &erg, &v, &m, &person))
+		return;
+	if (unknown) {
+		count_removal(p, &m);
+		roster_sent(&v, &m, write_of(p->kind), NULL, now_ms + UNKNOWN_LOOK_MS);
+	} else if (e == ERR_OK) {
+		count_removal(p, &m);
+		roster_sent(&v, &m, write_of(p->kind), membership_id, now_ms + LAG_MS + LAG_MS / 2);
+	} else if (p->kind == KIND_REMOVE && e == ERR_NOTFOUND) {
+		roster_sent(&v, &m, PENDING_REMOVE, NULL, now_ms + UNKNOWN_LOOK_MS);
+	} else if (is_refusal(e)) {
+		refuse(&v, &person, &m, e);
+	} else {
+		roster_put_off(&v, &m, now_ms + ITEM_RETRY_MS);
+	}
+	close_erg(p, &erg);
+}
+
+/* ---------- answers ---------- */
+
+static void on_answer(void *arg, const struct graph_answer *a);
+
+static void
+task_call(struct task *t, enum step step, struct graph_call *call)
+{
+	t->step = step;
+	t->call = call;
+	if (call != NULL)
+		t->push->busy++;
+	else if (t->push->retry_ms < 0)
+		t->push->retry_ms = ITEM_RETRY_MS; /* out of memory */
+}
+
+static void
+find_start(struct task *t, enum step step)
+{
+	struct push *p = t->push;
+	struct graph_roster roster = roster_here(p);
+
+	if (step == STEP_FIND_IN_TEAM)
+		roster.channel = NULL;
+	task_call(t, step, graph_member_find(p->r->graph, &p->where, &roster, &t->user, on_answer, t));
+}
+
+static void
+add_start(struct task *t, enum step step)
+{
+	struct push *p = t->push;
+	struct graph_roster roster = roster_here(p);
+
+	if (step == STEP_ADD_TO_TEAM)
+		roster.channel = NULL;
+	note_of(p)->single_ms = clock_boot_ms(p->r->clock);
+	task_call(t, step,
+	    graph_member_add(p->r->graph, &p->where, &roster, &t->user, step == STEP_ADD_TO_TEAM ? ROLE_MEMBER : t->role, on_answer, t));
+}
+
+/* The roster itself cannot be read: says nothing of the person. */
+static void
+roster_failed(struct push *p, const struct graph_answer *a)
+{
+	struct roster_view v;
+	struct erg erg;
+
+	trouble(p, a);
+	if (!open_erg(p, &erg, &v))
+		return;
+	tenant_judge(p->r, &erg.tenant, a);
+	if (erg_judge_failure(p->r, &erg, a, p->channel[0] != '\0' ? "the channel" : "the team"))
+		erg_store(p->r, &erg);
+}
+
+static void
+on_write(struct task *t, const struct graph_answer *a)
+{
+	struct push *p = t->push;
+	struct graph_member member;
+	bool have = t->step == STEP_ADD && graph_member_answer_read(a, &member) == ERR_OK;
+
+	if (t->step == STEP_ADD_TO_TEAM && a->err == ERR_OK) {
+		add_start(t, STEP_ADD);
+		return;
+	}
+	if (a->err == ERR_OK || a->unknown) {
+		outcome(t, a->unknown, a->err, have ? member.membership_id : NULL);
+	} else if (a->sign_in_failed || a->err == ERR_UNAUTHORIZED || !is_refusal(a->err)) {
+		row_end(p, t, false);
+		trouble(p, a);
+	} else if (a->err == ERR_NOTFOUND || a->err == ERR_FORBIDDEN) {
+		/* Of the person, or of the whole roster? */
+		t->refusal = a->err;
+		find_start(t, STEP_VERIFY);
+	} else {
+		outcome(t, false, a->err, NULL);
+	}
+}
+
+/* Takes in what a read of one person showed. True when Teams has the person. */
+static bool
+take_find(struct task *t, const struct graph_answer *a, const struct graph_member *member)
+{
+	struct push *p = t->push;
+	struct compare_result result = { 0 };
+	struct subscription scope;
+	struct roster_seen seen;
+	struct erg erg;
+
+	(void)a;
+	if (erg_load(p->r, &p->erg, &erg) != ERR_OK || erg.generation != p->generation)
+		return false;
+	if (member != NULL)
+		seen = roster_seen_of(member);
+	if (!apply_one(p->r, &erg, &p->where.directory, member != NULL ? &seen : NULL, t->person, &result) &&
+	    scope_of_erg(p->r, &erg, &scope) == ERR_OK)
+		dirty_mark(p->r, &scope.scope, 0);
+	erg_store(p->r, &erg);
+	return member != NULL;
+}
+
+/* When to look again for a write Teams has not shown yet: later each time, and once settle is over. */
+static int64_t
+next_look_ms(struct reconciler *r, const struct member *m)
+{
+	int64_t now_ms = clock_wall_ms(r->clock), age_ms = now_ms - m->teams_write_wall_ms;
+	int64_t end_ms = m->teams_write_wall_ms + r->config->settle_ms;
+	int64_t wait_ms = age_ms < LAG_MS ? LAG_MS : age_ms > LOOK_MAX_MS ? LOOK_MAX_MS : age_ms;
+
+	return now_ms + wait_ms < end_ms || end_ms <= now_ms ? now_ms + wait_ms : end_ms;
+}
+
+/* A read that began after the write, and later than reads lag, does not show it. */
+static void
+not_shown(struct push *p, const struct roster_view *v, struct member *m, int64_t read_wall_ms)
+{
+	if (row_unknown(p, m->person) && read_wall_ms - m->teams_write_wall_ms >= LAG_MS)
+		roster_missing(v, m);
+	else
+		roster_put_off(v, m, next_look_ms(v->r, m));
+}
+
+static void
+on_look(struct task *t, const struct graph_member *member, const struct graph_answer *a)
+{
+	struct push *p = t->push;
+	struct person person;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+
+	take_find(t, a, member);
+	if (!task_open(t, &erg, &v, &m, &person) || m.teams_write == PENDING_NONE)
+		return;
+	not_shown(p, &v, &m, clock_wall_ms(p->r->clock));
+	close_erg(p, &erg);
+}
+
+/* Right before a leave is written: is the person still there, and is it still to be? */
+static void
+on_confirm(struct task *t, const struct graph_member *member, const struct graph_answer *a)
+{
+	struct person person;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+
+	t->dropped = true;
+	if (!take_find(t, a, member) || !task_open(t, &erg, &v, &m, &person))
+		return;
+	if (roster_decide(&v, &person, &m) != DIFF_REMOVE_FROM_TEAMS)
+		return;
+	t->dropped = false;
+	t->role = member->role;
+	memcpy(t->membership_id, member->membership_id, sizeof(t->membership_id));
+}
+
+static void
+on_verify(struct task *t, const struct graph_member *member, const struct graph_answer *a)
+{
+	row_end(t->push, t, false);
+	if (!take_find(t, a, member) || t->push->kind != KIND_ADD)
+		outcome(t, false, t->refusal, NULL);
+}
+
+static void
+on_find(struct task *t, const struct graph_answer *a)
+{
+	struct push *p = t->push;
+	struct graph_member member;
+	enum err e = graph_member_find_read(a, &t->user, &member);
+	const struct graph_member *found = e == ERR_OK ? &member : NULL;
+
+	if (e != ERR_OK && (e != ERR_NOTFOUND || a->err != ERR_OK)) {
+		t->dropped = true;
+		if (t->step == STEP_VERIFY || t->step == STEP_FIND_IN_TEAM)
+			row_end(p, t, false);
+		roster_failed(p, a);
+		return;
+	}
+	switch (t->step) {
+	case STEP_LOOK: on_look(t, found, a); break;
+	case STEP_CONFIRM: on_confirm(t, found, a); break;
+	case STEP_VERIFY: on_verify(t, found, a); break;
+	default: add_start(t, found != NULL ? STEP_ADD : STEP_ADD_TO_TEAM); break;
+	}
+}
+
+/* ---------- look-ups ---------- */
+
+static void
+unresolved(struct reconciler *r, struct person *person, enum resolution how, const char *detail, int64_t again_ms)
+{
+	struct person before = *person;
+
+	person->resolution = how;
+	snprintf(person->resolution_detail, sizeof(person->resolution_detail), "%s", detail);
+	person->resolve_again_wall_ms = clock_wall_ms(r->clock) + again_ms;
+	people_store(r, &before, person);
+}
+
+static void
+resolved(const struct roster_view *v, struct person *person, const struct graph_user *user)
+{
+	struct person other;
+	bool known = people_find_entra(v->r, &person->tenant, &user->id, NULL, &other) == ERR_OK;
+
+	if (!user->enabled && !known)
+		unresolved(v->r, person, RESOLUTION_DISABLED, "The account with this e-mail address is disabled.", PUSH_RETRY_REFUSED_MS);
+	else if (identity_resolved(v->r, v->erg, person, &user->id, user->name) != ERR_OK)
+		unresolved(v->r, person, RESOLUTION_NOT_FOUND,
+		    "The account with this e-mail address belongs to somebody the app knows by another id.", PUSH_RETRY_REFUSED_MS);
+}
+
+/* The other ERGs that wait for the same person. */
+static void
+wake_ergs(struct reconciler *r, person_id person)
+{
+	struct store_cursor *c;
+	struct store_key prefix;
+	struct erg_ref ref;
+
+	store_key_init(&prefix);
+	store_key_u64(&prefix, person);
+	c = store_seek(r->store, TABLE_PERSON_ERGS, &prefix, NULL);
+	while (store_next(c, NULL, &ref) == ERR_OK)
+		if (intents_any(r, &ref.erg))
+			chore_add(r, CHORE_PUSH, ref.erg.s, 0);
+	store_cursor_close(c);
+}
+
+static void
+on_lookup(struct task *t, const struct graph_answer *a)
+{
+	struct push *p = t->push;
+	struct graph_user user;
+	struct person person;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+	enum err e = graph_user_find_read(a, &user);
+
+	if (!task_open(t, &erg, &v, &m, &person) || person.entra_id.s[0] != '\0')
+		return;
+	tenant_judge(p->r, &erg.tenant, a);
+	if (e == ERR_OK) {
+		resolved(&v, &person, &user);
+	} else if (a->err == ERR_OK && e == ERR_NOTFOUND) {
+		unresolved(p->r, &person, RESOLUTION_NOT_FOUND, "Nobody in the tenant's directory has this e-mail address.",
+		    PUSH_RETRY_REFUSED_MS);
+	} else if (a->err == ERR_OK && e == ERR_CONFLICT) {
+		unresolved(p->r, &person, RESOLUTION_NOT_FOUND, "Several people in the tenant's directory have this e-mail address.",
+		    PUSH_RETRY_REFUSED_MS);
+	} else if (a->err == ERR_FORBIDDEN && !a->sign_in_failed) {
+		unresolved(p->r, &person, RESOLUTION_FAILED, "Graph refuses to look people up: grant the application User.Read.All.",
+		    CHORE_PROBE_MS);
+	} else {
+		trouble(p, a);
+		return;
+	}
+	if (member_load(p->r, &erg.id, person.id, &m) == ERR_OK)
+		roster_look(&v, &m);
+	wake_ergs(p->r, person.id);
+	close_erg(p, &erg);
+}
+
+static void
+on_answer(void *arg, const struct graph_answer *a)
+{
+	struct task *t = arg;
+	struct push *p = t->push;
+
+	t->call = NULL;
+	p->busy--;
+	switch (t->step) {
+	case STEP_LOOKUP: on_lookup(t, a); break;
+	case STEP_ADD_TO_TEAM:
+	case STEP_ADD:
+	case STEP_ROLE:
+	case STEP_REMOVE: on_write(t, a); break;
+	default: on_find(t, a); break;
+	}
+	if (p->busy == 0)
+		timer_arm(p->timer, 0);
+}
+
+/* ---------- bulk ---------- */
+
+static void
+on_bulk(void *arg, const struct graph_answer *a)
+{
+	struct push *p = arg;
+	bool whole = a->err != ERR_OK;
+
+	p->bulk = NULL;
+	p->busy--;
+	if (whole && (a->unknown || is_refusal(a->err)))
+		note_of(p)->singly_until_ms = clock_boot_ms(p->r->clock) + SINGLY_MS;
+	if (whole && !a->unknown && (a->sign_in_failed || a->err == ERR_UNAUTHORIZED || !is_refusal(a->err)))
+		trouble(p, a);
+	for (size_t i = 0; i < p->count; i++) {
+		struct task *t = &p->tasks[i];
+
+		if (t->dropped)
+			continue;
+		if (whole && !a->unknown)
+			row_end(p, t, false); /* nothing was done: one by one from now on, or later */
+		else
+			outcome(t, a->unknown, a->unknown ? ERR_UNEXPECTED : graph_members_bulk_read(a, &t->user, NULL), NULL);
+	}
+	timer_arm(p->timer, 0);
+}
+
+static void
+bulk_start(struct push *p)
+{
+	struct graph_bulk_person people[TASKS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (!p->tasks[i].dropped)
+			people[n++] = (struct graph_bulk_person){ p->tasks[i].user, p->tasks[i].role };
+	p->bulk = (p->kind == KIND_ADD ? graph_members_bulk_add : graph_members_bulk_remove)(
+	    p->r->graph, &p->where, &p->team, people, n, on_bulk, p);
+	if (p->bulk != NULL)
+		p->busy++;
+	else
+		p->retry_ms = ITEM_RETRY_MS;
+}
+
+/* ---------- writing ---------- */
+
+static void
+write_single(struct task *t)
+{
+	struct push *p = t->push;
+	struct graph_roster roster = roster_here(p);
+
+	switch (p->kind) {
+	case KIND_ADD:
+		if (p->type == CHANNEL_PRIVATE)
+			find_start(t, STEP_FIND_IN_TEAM);
+		else
+			add_start(t, STEP_ADD);
+		break;
+	case KIND_ROLE:
+		task_call(t, STEP_ROLE,
+		    graph_member_set_role(p->r->graph, &p->where, &roster, t->membership_id, t->role, on_answer, t));
+		break;
+	default:
+		task_call(t, STEP_REMOVE, graph_member_remove(p->r->graph, &p->where, &roster, t->membership_id, on_answer, t));
+		break;
+	}
+}
+
+static size_t
+to_write(const struct push *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		n += !p->tasks[i].dropped;
+	return n;
+}
+
+static void
+on_committed(void *arg)
+{
+	struct push *p = arg;
+
+	if (!p->singly) {
+		bulk_start(p);
+	} else {
+		for (size_t i = 0; i < p->count; i++)
+			if (!p->tasks[i].dropped)
+				write_single(&p->tasks[i]);
+	}
+	if (p->busy == 0)
+		timer_arm(p->timer, 0);
+}
+
+/* What is to be written is on disk before the world sees anything of it. */
+static void
+write_start(struct push *p)
+{
+	p->writing = true;
+	if (to_write(p) == 0) {
+		timer_arm(p->timer, 0);
+		return;
+	}
+	for (size_t i = 0; i < p->count; i++)
+		if (!p->tasks[i].dropped)
+			row_begin(p, &p->tasks[i]);
+	store_after_commit(p->r->store, on_committed, p);
+}
+
+/* ---------- whom we never remove ---------- */
+
+static unsigned
+owners_besides(struct push *p)
+{
+	struct store_cursor *c;
+	struct store_key prefix;
+	struct member m;
+	unsigned n = 0;
+
+	members_prefix(p->r, &p->erg, &prefix);
+	c = store_seek(p->r->store, TABLE_MEMBERS, &prefix, NULL);
+	while (store_next(c, NULL, &m) == ERR_OK) {
+		bool task = false;
+
+		if (!m.teams.present || m.teams.role != ROLE_OWNER)
+			continue;
+		for (size_t i = 0; i < p->count && !task; i++)
+			task = p->tasks[i].person == m.person && !p->tasks[i].dropped;
+		n += !task;
+	}
+	store_cursor_close(c);
+	return n;
+}
+
+static void
+keep_one(struct task *t, const char *why)
+{
+	struct person person;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+
+	t->dropped = true;
+	if (!task_open(t, &erg, &v, &m, &person))
+		return;
+	roster_refused(&v, &person, &m, why, clock_wall_ms(v.r->clock) + PUSH_RETRY_REFUSED_MS);
+	close_erg(t->push, &erg);
+}
+
+static void
+spare(struct push *p, bool leaves)
+{
+	struct tenant tenant;
+	struct task *owner = NULL;
+	struct erg erg;
+
+	if (erg_load(p->r, &p->erg, &erg) != ERR_OK || tenant_load(p->r, &erg.tenant, &tenant) != ERR_OK)
+		return;
+	for (size_t i = 0; i < p->count; i++) {
+		struct task *t = &p->tasks[i];
+
+		if (t->dropped)
+			continue;
+		if (leaves && tenant.organizer_id.s[0] != '\0' && strcmp(t->user.s, tenant.organizer_id.s) == 0)
+			keep_one(t, refusals[REFUSED_OWN_ACCOUNT]);
+		else if (leaves ? t->role == ROLE_OWNER : t->role != ROLE_OWNER)
+			owner = t;
+	}
+	if (owner != NULL && owners_besides(p) == 0)
+		keep_one(owner, refusals[REFUSED_LAST_OWNER]);
+}
+
+/* ---------- a pass ---------- */
+
+/* More than a few are looked for with one read of the whole roster. */
+static void
+look_at_all(struct push *p)
+{
+	int64_t now_ms = clock_wall_ms(p->r->clock);
+	struct subscription scope;
+	struct person person;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+	bool read = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		if (!task_open(&p->tasks[i], &erg, &v, &m, &person))
+			continue;
+		if (erg.read_wall_ms - m.teams_write_wall_ms >= LAG_MS) {
+			not_shown(p, &v, &m, erg.read_wall_ms);
+		} else {
+			read = true;
+			roster_put_off(&v, &m, now_ms + LAG_MS);
+		}
+		close_erg(p, &erg);
+	}
+	if (read && open_erg(p, &erg, &v) && scope_of_erg(p->r, &erg, &scope) == ERR_OK)
+		dirty_mark(p->r, &scope.scope, 0);
+	timer_arm(p->timer, 0);
+}
+
+static void
+start(struct push *p)
+{
+	struct note *note = note_of(p);
+	int64_t now_ms = clock_boot_ms(p->r->clock);
+
+	p->singly = p->channel[0] != '\0' || p->kind == KIND_ROLE || now_ms < note->singly_until_ms ||
+	            (p->count == 1 && (p->kind == KIND_REMOVE || now_ms - note->single_ms >= SINGLE_GAP_MS));
+	if (p->singly && p->kind >= KIND_ADD && p->count > SINGLES_MAX)
+		p->count = SINGLES_MAX;
+	switch (p->kind) {
+	case KIND_LOOKUP:
+		break; /* started with their addresses, in fill */
+	case KIND_LOOK:
+		if (p->count > LOOKS_MAX)
+			look_at_all(p);
+		else
+			for (size_t i = 0; i < p->count; i++)
+				find_start(&p->tasks[i], STEP_LOOK);
+		break;
+	case KIND_REMOVE:
+		for (size_t i = 0; i < p->count; i++)
+			find_start(&p->tasks[i], STEP_CONFIRM);
+		break;
+	case KIND_ROLE: spare(p, false); /* fall through */
+	default: write_start(p); return;
+	}
+	if (p->busy == 0)
+		timer_arm(p->timer, 0);
+}
+
+/* All calls of a step are answered. */
+static void
+step_done(struct push *p)
+{
+	if (p->kind == KIND_REMOVE && !p->writing) {
+		spare(p, true);
+		if (to_write(p) == 1)
+			p->singly = true;
+		write_start(p);
+	} else {
+		push_end(p);
+	}
+}
+
+static void
+on_timer(void *arg)
+{
+	struct push *p = arg;
+
+	if (p->busy == 0)
+		step_done(p);
+}
+
+static const size_t kind_max[KIND_COUNT] = {
+	[KIND_LOOKUP] = LOOKUPS_MAX,
+	[KIND_LOOK] = TASKS_MAX,
+	[KIND_ADD] = GRAPH_MEMBERS_ADD_MAX,
+	[KIND_ROLE] = LOOKS_MAX,
+	[KIND_REMOVE] = GRAPH_MEMBERS_REMOVE_MAX,
+};
+
+static void
+task_fill(struct push *p, person_id id)
+{
+	struct task *t = &p->tasks[p->count];
+	struct person person;
+	struct member m;
+
+	memset(t, 0, sizeof(*t));
+	if (member_load(p->r, &p->erg, id, &m) != ERR_OK || person_load(p->r, id, &person) != ERR_OK)
+		return;
+	t->push = p;
+	t->person = id;
+	t->user = person.entra_id;
+	t->role = m.app.present ? m.app.role : m.teams.role;
+	memcpy(t->membership_id, m.membership_id, sizeof(t->membership_id));
+	p->count++;
+	if (p->kind == KIND_LOOKUP)
+		task_call(t, STEP_LOOKUP, graph_user_find(p->r->graph, &p->where, person.email, on_answer, t));
+}
+
+static struct push *
+push_new(struct reconciler *r, struct chore *c, const struct erg *erg, const struct tenant *tenant)
+{
+	struct push *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->r = r;
+	p->chore = c;
+	p->list = r->pushes;
+	p->erg = erg->id;
+	p->generation = erg->generation;
+	p->team = erg->team_id;
+	p->type = erg->channel_type;
+	if (erg->channel_type != CHANNEL_STANDARD)
+		memcpy(p->channel, erg->channel_id, sizeof(p->channel));
+	p->where =
+	    (struct graph_where){ .directory = tenant->directory_id, .priority = GRAPH_HINT, .deadline_ms = CALL_DEADLINE_MS };
+	p->retry_ms = -1;
+	if ((p->timer = timer_new(r->clock, on_timer, p)) == NULL) {
+		free(p);
+		return NULL;
+	}
+	p->next = r->pushes->first;
+	r->pushes->first = p;
+	return p;
+}
+
+/* Nothing is due: sleeps until something is, or ends when nothing is open. */
+static void
+rest(struct reconciler *r, struct chore *c, const struct erg *erg, const struct due *d)
+{
+	int64_t wait_ms = d->next_wall_ms - clock_wall_ms(r->clock);
+
+	if (d->next_wall_ms == INT64_MAX || !intents_any(r, &erg->id))
+		chore_done(r, c);
+	else
+		chore_again(r, c, wait_ms < PUSH_RETRY_REFUSED_MS ? wait_ms : PUSH_RETRY_REFUSED_MS);
+}
+
+static void
+pass(struct reconciler *r, struct chore *c, struct erg *erg, const struct tenant *tenant)
+{
+	struct roster_view v = { .r = r, .erg = erg, .directory = tenant->directory_id };
+	struct due *d = calloc(1, sizeof(*d));
+	enum kind kind = KIND_LOOKUP;
+	struct push *p;
+
+	if (d == NULL) {
+		chore_again(r, c, ITEM_RETRY_MS);
+		return;
+	}
+	d->next_wall_ms = INT64_MAX;
+	sort_all(&v, d);
+	guard_removals(&v, d);
+	erg_settle(r, erg);
+	erg_store(r, erg);
+	while (kind < KIND_COUNT && d->count[kind] == 0)
+		kind++;
+	if (kind == KIND_COUNT) {
+		rest(r, c, erg, d);
+	} else if ((p = push_new(r, c, erg, tenant)) == NULL) {
+		chore_again(r, c, ITEM_RETRY_MS);
+	} else {
+		p->kind = kind;
+		for (size_t i = 0; i < d->count[kind] && p->count < kind_max[kind]; i++)
+			task_fill(p, d->people[kind][i]);
+		start(p);
+	}
+	free(d);
+}
+
+void
+push_run(struct reconciler *r, struct chore *c)
+{
+	struct tenant tenant;
+	struct erg_id id;
+	struct erg erg;
+
+	if (!erg_id_parse(chore_id(c), &id) || erg_load(r, &id, &erg) != ERR_OK || erg.membership == MEMBERSHIP_OFF ||
+	    !erg.first_read_done || erg.state == ERG_LINKING || erg.state == ERG_BROKEN || erg.channel_type == CHANNEL_UNKNOWN ||
+	    tenant_load(r, &erg.tenant, &tenant) != ERR_OK || tenant.state == TENANT_REMOVING) {
+		/* Whoever makes it readable calls push_resume. */
+		chore_done(r, c);
+	} else if (tenant.state != TENANT_ACTIVE) {
+		chore_again(r, c, CHORE_PROBE_MS);
+	} else {
+		pass(r, c, &erg, &tenant);
+	}
+}
+
+void
+push_resume(struct reconciler *r, const struct erg *erg)
+{
+	if (intents_any(r, &erg->id))
+		chore_add(r, CHORE_PUSH, erg->id.s, 0);
+}
+
+enum err
+pushes_new(struct reconciler *r, struct pushes **ret)
+{
+	struct pushes *ps = calloc(1, sizeof(*ps));
+
+	if (ps == NULL)
+		return ERR_NOMEM;
+	ps->r = r;
+	*ret = ps;
+	return ERR_OK;
+}
+
+void
+pushes_free(struct pushes *ps)
+{
+	if (ps == NULL)
+		return;
+	while (ps->first != NULL)
+		push_free(ps->first);
+	free(ps);
+}

@@ -1,0 +1,532 @@
+/* The way of a change from the app to Teams: once, in bulk, never too much, and back from unknown outcomes. */
+#include "unit/reconciler/rig.h"
+
+#define ADD_ONE     "POST /teams/{team}/members"
+#define ADD_BULK    "POST /teams/{team}/members/add"
+#define REMOVE_BULK "POST /teams/{team}/members/remove"
+#define REMOVE_ONE  "DELETE /teams/{team}/members/{member}"
+#define USERS       "GET /users"
+
+static struct erg_id
+erg_named(const char *id)
+{
+	struct erg_id erg;
+
+	assert_true(erg_id_parse(id, &erg));
+	return erg;
+}
+
+static struct app_member_put
+entry(unsigned user, enum role role)
+{
+	struct app_member_put put = { .role = role };
+
+	snprintf(put.who.user.s, sizeof(put.who.user.s), "app%u", user);
+	snprintf(put.email, sizeof(put.email), "u%u@acme.example", user);
+	return put;
+}
+
+static struct member_view
+put_member(struct rig *rig, const char *erg, const struct app_member_put *put)
+{
+	struct erg_id id = erg_named(erg);
+	struct member_view view = { 0 };
+	struct problem p = { 0 };
+
+	assert_int_equal(backend_ops.member_put(rig->r, &id, put, &view, &p), ERR_OK);
+	return view;
+}
+
+static void
+join(struct rig *rig, unsigned user)
+{
+	struct app_member_put put = entry(user, ROLE_MEMBER);
+
+	put_member(rig, "pride", &put);
+}
+
+static void
+leave(struct rig *rig, const char *erg, unsigned user)
+{
+	struct app_member_put put = entry(user, ROLE_MEMBER);
+	struct erg_id id = erg_named(erg);
+	struct problem p = { 0 };
+
+	assert_int_equal(backend_ops.member_remove(rig->r, &id, &put.who, &p), ERR_OK);
+}
+
+static enum err
+get_member(struct rig *rig, const char *erg, unsigned user, struct member_view *ret)
+{
+	struct app_member_put put = entry(user, ROLE_MEMBER);
+	struct erg_id id = erg_named(erg);
+	struct problem p = { 0 };
+
+	memset(ret, 0, sizeof(*ret));
+	return backend_ops.member_get(rig->r, &id, &put.who, ret, &p);
+}
+
+static enum member_status
+status_of(struct rig *rig, const char *erg, unsigned user)
+{
+	struct member_view view;
+
+	assert_int_equal(get_member(rig, erg, user, &view), ERR_OK);
+	return view.member.status;
+}
+
+/* "owner", "member", "guest"; "" for nobody. */
+static const char *
+in_teams(struct rig *rig, unsigned user)
+{
+	static char role[16];
+	char id[GUID_SIZE];
+	json_t *answer = rig_ask(rig, "GET", "/_sim/members?team=" RIG_TEAM, NULL), *m;
+	size_t i;
+
+	role[0] = '\0';
+	rig_user(user, id);
+	json_array_foreach(jx_get_array(answer, "members"), i, m) if (strcmp(jx_get_str(m, "user"), id) == 0)
+	    str_copy(role, sizeof(role), jx_get_str(m, "role"));
+	json_decref(answer);
+	return role;
+}
+
+static size_t
+count_in_teams(struct rig *rig)
+{
+	json_t *answer = rig_ask(rig, "GET", "/_sim/members?team=" RIG_TEAM, NULL);
+	size_t n = json_array_size(jx_get_array(answer, "members"));
+
+	json_decref(answer);
+	return n;
+}
+
+static int64_t
+violations(struct rig *rig)
+{
+	json_t *answer = rig_ask(rig, "GET", "/_sim/journal", NULL);
+	int64_t n = jx_get_int(answer, "violations", -1);
+
+	if (n != 0) {
+		char *text = json_dumps(answer, JSON_INDENT(1));
+
+		print_error("%s\n", text);
+		free(text);
+	}
+	json_decref(answer);
+	return n;
+}
+
+/* The app names everybody it has been told of. */
+static void
+name_all(struct rig *rig, unsigned count)
+{
+	for (unsigned i = 1; i <= count; i++)
+		join(rig, i);
+	rig_run(rig, 120000);
+}
+
+static void
+a_change_in_the_app_is_one_write_and_no_echo(void **state)
+{
+	struct app_member_put owner = entry(28, ROLE_OWNER);
+	struct rig rig;
+	size_t events;
+
+	(void)state;
+	rig_make(&rig, 21, 30, 25);
+	rig_link(&rig);
+	events = rig.event_count;
+	rig_forget_requests(&rig);
+	join(&rig, 28);
+	assert_int_equal(status_of(&rig, "pride", 28), MEMBER_ADDING_TO_TEAMS);
+	rig_run(&rig, 60000);
+	assert_string_equal(in_teams(&rig, 28), "member");
+	assert_int_equal(status_of(&rig, "pride", 28), MEMBER_SYNCED);
+	put_member(&rig, "pride", &owner);
+	rig_run(&rig, 60000);
+	assert_string_equal(in_teams(&rig, 28), "owner");
+	assert_int_equal(status_of(&rig, "pride", 28), MEMBER_SYNCED);
+	leave(&rig, "pride", 28);
+	rig_run(&rig, 60000);
+	assert_string_equal(in_teams(&rig, 28), "");
+	assert_int_equal(rig_requests(&rig, ADD_ONE), 1);
+	assert_int_equal(rig_requests(&rig, REMOVE_ONE), 1);
+	assert_int_equal(rig_requests(&rig, USERS), 1);
+	assert_int_equal(rig.event_count, events);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	assert_int_equal(rig_erg(&rig).counts.app, 25);
+	assert_int_equal(violations(&rig), 0);
+	rig_done(&rig);
+}
+
+static void
+fifty_joiners_are_one_call(void **state)
+{
+	struct app_members_replaced replaced = { 0 };
+	struct app_member_put *list;
+	struct erg_id id = erg_named("pride");
+	struct problem p = { 0 };
+	struct rig rig;
+	size_t events;
+
+	(void)state;
+	rig_make(&rig, 22, 80, 20);
+	rig_link(&rig);
+	events = rig.event_count;
+	rig_forget_requests(&rig);
+	assert_non_null(list = calloc(70, sizeof(*list)));
+	for (unsigned i = 0; i < 70; i++)
+		list[i] = entry(i + 1, i == 0 ? ROLE_OWNER : ROLE_MEMBER);
+	assert_int_equal(backend_ops.members_replace(rig.r, &id, list, 70, &replaced, &p), ERR_OK);
+	/* Nobody is taken out whom an address that is still to be looked up may mean. */
+	rig_run(&rig, 120000);
+	assert_int_equal(count_in_teams(&rig), 70);
+	assert_int_equal(rig_requests(&rig, ADD_BULK), 1);
+	assert_int_equal(rig_requests(&rig, ADD_ONE), 0);
+	assert_int_equal(rig.event_count, events);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	assert_int_equal(rig_erg(&rig).counts.app, 70);
+	/* The same list again changes nothing. */
+	memset(&replaced, 0, sizeof(replaced));
+	assert_int_equal(backend_ops.members_replace(rig.r, &id, list, 70, &replaced, &p), ERR_OK);
+	assert_int_equal(replaced.unchanged, 70);
+	rig_run(&rig, 120000);
+	assert_int_equal(rig_requests(&rig, ADD_BULK), 1);
+	assert_int_equal(violations(&rig), 0);
+	free(list);
+	rig_done(&rig);
+}
+
+static void
+private_people_are_not_asked_about(void **state)
+{
+	struct app_member_put put = entry(28, ROLE_MEMBER);
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 23, 30, 25);
+	rig_link(&rig);
+	rig_forget_requests(&rig);
+	put.private_ = true;
+	put_member(&rig, "pride", &put);
+	rig_run(&rig, 3 * 24 * 3600 * 1000LL);
+	assert_int_equal(status_of(&rig, "pride", 28), MEMBER_PRIVATE);
+	assert_string_equal(in_teams(&rig, 28), "");
+	assert_int_equal(rig_requests(&rig, USERS), 0);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	rig_done(&rig);
+}
+
+static void
+an_unknown_address_is_told_once_and_tried_again(void **state)
+{
+	struct app_member_put put = entry(77, ROLE_MEMBER);
+	char id[GUID_SIZE];
+	struct rig rig;
+	size_t events;
+
+	(void)state;
+	rig_make(&rig, 24, 30, 25);
+	rig_link(&rig);
+	events = rig.event_count;
+	rig_forget_requests(&rig);
+	put_member(&rig, "pride", &put);
+	rig_run(&rig, 60000);
+	assert_int_equal(status_of(&rig, "pride", 77), MEMBER_UNRESOLVED);
+	assert_int_equal(rig_count(&rig, "ergsync.member.unresolved", events), 1);
+	rig_run(&rig, 2 * 24 * 3600 * 1000LL);
+	assert_int_equal(rig_count(&rig, "ergsync.member.unresolved", events), 1);
+	assert_in_range(rig_requests(&rig, USERS), 2, 4);
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"upn\":\"u77@acme.example\"}", RIG_DIRECTORY, rig_user(77, id));
+	put_member(&rig, "pride", &put);
+	rig_run(&rig, 60000);
+	assert_int_equal(status_of(&rig, "pride", 77), MEMBER_SYNCED);
+	assert_string_equal(in_teams(&rig, 77), "member");
+	rig_done(&rig);
+}
+
+static void
+a_refused_person_is_parked(void **state)
+{
+	char id[GUID_SIZE];
+	struct rig rig;
+	size_t events;
+
+	(void)state;
+	rig_make(&rig, 25, 30, 25);
+	rig_link(&rig);
+	events = rig.event_count;
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"licensed\":false}", RIG_DIRECTORY, rig_user(28, id));
+	join(&rig, 28);
+	join(&rig, 29);
+	rig_run(&rig, 120000);
+	assert_int_equal(status_of(&rig, "pride", 28), MEMBER_REFUSED_BY_TEAMS);
+	assert_int_equal(status_of(&rig, "pride", 29), MEMBER_SYNCED);
+	assert_int_equal(rig_count(&rig, "ergsync.member.refused", events), 1);
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"licensed\":true}", RIG_DIRECTORY, rig_user(28, id));
+	rig_run(&rig, 26 * 3600 * 1000LL);
+	assert_int_equal(status_of(&rig, "pride", 28), MEMBER_SYNCED);
+	assert_int_equal(rig_count(&rig, "ergsync.member.refused", events), 1);
+	rig_done(&rig);
+}
+
+static void
+after_an_unknown_outcome_it_reads_first(void **state)
+{
+	static const char *const faults[] = { "timeout_after", "timeout_before", "close_after" };
+	struct rig rig;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		rig_make(&rig, 26 + i, 40, 25);
+		rig_link(&rig);
+		rig.deaf = true;
+		for (int many = 0; many < 2; many++) {
+			rig_do(&rig, "/_sim/faults", "{\"kind\":\"%s\",\"method\":\"POST\",\"path\":\"/teams\"}", faults[i]);
+			for (unsigned u = 0; u < (many ? 10 : 1); u++)
+				join(&rig, 26 + (unsigned)many + u);
+			rig_run(&rig, 1800000);
+			assert_int_equal(count_in_teams(&rig), many ? 36 : 26);
+			assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+		}
+		assert_int_equal(violations(&rig), 0);
+		rig_done(&rig);
+	}
+}
+
+static void
+a_crash_before_the_answer_reads_first(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (int ms = 0; ms < 400; ms += 20) {
+		rig_make(&rig, 29, 40, 25);
+		rig_do(&rig, "/_sim/settings", "{\"latency_ms\":70}");
+		rig_link(&rig);
+		join(&rig, 28);
+		rig_run(&rig, ms);
+		store_commit(rig.r->store);
+		rig_crash(&rig);
+		rig_run(&rig, 1800000);
+		assert_string_equal(in_teams(&rig, 28), "member");
+		assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+		leave(&rig, "pride", 28);
+		rig_run(&rig, ms);
+		store_commit(rig.r->store);
+		rig_crash(&rig);
+		rig_run(&rig, 1800000);
+		assert_string_equal(in_teams(&rig, 28), "");
+		assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+		rig_done(&rig);
+	}
+}
+
+static void
+the_last_owner_stays(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 30, 30, 25);
+	rig_put_tenant(&rig);
+	rig_link(&rig);
+	name_all(&rig, 3);
+	leave(&rig, "pride", 1);
+	rig_run(&rig, 120000);
+	assert_string_equal(in_teams(&rig, 1), "owner");
+	assert_int_equal(status_of(&rig, "pride", 1), MEMBER_REFUSED_BY_TEAMS);
+	assert_int_equal(violations(&rig), 0);
+	rig_done(&rig);
+}
+
+/* ---------- plans ---------- */
+
+static void
+on_item(void *arg, const struct app_plan_item *item)
+{
+	(void)item;
+	++*(size_t *)arg;
+}
+
+static struct app_plan
+plan_of(struct rig *rig)
+{
+	struct erg_id id = erg_named("pride");
+	struct app_plan plan = { 0 };
+	struct problem p = { 0 };
+	size_t items = 0;
+
+	assert_int_equal(backend_ops.plan_get(rig->r, &id, on_item, &items, &plan, &p), ERR_OK);
+	assert_int_equal(items, plan.additions + plan.removals);
+	return plan;
+}
+
+static enum err
+decide(struct rig *rig, bool approve, const char *hash)
+{
+	struct erg_id id = erg_named("pride");
+	struct problem p = { 0 };
+
+	return backend_ops.plan_decide(rig->r, &id, approve, hash, &p);
+}
+
+static void
+leave_in_the_app(struct rig *rig)
+{
+	for (unsigned i = 11; i <= 40; i++)
+		leave(rig, "pride", i);
+}
+
+static void
+leave_in_teams(struct rig *rig)
+{
+	rig->deaf = true;
+	for (unsigned i = 11; i <= 40; i++)
+		rig_member(rig, "remove", i, "member");
+	rig->deaf = false;
+}
+
+static void
+a_mass_removal_waits(void (*leave_all)(struct rig *rig), bool approve, bool app_side)
+{
+	struct app_plan plan, later;
+	struct rig rig;
+	size_t removed;
+
+	rig_make(&rig, 31, 101, 100);
+	rig_link(&rig);
+	for (unsigned i = 1; i <= 40; i++)
+		join(&rig, i);
+	rig_run(&rig, 120000);
+	leave_all(&rig);
+	rig_run(&rig, 26 * 3600 * 1000LL);
+	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+	plan = plan_of(&rig);
+	assert_true(plan.held);
+	assert_int_equal(plan.removals, 30);
+	assert_int_equal(rig_count(&rig, "ergsync.plan.held", 0), 1);
+	assert_int_equal(decide(&rig, approve, "0000"), ERR_CONFLICT);
+	/* Reality moves: the plan is another one. */
+	if (app_side)
+		join(&rig, 11);
+	else
+		rig_member(&rig, "add", 11, "member");
+	rig_run(&rig, 120000);
+	later = plan_of(&rig);
+	assert_int_equal(later.removals, 29);
+	assert_string_not_equal(later.hash, plan.hash);
+	assert_int_equal(decide(&rig, approve, plan.hash), ERR_CONFLICT);
+	removed = rig_count(&rig, "ergsync.member.removed", 0);
+	rig_restart(&rig);
+	assert_int_equal(decide(&rig, approve, later.hash), ERR_OK);
+	rig_run(&rig, 3600000);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	assert_int_equal(count_in_teams(&rig), approve ? 71 : 100);
+	assert_int_equal(rig_erg(&rig).counts.app, approve ? 71 : 100);
+	assert_int_equal(rig_erg(&rig).counts.teams, approve ? 71 : 100);
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0) - removed, approve && !app_side ? 29 : 0);
+	assert_string_equal(in_teams(&rig, 1), "owner");
+	assert_int_equal(decide(&rig, approve, later.hash), ERR_NOTFOUND);
+	assert_int_equal(violations(&rig), 0);
+	rig_done(&rig);
+}
+
+static void
+plans_towards_teams(void **state)
+{
+	(void)state;
+	a_mass_removal_waits(leave_in_the_app, true, true);
+	a_mass_removal_waits(leave_in_the_app, false, true);
+}
+
+static void
+plans_towards_the_app(void **state)
+{
+	(void)state;
+	a_mass_removal_waits(leave_in_teams, true, false);
+	a_mass_removal_waits(leave_in_teams, false, false);
+}
+
+/* ---------- several ERGs on one team ---------- */
+
+static void
+removed_here_and_kept_there(void **state)
+{
+	struct problem p = { 0 };
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 33, 30, 25);
+	rig_link(&rig);
+	assert_int_equal(rig_put_erg(&rig, "women", MEMBERSHIP_TWO_WAY, &p), ERR_OK);
+	name_all(&rig, 5);
+	rig_run(&rig, 120000);
+	leave(&rig, "pride", 4);
+	rig_run(&rig, 3600000);
+	assert_string_equal(in_teams(&rig, 4), "member");
+	assert_int_equal(status_of(&rig, "pride", 4), MEMBER_KEPT_IN_TEAMS);
+	assert_int_equal(status_of(&rig, "women", 4), MEMBER_SYNCED);
+	rig_run(&rig, 26 * 3600 * 1000LL);
+	assert_int_equal(status_of(&rig, "pride", 4), MEMBER_KEPT_IN_TEAMS);
+	leave(&rig, "women", 4);
+	rig_run(&rig, 3600000);
+	assert_string_equal(in_teams(&rig, 4), "");
+	rig_done(&rig);
+}
+
+/* ---------- many changes ---------- */
+
+static void
+own_writes_have_no_echo(void **state)
+{
+	struct rig rig;
+	size_t events;
+	int64_t writes;
+
+	(void)state;
+	rig_make(&rig, 34, 60, 20);
+	rig_link(&rig);
+	rig.config.removal_limit = 100000;
+	events = rig.event_count;
+	rig_forget_requests(&rig);
+	for (unsigned round = 0; round < 10; round++) {
+		for (unsigned i = 41; i <= 60; i++)
+			join(&rig, i);
+		rig_run(&rig, 600000);
+		assert_int_equal(count_in_teams(&rig), 40);
+		for (unsigned i = 41; i <= 60; i++)
+			leave(&rig, "pride", i);
+		rig_run(&rig, 600000);
+		assert_int_equal(count_in_teams(&rig), 20);
+	}
+	assert_int_equal(rig.event_count, events);
+	writes = rig_requests(&rig, ADD_ONE) + rig_requests(&rig, ADD_BULK) + rig_requests(&rig, REMOVE_ONE) + rig_requests(&rig, REMOVE_BULK);
+	assert_int_equal(writes, 20);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	assert_int_equal(violations(&rig), 0);
+	rig_done(&rig);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_change_in_the_app_is_one_write_and_no_echo),
+		cmocka_unit_test(fifty_joiners_are_one_call),
+		cmocka_unit_test(private_people_are_not_asked_about),
+		cmocka_unit_test(an_unknown_address_is_told_once_and_tried_again),
+		cmocka_unit_test(a_refused_person_is_parked),
+		cmocka_unit_test(after_an_unknown_outcome_it_reads_first),
+		cmocka_unit_test(a_crash_before_the_answer_reads_first),
+		cmocka_unit_test(the_last_owner_stays),
+		cmocka_unit_test(plans_towards_teams),
+		cmocka_unit_test(plans_towards_the_app),
+		cmocka_unit_test(removed_here_and_kept_there),
+		cmocka_unit_test(own_writes_have_no_echo),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
