@@ -194,6 +194,18 @@ read_list_item(const json_t *item, size_t index, struct app_member_put *ret, jso
 /* More mistakes than these help nobody, and a list may hold 50000. */
 #define LIST_ERRORS_MAX 100
 
+enum err
+request_list_member(const json_t *item, struct app_member_put *ret)
+{
+	json_t *seen = json_object();
+	bool ok;
+
+	memset(ret, 0, sizeof(*ret));
+	ok = seen != NULL && item != NULL && read_list_item(item, 0, ret, seen, NULL);
+	json_decref(seen);
+	return ok ? ERR_OK : ERR_INVALID;
+}
+
 static bool
 read_list(const json_t *list, struct app_member_put *ret, json_t *errors)
 {

@@ -19,6 +19,8 @@ enum err request_erg(const json_t *root, struct app_erg_put *ret, json_t **ret_e
 enum err request_member(const json_t *root, struct app_member_put *ret, json_t **ret_errors);
 /* Gives *ret (caller frees), an array of *ret_count. */
 enum err request_members(const json_t *root, struct app_member_put **ret, size_t *ret_count, json_t **ret_errors);
+/* One entry of such a list, with its "user". */
+enum err request_list_member(const json_t *item, struct app_member_put *ret);
 enum err request_resync(const json_t *root, struct resync_scope *ret_scope, bool *ret_dry_run, json_t **ret_errors);
 /* hash is borrowed from root. */
 enum err request_decision(const json_t *root, bool *ret_approve, const char **ret_hash, json_t **ret_errors);

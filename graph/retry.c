@@ -83,7 +83,7 @@ graph_retry_judge(const struct graph_try *t, uint32_t jitter)
 	v.wait_ms = backoff_ms(t->tries, jitter);
 	if (t->retry_after_ms >= 0)
 		v.wait_ms = t->retry_after_ms;
-	if (v.wait_ms < t->left_ms)
+	if (v.wait_ms + GRAPH_TRY_MIN_MS <= t->left_ms)
 		v.act = GRAPH_AGAIN;
 	return v;
 }

@@ -10,6 +10,8 @@
 #include "base/err.h"
 
 #define GRAPH_TRIES_MAX          6
+/* With less time left no further try begins: its answer, and the Retry-After in it, might come too late to be heard. */
+#define GRAPH_TRY_MIN_MS         5000
 #define GRAPH_BACKOFF_MIN_MS     1000
 #define GRAPH_BACKOFF_MAX_MS     300000 /* without Retry-After: 1 s to 300 s, full jitter (graph-facts section 11) */
 #define GRAPH_RETRY_AFTER_MAX_MS (24 * 3600 * 1000LL)

@@ -259,7 +259,9 @@ on_watchdog(void *arg)
 {
 	struct daemon *d = arg;
 
-	service_watchdog_ping();
+	/* Being called shows that the loop gets on; a writer stuck in its sync has to be seen, too. */
+	if (intake_alive(d->intake))
+		service_watchdog_ping();
 	timer_arm(d->watchdog, service_watchdog_ms());
 }
 

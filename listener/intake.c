@@ -67,6 +67,7 @@ struct intake {
 	uint64_t trim_to;
 	uint8_t trim_epoch[PEER_EPOCH_LEN];
 	bool ticked, stop, failing;
+	bool sign_asked;                    /* of life; the writer withdraws it */
 	struct intake_status status;
 	/* Set once. */
 	pthread_t thread;
@@ -253,8 +254,11 @@ next_task(struct intake *in)
 	struct task task = { NULL, false, false, false, 0, { 0 } };
 
 	pthread_mutex_lock(&in->lock);
-	while (in->queue.first == NULL && !in->ticked && !in->stop && !trim_due(in))
+	in->sign_asked = false;
+	while (in->queue.first == NULL && !in->ticked && !in->stop && !trim_due(in)) {
 		pthread_cond_wait(&in->work, &in->lock);
+		in->sign_asked = false;
+	}
 	task.trim = trim_due(in);
 	task.trim_to = in->trim_to;
 	memcpy(task.epoch, in->trim_epoch, sizeof(task.epoch));
@@ -626,8 +630,9 @@ intake_turn(struct intake *in)
 	}
 	pthread_mutex_lock(&in->lock);
 	list_push(&in->queue, b);
-	pthread_cond_signal(&in->work);
 	pthread_mutex_unlock(&in->lock);
+	/* Outside the lock, or the writer would wake only to wait for it. */
+	pthread_cond_signal(&in->work);
 }
 
 void
@@ -640,6 +645,19 @@ intake_trim(struct intake *in, const uint8_t epoch[PEER_EPOCH_LEN], uint64_t con
 	pthread_mutex_unlock(&in->lock);
 	in->trim_asked = true;
 	arm_tick(in, TICK_BUSY_MS);
+}
+
+bool
+intake_alive(struct intake *in)
+{
+	bool alive;
+
+	pthread_mutex_lock(&in->lock);
+	alive = !in->sign_asked;
+	in->sign_asked = true;
+	pthread_cond_signal(&in->work);
+	pthread_mutex_unlock(&in->lock);
+	return alive;
 }
 
 bool

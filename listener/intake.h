@@ -85,6 +85,8 @@ void intake_trim(struct intake *in, const uint8_t epoch[PEER_EPOCH_LEN], uint64_
 
 /* False while storing fails or the store is full. */
 bool intake_healthy(const struct intake *in);
+/* For the watchdog: true if the writer has got on since the last call, which also asks it to show the next sign of life. */
+bool intake_alive(struct intake *in);
 /* As of the last commit, trim or minute. */
 struct intake_status intake_status(const struct intake *in);
 size_t intake_backlog(const struct intake *in);

@@ -64,6 +64,7 @@ struct http_call {
 	bool head_complete; /* the empty line came */
 	struct text answer;
 	size_t answer_max;
+	bool (*on_data)(void *arg, const char *data, size_t len);
 };
 
 /* ---- finished calls ---- */
@@ -332,12 +333,26 @@ on_header(char *data, size_t size, size_t count, void *arg)
 	return 0;
 }
 
+static bool
+is_success(struct http_call *c)
+{
+	long status = 0;
+
+	return curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status / 100 == 2;
+}
+
 static size_t
 on_body(char *data, size_t size, size_t count, void *arg)
 {
 	struct http_call *c = arg;
 	size_t len = size * count;
 
+	if (c->on_data != NULL && is_success(c)) {
+		if (c->on_data(c->arg, data, len))
+			return len;
+		call_fail(c, ERR_MALFORMED, "the answer is not what it should be");
+		return 0;
+	}
 	if (len > c->answer_max - c->answer.len) {
 		call_fail(c, ERR_TOOBIG, "the answer is larger than the ceiling");
 		return 0;
@@ -511,6 +526,7 @@ transport_start(struct http_transport *seam, const struct http_request *request,
 	c->transport = t;
 	c->done = done;
 	c->arg = arg;
+	c->on_data = request->on_data;
 	c->answer_max = request->answer_max_bytes != 0 ? request->answer_max_bytes : HTTP_ANSWER_MAX_BYTES;
 	text_init(&c->header_text, 2 * HEADER_BYTES_MAX);
 	text_init(&c->answer, c->answer_max + 1);

@@ -34,6 +34,9 @@ struct http_request {
 	size_t body_len;
 	int64_t timeout_ms;      /* whole exchange; 0 = 30 s */
 	size_t answer_max_bytes; /* 0 = HTTP_ANSWER_MAX_BYTES; beyond: ERR_TOOBIG */
+	/* The body of a 2xx answer, piece by piece as it comes, with done's arg; the answer then has none, and no ceiling. False ends the
+	 * call as ERR_MALFORMED. Must not cancel the call. NULL: the body is kept whole. */
+	bool (*on_data)(void *arg, const char *data, size_t len);
 	const char *unix_socket; /* path of the socket to connect to; NULL = by the URL's host */
 };
 

@@ -248,6 +248,7 @@ struct http_call {
 	void *arg;
 	int64_t timeout_ms, started_ms;
 	size_t answer_max;
+	bool (*on_data)(void *arg, const char *data, size_t len);
 };
 
 static void
@@ -270,13 +271,38 @@ call_end(struct http_call *c, struct http_answer *answer)
 	done(arg, answer);
 }
 
+/* Small and uneven, so that no border falls where it would suit. */
+static bool
+pieces(struct http_call *c, const struct http_answer *answer)
+{
+	size_t at = 0, n = 1;
+
+	while (at < answer->body_len) {
+		size_t len = answer->body_len - at < n ? answer->body_len - at : n;
+
+		if (!c->on_data(c->arg, answer->body + at, len))
+			return false;
+		at += len;
+		n = n * 3 % 1021 + 1;
+	}
+	return true;
+}
+
 static void
 on_fake_answer(void *arg, const struct http_answer *answer)
 {
 	struct http_call *c = arg;
 	struct http_answer too_big = { .err = ERR_TOOBIG, .body = "", .detail = "the answer is larger than the ceiling" };
-	struct http_answer copy = answer->body_len > c->answer_max ? too_big : *answer;
+	struct http_answer copy = answer->body_len > c->answer_max && c->on_data == NULL ? too_big : *answer;
 
+	if (c->on_data != NULL && answer->err == ERR_OK && answer->status / 100 == 2) {
+		copy.body = "";
+		copy.body_len = 0;
+		if (!pieces(c, answer))
+			copy = (struct http_answer){
+				.err = ERR_MALFORMED, .body = "", .detail = "the answer is not what it should be"
+			};
+	}
 	call_end(c, &copy);
 }
 
@@ -345,6 +371,7 @@ fake_start(struct http_transport *seam, const struct http_request *r, http_done 
 	c->arg = arg;
 	c->timeout_ms = r->timeout_ms > 0 ? r->timeout_ms : TIMEOUT_DEFAULT_MS;
 	c->started_ms = clock_boot_ms(t->clock);
+	c->on_data = r->on_data;
 	c->answer_max = r->answer_max_bytes != 0 ? r->answer_max_bytes : HTTP_ANSWER_MAX_BYTES;
 	TAILQ_INSERT_TAIL(&t->calls, c, link);
 	c->timer = timer_new(t->clock, on_call_timer, c);

@@ -85,14 +85,23 @@ by_number(const void *a, const void *b)
 
 /* ---------- one removal ---------- */
 
+/* An older read under way may still show what was. */
 static void
-remove_one(const struct roster_view *v, struct member *m, struct compare_result *result)
+outdate(const struct roster_view *v, const struct roster_step *step, const struct apply *by)
+{
+	if (step->done && (step->action == DIFF_REMOVE_FROM_APP || step->action == DIFF_SET_ROLE_IN_APP))
+		compare_outdate(v->r, &v->erg->id, by);
+}
+
+static void
+remove_one(const struct roster_view *v, struct member *m, struct compare_result *result, const struct apply *by)
 {
 	bool approved = m->mark == PLAN_APPROVED;
 	struct roster_step step = roster_left(v, m);
 
 	if (step.done && !approved && step.action == DIFF_REMOVE_FROM_APP)
 		guard_count(v->r, &v->erg->id, GUARD_APP);
+	outdate(v, &step, by);
 	count_step(result, &step, v->dry_run);
 }
 
@@ -110,6 +119,7 @@ apply_one(struct reconciler *r, struct erg *erg, const struct guid *directory, c
 	r->counters.members_compared++;
 	if (seen != NULL) {
 		step = roster_seen(&v, seen);
+		outdate(&v, &step, NULL);
 		count_step(result, &step, false);
 	} else if (member_load(r, &erg->id, person, &m) == ERR_OK && m.teams.present) {
 		/* Whoever is the last one leaves an empty list behind: that is for a plan to show. */
@@ -117,7 +127,7 @@ apply_one(struct reconciler *r, struct erg *erg, const struct guid *directory, c
 		    (erg->state == ERG_HELD || erg->counts.teams <= 1 || guard_holds(r, erg, GUARD_APP, 1)))
 			return false;
 		r->counters.removals_confirmed++;
-		remove_one(&v, &m, result);
+		remove_one(&v, &m, result, NULL);
 	}
 	erg_settle(r, erg);
 	return true;
@@ -175,6 +185,7 @@ stage_seen(struct apply *a, const struct roster_view *v)
 		struct roster_seen seen = listing_get(a->o.listing, a->next);
 		struct roster_step step = roster_seen(v, &seen);
 
+		outdate(v, &step, a);
 		count_step(&a->result, &step, a->o.dry_run);
 		if (step.person != 0)
 			a->seen[a->seen_count++] = step.person;
@@ -322,7 +333,7 @@ confirmed_gone(struct apply *a, const struct roster_view *v, person_id person)
 
 	a->r->counters.removals_confirmed++;
 	if (member_load(a->r, &v->erg->id, person, &m) == ERR_OK && m.teams.present)
-		remove_one(v, &m, &a->result);
+		remove_one(v, &m, &a->result, a);
 }
 
 /* Gone is only who isn't at the address of the membership, now that the roster itself could be read: the list alone may be an
@@ -338,6 +349,61 @@ confirm_read(const struct confirm *slot, const struct graph_answer *answer, stru
 	return e == ERR_OK && strcmp(ret->user_id.s, slot->user.s) != 0 ? ERR_UNEXPECTED : e;
 }
 
+/* One removal is looked into; whatever came out, the next may begin. */
+static void
+confirm_end(struct confirm *slot)
+{
+	slot->call = NULL;
+	slot->apply->confirming--;
+	timer_arm(slot->apply->timer, 0);
+}
+
+static void
+confirm_failed(struct apply *a, enum err e, const struct graph_answer *answer)
+{
+	a->result.err = e == ERR_OK ? ERR_UNEXPECTED : e;
+	snprintf(a->result.detail, sizeof(a->result.detail), "%s", answer->detail);
+}
+
+/* A shared channel may be open to the person through a team it is shared with: then nobody has left. */
+static void
+on_access(void *arg, const struct graph_answer *answer)
+{
+	struct confirm *slot = arg;
+	struct apply *a = slot->apply;
+	struct roster_view v;
+	struct erg erg;
+	bool access = true;
+	enum err e = graph_member_has_access_read(answer, &access);
+
+	confirm_end(slot);
+	if (e != ERR_OK) {
+		confirm_failed(a, e, answer);
+	} else if (access) {
+		a->r->counters.removals_refuted++;
+	} else if (open_turn(a, &erg, &v)) {
+		confirmed_gone(a, &v, slot->person);
+		close_turn(a, &erg);
+	}
+}
+
+/* True when the person's access is being asked for. */
+static bool
+access_start(struct confirm *slot, const struct erg *erg)
+{
+	struct apply *a = slot->apply;
+	struct graph_roster roster = roster_on_graph(erg);
+	struct guid home = a->o.directory;
+	struct person p;
+
+	if (erg->channel_type != CHANNEL_SHARED)
+		return false;
+	if (person_load(a->r, slot->person, &p) == ERR_OK && p.home_tenant.s[0] != '\0')
+		home = p.home_tenant;
+	slot->call = graph_member_has_access(a->r->graph, &a->o.where, &roster, &slot->user, &home, on_access, slot);
+	return slot->call != NULL;
+}
+
 static void
 on_confirm(void *arg, const struct graph_answer *answer)
 {
@@ -349,16 +415,18 @@ on_confirm(void *arg, const struct graph_answer *answer)
 	struct erg erg;
 	enum err e = confirm_read(slot, answer, &member);
 
-	slot->call = NULL;
-	a->confirming--;
-	timer_arm(a->timer, 0);
 	if (e != ERR_OK && e != ERR_NOTFOUND) {
-		a->result.err = e;
-		snprintf(a->result.detail, sizeof(a->result.detail), "%s", answer->detail);
+		confirm_end(slot);
+		confirm_failed(a, e, answer);
 		return;
 	}
-	if (!open_turn(a, &erg, &v))
+	if (!open_turn(a, &erg, &v)) {
+		confirm_end(slot);
 		return;
+	}
+	if (e == ERR_NOTFOUND && access_start(slot, &erg))
+		return;
+	confirm_end(slot);
 	if (e == ERR_NOTFOUND) {
 		confirmed_gone(a, &v, slot->person);
 	} else {
@@ -379,7 +447,8 @@ confirm_start(struct apply *a, const struct erg *erg, person_id person)
 
 	while (slot->call != NULL)
 		slot++;
-	if (person_load(a->r, person, &p) != ERR_OK || p.entra_id.s[0] == '\0' || member_load(a->r, &erg->id, person, &m) != ERR_OK)
+	if (person_load(a->r, person, &p) != ERR_OK || p.entra_id.s[0] == '\0' ||
+	    member_load(a->r, &erg->id, person, &m) != ERR_OK)
 		return;
 	slot->apply = a;
 	slot->person = person;

@@ -7,11 +7,10 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "graph/graph.h"
-#include "reconciler/apply.h"
+#include "reconciler/app_list.h"
 #include "reconciler/chores.h"
 #include "reconciler/identity.h"
 #include "reconciler/ingest.h"
-#include "reconciler/intents.h"
 #include "reconciler/links.h"
 #include "reconciler/people.h"
 #include "reconciler/plan.h"
@@ -407,21 +406,13 @@ writable_erg(struct reconciler *r, const struct erg_id *id, struct erg *ret, str
 	return ERR_OK;
 }
 
-/* What the app lists, taken in; *ret is the person. */
 static enum err
 list_one(const struct roster_view *v, const struct app_member_put *put, struct person *ret, struct problem *p)
 {
-	struct roster_app says = { .present = true, .role = put->role, .private_ = put->private_ };
 	char why[DETAIL_SIZE] = "";
-	struct member m;
+	enum err e = app_list_one(v, put, ret, why);
 
-	if (identity_of(v->r, v->erg, put, ret, why) != ERR_OK)
-		return problem_set(p, PROBLEM_MEMBER_CONFLICT, "%s", why);
-	roster_app_says(v, ret, &says);
-	/* Repeated by the app: tried again at once. */
-	if (member_load(v->r, &v->erg->id, ret->id, &m) == ERR_OK && intent_wanted(&m))
-		chore_add(v->r, CHORE_PUSH, v->erg->id.s, 0);
-	return ERR_OK;
+	return e == ERR_CONFLICT ? problem_set(p, PROBLEM_MEMBER_CONFLICT, "%s", why) : e;
 }
 
 static enum err
@@ -458,53 +449,17 @@ member_remove(void *ctx, const struct erg_id *id, const struct app_person_ref *w
 	return ERR_OK;
 }
 
-static int
-by_number(const void *a, const void *b)
-{
-	person_id x = *(const person_id *)a, y = *(const person_id *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static bool
-in_app(const struct member *m)
-{
-	return m->callback_seq != 0 ? m->told.present : m->app.present;
-}
-
-/* Whoever is not among the sorted ones has left the app. */
-static void
-leave_others(const struct roster_view *v, const person_id *listed, size_t count, struct app_members_replaced *ret)
-{
-	struct store_key prefix;
-	struct store_cursor *c;
-	struct person person;
-	struct member m;
-
-	members_prefix(v->r, &v->erg->id, &prefix);
-	c = store_seek(v->r->store, TABLE_MEMBERS, &prefix, NULL);
-	while (store_next(c, NULL, &m) == ERR_OK) {
-		/* A callback under way that adds somebody may not have been read when the list was made. */
-		if (!m.app.present || (count > 0 && bsearch(&m.person, listed, count, sizeof(*listed), by_number) != NULL))
-			continue;
-		ret->removed += in_app(&m);
-		if (person_load(v->r, m.person, &person) == ERR_OK)
-			roster_app_says(v, &person, &(struct roster_app){ .present = false });
-	}
-	store_cursor_close(c);
-}
-
 static enum err
-list_all(const struct roster_view *v, const struct app_member_put *list, size_t count, person_id *listed, struct app_members_replaced *ret,
-    struct problem *p)
+list_all(const struct roster_view *v, const struct app_member_put *list, size_t count, person_id *listed,
+    struct app_members_replaced *ret, struct problem *p)
 {
+	char why[DETAIL_SIZE];
 	struct person person;
 	struct member m;
 	enum err e;
 
 	for (size_t i = 0; i < count; i++) {
-		bool before = list[i].who.user.s[0] != '\0' &&
-		              people_find_user(v->r, &v->erg->tenant, &list[i].who.user, &person) == ERR_OK &&
+		bool before = identity_of(v->r, v->erg, &list[i], &person, why) == ERR_OK &&
 		              member_load(v->r, &v->erg->id, person.id, &m) == ERR_OK && m.app.present;
 
 		if ((e = list_one(v, &list[i], &person, p)) != ERR_OK)
@@ -519,8 +474,8 @@ list_all(const struct roster_view *v, const struct app_member_put *list, size_t 
 /* Entries are taken in one by one; one that would make two people one is a conflict, and what stood before it in the list is kept: the
  * app repeats the whole. */
 static enum err
-members_replace(void *ctx, const struct erg_id *id, const struct app_member_put *list, size_t count, struct app_members_replaced *ret,
-    struct problem *p)
+members_replace(void *ctx, const struct erg_id *id, const struct app_member_put *list, size_t count,
+    struct app_members_replaced *ret, struct problem *p)
 {
 	struct reconciler *r = ctx;
 	person_id *listed;
@@ -533,8 +488,8 @@ members_replace(void *ctx, const struct erg_id *id, const struct app_member_put 
 	if ((listed = calloc(count + 1, sizeof(*listed))) == NULL)
 		return ERR_NOMEM;
 	if ((e = list_all(&v, list, count, listed, ret, p)) == ERR_OK) {
-		qsort(listed, count, sizeof(*listed), by_number);
-		leave_others(&v, listed, count, ret);
+		qsort(listed, count, sizeof(*listed), app_list_by_number);
+		app_list_leave_others(&v, listed, count, INT64_MAX, &ret->removed);
 	}
 	erg_settle(r, &erg);
 	erg_store(r, &erg);

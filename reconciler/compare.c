@@ -27,9 +27,13 @@
 /* A hint or a person waits: rather an error with its reason soon, and another try, than silence for long. */
 #define SOON_DEADLINE_MS 120000
 
+/* So often a job lists a roster anew because another read has learnt something newer meanwhile. */
+#define RELISTS_MAX 3
+
 struct job_erg {
 	struct erg_id id;
 	int64_t generation;
+	bool outdated; /* by another read, since the listing began */
 };
 
 struct compare_job {
@@ -45,6 +49,7 @@ struct compare_job {
 	enum subscription_kind kind;
 	struct job_erg *ergs;
 	size_t erg_count, at;
+	unsigned relists;
 	/* an item */
 	bool is_item;
 	enum hint_kind hint;
@@ -198,7 +203,7 @@ job_add_erg(struct compare_job *job, const struct erg *erg)
 		return;
 	}
 	job->ergs = grown;
-	job->ergs[job->erg_count++] = (struct job_erg){ erg->id, erg->generation };
+	job->ergs[job->erg_count++] = (struct job_erg){ erg->id, erg->generation, false };
 }
 
 static void
@@ -325,6 +330,8 @@ list_start(struct compare_job *job, const struct erg *erg)
 	struct graph_where where = job_where(job);
 
 	listing_done(&job->listing);
+	for (size_t i = 0; i < job->erg_count; i++)
+		job->ergs[i].outdated = false;
 	job->listing_err = ERR_OK;
 	job->read_wall_ms = 0;
 	job->compare->r->counters.reads_whole++;
@@ -358,6 +365,10 @@ on_applied(void *arg, const struct compare_result *result)
 	/* Unlinked or linked elsewhere meanwhile: whoever did that has asked for another read. */
 	if (result->err != ERR_OK && result->err != ERR_CANCELLED)
 		note_failure(job, result->err, NULL, result->detail);
+	else if (result->err == ERR_OK && job->ergs[job->at].outdated && job->relists < RELISTS_MAX) {
+		job_step(job);
+		return;
+	}
 	job->at++;
 	if (job->kind != SUBSCRIPTION_TEAM_MEMBERS)
 		job->read_wall_ms = 0;
@@ -385,6 +396,12 @@ apply_next(struct compare_job *job, const struct erg *erg)
 	}
 }
 
+static bool
+list_again(struct compare_job *job)
+{
+	return job->ergs[job->at].outdated && job->relists++ < RELISTS_MAX;
+}
+
 static void
 step_whole(struct compare_job *job)
 {
@@ -394,7 +411,7 @@ step_whole(struct compare_job *job)
 		job->at++;
 	if (job->at == job->erg_count)
 		job_end(job);
-	else if (job->read_wall_ms == 0)
+	else if (job->read_wall_ms == 0 || list_again(job))
 		list_start(job, &erg);
 	else
 		apply_next(job, &erg);
@@ -410,6 +427,10 @@ item_take(struct compare_job *job, const struct graph_member *member)
 	struct roster_seen seen;
 	struct erg erg;
 
+	if (member != NULL && job->ergs[job->at].outdated) {
+		job->result.again = true;
+		return;
+	}
 	if (member != NULL)
 		seen = roster_seen_of(member);
 	for (size_t i = 0; i < job->erg_count; i++) {
@@ -528,8 +549,8 @@ step_item(struct compare_job *job)
 		job->at++;
 	if (job->at == job->erg_count) {
 		job_end(job);
-	} else if (job->kind != SUBSCRIPTION_TEAM_MEMBERS && job->erg_count > 1) {
-		/* A hint does not name the channel it is of. */
+	} else if (job->kind != SUBSCRIPTION_TEAM_MEMBERS && (job->erg_count > 1 || erg.channel_type == CHANNEL_SHARED)) {
+		/* A hint does not name the channel it is of; and who left a shared one may still have access. */
 		job->result.whole_needed = true;
 		job_end(job);
 	} else if (job->hint != HINT_DELETED || item_person(job)) {
@@ -599,6 +620,14 @@ compare_item(
 	str_copy(job->item, sizeof(job->item), item);
 	enqueue(r->compare, job);
 	return job;
+}
+
+void
+compare_outdate(struct reconciler *r, const struct erg_id *erg, const struct apply *except)
+{
+	for (struct compare_job *job = r->compare->running; job != NULL; job = job->next)
+		for (size_t i = job->at; i < job->erg_count && (except == NULL || job->apply != except); i++)
+			job->ergs[i].outdated |= strcmp(job->ergs[i].id.s, erg->s) == 0;
 }
 
 enum err

@@ -26,6 +26,7 @@
 
 #define COMPARE_RUNNING_MAX 4
 
+struct apply;
 struct reconciler;
 struct compare;
 struct compare_job;
@@ -59,5 +60,8 @@ struct compare_job *compare_item(
     struct reconciler *r, const struct subscription *scope, enum hint_kind kind, const char *item, compare_done done, void *arg);
 /* done will not run; what was taken in stays. NULL is fine. */
 void compare_cancel(struct compare_job *job);
+/* Somebody was just found gone from the ERG, or with another role: reads that began before may still show what was, so they are
+ * made again rather than taken in. except: the one that found it; NULL = a read of one membership. */
+void compare_outdate(struct reconciler *r, const struct erg_id *erg, const struct apply *except);
 
 #endif

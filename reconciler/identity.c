@@ -110,7 +110,8 @@ rebind(struct reconciler *r, struct erg *held, struct person *from, struct perso
 /* ---------- what the app says ---------- */
 
 static void
-person_new(struct reconciler *r, const struct tenant_id *tenant, const struct app_member_put *put, const struct guid *entra, struct person *ret)
+person_new(struct reconciler *r, const struct tenant_id *tenant, const struct app_member_put *put, const struct guid *entra,
+    struct person *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->tenant = *tenant;
@@ -146,8 +147,8 @@ conflict(char why[DETAIL_SIZE], const struct person *other)
 
 /* The entry has an Entra id. p: who has the app's id, or NULL. */
 static enum err
-of_entra(struct reconciler *r, struct erg *erg, const struct app_member_put *put, const struct guid *entra, struct person *p, struct person *ret,
-    char why[DETAIL_SIZE])
+of_entra(struct reconciler *r, struct erg *erg, const struct app_member_put *put, const struct guid *entra, struct person *p,
+    struct person *ret, char why[DETAIL_SIZE])
 {
 	bool known = people_find_entra(r, &erg->tenant, entra, NULL, ret) == ERR_OK;
 	struct person before;

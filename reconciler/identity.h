@@ -16,7 +16,8 @@ struct reconciler;
 
 /* The person an entry of the app's means, made when new. erg: the one the caller holds loaded, changed in place when a merge
  * touches it. ERR_CONFLICT: the entry would make two people of the app's one; why says so. */
-enum err identity_of(struct reconciler *r, struct erg *erg, const struct app_member_put *put, struct person *ret, char why[DETAIL_SIZE]);
+enum err
+identity_of(struct reconciler *r, struct erg *erg, const struct app_member_put *put, struct person *ret, char why[DETAIL_SIZE]);
 
 /* Graph says who *p is: takes the Entra id, and merges with whom Teams knew by it. *p is the surviving record afterwards. ERR_CONFLICT:
  * that person has another name in the app. */

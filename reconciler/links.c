@@ -134,7 +134,8 @@ verified(struct reconciler *r, struct chore *c, struct erg *erg, const struct gr
 static bool
 no_primary(const struct graph_answer *answer)
 {
-	return answer->err == ERR_NOTFOUND || answer->err == ERR_UNSUPPORTED || answer->err == ERR_INVALID || answer->err == ERR_UNEXPECTED;
+	return answer->err == ERR_NOTFOUND || answer->err == ERR_UNSUPPORTED || answer->err == ERR_INVALID ||
+	       answer->err == ERR_UNEXPECTED;
 }
 
 static void

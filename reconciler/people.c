@@ -27,7 +27,7 @@ email_value(const char *email, char ret[INDEX_VALUE_SIZE])
 {
 	size_t i = 0;
 
-	for (; email[i] != '\0' && i < INDEX_VALUE_SIZE - 1; i++)
+	for (; i < INDEX_VALUE_SIZE - 1 && email[i] != '\0'; i++)
 		ret[i] = (char)tolower((unsigned char)email[i]);
 	ret[i] = '\0';
 }

@@ -15,8 +15,8 @@ struct reconciler;
 
 /* ERR_NOTFOUND. home_tenant may be NULL or "": the tenant's own directory. */
 enum err people_find_user(struct reconciler *r, const struct tenant_id *tenant, const struct user_id *user, struct person *ret);
-enum err people_find_entra(struct reconciler *r, const struct tenant_id *tenant, const struct guid *entra, const struct guid *home_tenant,
-    struct person *ret);
+enum err people_find_entra(struct reconciler *r, const struct tenant_id *tenant, const struct guid *entra,
+    const struct guid *home_tenant, struct person *ret);
 enum err people_find_email(struct reconciler *r, const struct tenant_id *tenant, const char *email, struct person *ret);
 
 /* before NULL: p is new, and gets its number. */

@@ -229,7 +229,8 @@ static void
 reason_of(const struct member *m, struct app_plan_item *item)
 {
 	if (m->status == MEMBER_HELD || item->reason[0] == '\0')
-		snprintf(item->reason, sizeof(item->reason), "%s%s", reasons[item->action], m->status == MEMBER_HELD ? " Held." : "");
+		snprintf(
+		    item->reason, sizeof(item->reason), "%s%s", reasons[item->action], m->status == MEMBER_HELD ? " Held." : "");
 }
 
 void
@@ -286,7 +287,7 @@ plan_decide(struct reconciler *r, struct erg *erg, bool approve, const char *has
 {
 	struct lines lines = { 0 };
 	struct subscription scope;
-	char now[PLAN_HASH_SIZE];
+	char now[PLAN_HASH_SIZE] = "";
 	enum err e = ERR_OK;
 
 	if (erg->state != ERG_HELD)

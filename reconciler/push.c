@@ -19,34 +19,39 @@
 #include "reconciler/chores.h"
 #include "reconciler/dirty.h"
 #include "reconciler/guard.h"
-#include "reconciler/identity.h"
 #include "reconciler/intents.h"
 #include "reconciler/listing.h"
-#include "reconciler/people.h"
-#include "reconciler/plan.h"
+#include "reconciler/push_due.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/resolve.h"
 #include "reconciler/roster.h"
 #include "reconciler/scope.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
 
-#define TASKS_MAX      GRAPH_MEMBERS_ADD_MAX
-#define LOOKUPS_MAX    20              /* a pass */
-#define LOOKS_MAX      8               /* more are read with the whole roster */
-#define SINGLES_MAX    4               /* a minute is what Graph allows */
-#define SINGLE_GAP_MS  15000           /* between two lone joins; sooner ones go by bulk */
-#define SINGLY_MS      (15 * 60 * 1000) /* bulk misbehaved: one by one for so long */
+#define LOOKUPS_MAX      PUSH_DUE_MAX     /* a pass */
+#define LOOKS_MAX        8                /* more are read with the whole roster */
+#define SINGLES_MAX      4                /* a minute is what Graph allows */
+#define SINGLE_GAP_MS    15000            /* between two lone joins; sooner ones go by bulk */
+#define SINGLY_MS        (15 * 60 * 1000) /* bulk misbehaved: one by one for so long */
 #define CALL_DEADLINE_MS 180000
-#define UNKNOWN_LOOK_MS  5000          /* after an unknown outcome, the first look */
-#define LAG_MS           30000         /* reads may lag so long behind writes (graph-facts 8.3) */
+#define LAG_MS           30000 /* reads may lag so long behind writes (graph-facts 8.3) */
 #define LOOK_MAX_MS      (10 * 60 * 1000)
 #define ITEM_RETRY_MS    60000
 #define NOTES_MAX        64
 
-enum kind { KIND_LOOKUP, KIND_LOOK, KIND_ADD, KIND_ROLE, KIND_REMOVE, KIND_COUNT, KIND_NONE = KIND_COUNT };
-
 /* What a task's call under way is. */
-enum step { STEP_LOOKUP, STEP_LOOK, STEP_CONFIRM, STEP_FIND_IN_TEAM, STEP_ADD_TO_TEAM, STEP_ADD, STEP_ROLE, STEP_REMOVE, STEP_VERIFY };
+enum step {
+	STEP_LOOKUP,
+	STEP_LOOK,
+	STEP_CONFIRM,
+	STEP_FIND_IN_TEAM,
+	STEP_ADD_TO_TEAM,
+	STEP_ADD,
+	STEP_ROLE,
+	STEP_REMOVE,
+	STEP_VERIFY
+};
 
 struct task {
 	struct push *push;
@@ -72,13 +77,13 @@ struct push {
 	struct guid team;
 	char channel[CHANNEL_ID_SIZE]; /* "": the team's roster */
 	enum channel_type type;
-	enum kind kind;
+	enum push_kind kind;
 	bool writing, singly;
 	struct graph_call *bulk;
 	unsigned busy;
 	int64_t retry_ms; /* something is wrong with all of it: not before so long; -1 = go on */
 	size_t count;
-	struct task tasks[TASKS_MAX];
+	struct task tasks[PUSH_DUE_MAX];
 };
 
 /* How an ERG's writes went lately. Lost at a restart, which costs a call. */
@@ -94,25 +99,14 @@ struct pushes {
 	unsigned next_note;
 };
 
-/* What is due, by kind. */
-struct due {
-	person_id people[KIND_COUNT][TASKS_MAX];
-	size_t count[KIND_COUNT];
-	size_t removals;   /* all open ones that nobody approved, of people the app has named */
-	size_t nameless;   /* the same, of others */
-	bool unlooked;     /* somebody has not been looked up yet: it may be one of the nameless */
-	int64_t next_wall_ms;
-};
-
-static const char *const refusals[] = {
-	"Teams does not take this person: the account does not exist, is disabled, or has no licence for Teams.",
-	"Graph refuses this change: the group's membership is dynamic or synchronised, the person is a guest, or the application lacks "
-	"TeamMember.ReadWrite.All (ChannelMember.ReadWrite.All for channels).",
-	"Graph refuses this change of the membership.",
-	"The last owner of a team stays.",
-	"The account ergsync acts as is never removed.",
-};
-enum { REFUSED_NOT_FOUND, REFUSED_FORBIDDEN, REFUSED_OTHER, REFUSED_LAST_OWNER, REFUSED_OWN_ACCOUNT };
+static const char refused_not_found[] =
+    "Teams does not take this person: the account does not exist, is disabled, or has no licence for Teams.";
+static const char refused_forbidden[] =
+    "Graph refuses this change: the group's membership is dynamic or synchronised, the person is a guest, or the application "
+    "lacks TeamMember.ReadWrite.All (ChannelMember.ReadWrite.All for channels).";
+static const char refused_other[] = "Graph refuses this change of the membership.";
+static const char kept_last_owner[] = "The last owner of a team stays.";
+static const char kept_own_account[] = "The account ergsync acts as is never removed.";
 
 /* ---------- notes ---------- */
 
@@ -192,145 +186,13 @@ trouble(struct push *p, const struct graph_answer *a)
 
 static void step_done(struct push *p);
 
-/* ---------- what is due ---------- */
-
-static void
-due_add(struct due *d, enum kind kind, person_id person, int64_t at_wall_ms, int64_t now_wall_ms)
-{
-	if (at_wall_ms > now_wall_ms) {
-		if (at_wall_ms < d->next_wall_ms)
-			d->next_wall_ms = at_wall_ms;
-	} else if (d->count[kind] < TASKS_MAX) {
-		d->people[kind][d->count[kind]++] = person;
-	}
-}
-
-static const enum kind kind_of[DIFF_ACTION_COUNT] = {
-	[DIFF_NOTHING] = KIND_NONE,
-	[DIFF_AGREE] = KIND_NONE,
-	[DIFF_WAIT] = KIND_LOOK,
-	[DIFF_ADD_TO_APP] = KIND_NONE,
-	[DIFF_REMOVE_FROM_APP] = KIND_NONE,
-	[DIFF_SET_ROLE_IN_APP] = KIND_NONE,
-	[DIFF_ADD_TO_TEAMS] = KIND_ADD,
-	[DIFF_REMOVE_FROM_TEAMS] = KIND_REMOVE,
-	[DIFF_SET_ROLE_IN_TEAMS] = KIND_ROLE,
-	[DIFF_KEEP] = KIND_NONE,
-	[DIFF_PRIVATE] = KIND_NONE,
-};
+/* ---------- tasks ---------- */
 
 static enum pending_write
-write_of(enum kind kind)
+write_of(enum push_kind kind)
 {
-	return kind == KIND_ADD ? PENDING_ADD : kind == KIND_REMOVE ? PENDING_REMOVE : PENDING_ROLE;
+	return kind == PUSH_ADD ? PENDING_ADD : kind == PUSH_REMOVE ? PENDING_REMOVE : PENDING_ROLE;
 }
-
-/* A call was begun and its end never noted: it may have happened. */
-static void
-found_begun(const struct roster_view *v, struct intent_record *row, struct member *m)
-{
-	enum pending_write w = row->kind == INTENT_ADD_MEMBER      ? PENDING_ADD
-	                       : row->kind == INTENT_REMOVE_MEMBER ? PENDING_REMOVE
-	                                                           : PENDING_ROLE;
-
-	row->started_wall_ms = 0;
-	row->unknown = true;
-	intent_store(v->r, row);
-	roster_sent(v, m, w, NULL, clock_wall_ms(v->r->clock) + UNKNOWN_LOOK_MS);
-}
-
-static void
-sort_one(const struct roster_view *v, struct intent_record *row, struct due *d, int64_t now_ms)
-{
-	struct person person;
-	struct member m;
-	enum diff_action a;
-	enum kind kind;
-
-	if (member_load(v->r, &row->erg, row->person, &m) != ERR_OK || person_load(v->r, row->person, &person) != ERR_OK) {
-		intent_drop(v->r, &row->erg, row->person);
-		return;
-	}
-	if (row->started_wall_ms != 0)
-		found_begun(v, row, &m);
-	a = roster_decide(v, &person, &m);
-	kind = kind_of[a];
-	if (kind == KIND_ADD && person.entra_id.s[0] == '\0') {
-		d->unlooked |= person.resolution == RESOLUTION_NONE || person.resolution == RESOLUTION_FAILED;
-		due_add(d, KIND_LOOKUP, person.id, person.resolve_again_wall_ms, now_ms);
-	} else if (kind == KIND_NONE) {
-		roster_look(v, &m);
-		if (member_load(v->r, &row->erg, row->person, &m) == ERR_OK && intent_wanted(&m) && m.teams_write != PENDING_NONE)
-			due_add(d, KIND_LOOK, person.id, m.retry_wall_ms, now_ms);
-	} else {
-		if (kind == KIND_REMOVE && m.mark != PLAN_APPROVED)
-			*(person.user.s[0] != '\0' ? &d->removals : &d->nameless) += 1;
-		due_add(d, kind, person.id, m.retry_wall_ms, now_ms);
-	}
-}
-
-static void
-sort_all(const struct roster_view *v, struct due *d)
-{
-	struct store_cursor *c = intents_of(v->r, &v->erg->id);
-	int64_t now_ms = clock_wall_ms(v->r->clock);
-	struct intent_record row;
-
-	while (store_next(c, NULL, &row) == ERR_OK)
-		sort_one(v, &row, d, now_ms);
-	store_cursor_close(c);
-}
-
-/* ---------- leaves that must wait for a person ---------- */
-
-static void
-hold_removals(const struct roster_view *v, size_t removals, bool unlooked)
-{
-	struct store_cursor *c = intents_of(v->r, &v->erg->id);
-	struct intent_record row;
-	struct person person;
-	struct member m;
-	char detail[DETAIL_SIZE];
-
-	while (store_next(c, NULL, &row) == ERR_OK)
-		if (member_load(v->r, &row.erg, row.person, &m) == ERR_OK && person_load(v->r, row.person, &person) == ERR_OK &&
-		    m.mark != PLAN_APPROVED && (person.user.s[0] != '\0' || !unlooked) &&
-		    roster_decide(v, &person, &m) == DIFF_REMOVE_FROM_TEAMS)
-			roster_hold(v, &m, "The plan that removes this person is held.");
-	store_cursor_close(c);
-	snprintf(detail, sizeof(detail),
-	    "%zu of %lld people would be removed from Teams, more than the limits allow within 24 hours. Approve or reject the plan.",
-	    removals, (long long)v->erg->counts.teams);
-	plan_refresh(v->r, v->erg, detail);
-}
-
-/* Those whom nobody approved are taken out of what is due; held ones wait for a decision. */
-static void
-guard_removals(const struct roster_view *v, struct due *d)
-{
-	struct erg *erg = v->erg;
-	size_t kept = 0, removals = d->removals + (d->unlooked ? 0 : d->nameless);
-	struct member m;
-	bool hold = removals > 0 && (guard_holds(v->r, erg, GUARD_TEAMS, (int64_t)removals) || plan_holds_app(v->r, erg));
-
-	if (hold)
-		hold_removals(v, removals, d->unlooked);
-	else if (erg->state == ERG_HELD)
-		plan_refresh(v->r, erg, erg->detail);
-	for (size_t i = 0; i < d->count[KIND_REMOVE]; i++) {
-		person_id person = d->people[KIND_REMOVE][i];
-		struct person who;
-
-		if (member_load(v->r, &erg->id, person, &m) != ERR_OK || (hold && m.mark != PLAN_APPROVED))
-			continue;
-		if (d->unlooked && person_load(v->r, person, &who) == ERR_OK && who.user.s[0] == '\0')
-			continue;
-		d->people[KIND_REMOVE][kept++] = person;
-	}
-	d->count[KIND_REMOVE] = kept;
-}
-
-/* ---------- tasks ---------- */
 
 static bool
 task_open(struct task *t, struct erg *erg, struct roster_view *v, struct member *m, struct person *person)
@@ -352,7 +214,7 @@ row_begin(struct push *p, const struct task *t)
 
 	if (intent_load(p->r, &p->erg, t->person, &row) != ERR_OK)
 		row = (struct intent_record){ .erg = p->erg, .person = t->person };
-	row.kind = p->kind == KIND_ADD ? INTENT_ADD_MEMBER : p->kind == KIND_REMOVE ? INTENT_REMOVE_MEMBER : INTENT_SET_ROLE;
+	row.kind = p->kind == PUSH_ADD ? INTENT_ADD_MEMBER : p->kind == PUSH_REMOVE ? INTENT_REMOVE_MEMBER : INTENT_SET_ROLE;
 	row.role = t->role;
 	row.started_wall_ms = clock_wall_ms(p->r->clock);
 	row.attempts++;
@@ -385,16 +247,16 @@ row_unknown(struct push *p, person_id person)
 static void
 count_removal(struct push *p, const struct member *m)
 {
-	if (p->kind == KIND_REMOVE && m->mark != PLAN_APPROVED)
+	if (p->kind == PUSH_REMOVE && m->mark != PLAN_APPROVED)
 		guard_count(p->r, &p->erg, GUARD_TEAMS);
 }
 
 static void
 refuse(const struct roster_view *v, const struct person *person, struct member *m, enum err e)
 {
-	const char *text = e == ERR_NOTFOUND                           ? refusals[REFUSED_NOT_FOUND]
-	                   : e == ERR_FORBIDDEN || e == ERR_UNAUTHORIZED ? refusals[REFUSED_FORBIDDEN]
-	                                                                 : refusals[REFUSED_OTHER];
+	const char *text = e == ERR_NOTFOUND                             ? refused_not_found
+	                   : e == ERR_FORBIDDEN || e == ERR_UNAUTHORIZED ? refused_forbidden
+	                                                                 : refused_other;
 
 	roster_refused(v, person, m, text, clock_wall_ms(v->r->clock) + PUSH_RETRY_REFUSED_MS);
 }
@@ -402,7 +264,8 @@ refuse(const struct roster_view *v, const struct person *person, struct member *
 static bool
 is_refusal(enum err e)
 {
-	return e == ERR_NOTFOUND || e == ERR_FORBIDDEN || e == ERR_INVALID || e == ERR_CONFLICT || e == ERR_GONE || e == ERR_UNSUPPORTED;
+	return e == ERR_NOTFOUND || e == ERR_FORBIDDEN || e == ERR_INVALID || e == ERR_CONFLICT || e == ERR_GONE ||
+	       e == ERR_UNSUPPORTED;
 }
 
 /* What one write has come to, for one person. */
@@ -422,12 +285,12 @@ outcome(struct task *t, bool unknown, enum err e, const char *membership_id)
 		return;
 	if (unknown) {
 		count_removal(p, &m);
-		roster_sent(&v, &m, write_of(p->kind), NULL, now_ms + UNKNOWN_LOOK_MS);
+		roster_sent(&v, &m, write_of(p->kind), NULL, now_ms + PUSH_UNKNOWN_LOOK_MS);
 	} else if (e == ERR_OK) {
 		count_removal(p, &m);
 		roster_sent(&v, &m, write_of(p->kind), membership_id, now_ms + LAG_MS + LAG_MS / 2);
-	} else if (p->kind == KIND_REMOVE && e == ERR_NOTFOUND) {
-		roster_sent(&v, &m, PENDING_REMOVE, NULL, now_ms + UNKNOWN_LOOK_MS);
+	} else if (p->kind == PUSH_REMOVE && e == ERR_NOTFOUND) {
+		roster_sent(&v, &m, PENDING_REMOVE, NULL, now_ms + PUSH_UNKNOWN_LOOK_MS);
 	} else if (is_refusal(e)) {
 		refuse(&v, &person, &m, e);
 	} else {
@@ -472,7 +335,8 @@ add_start(struct task *t, enum step step)
 		roster.channel = NULL;
 	note_of(p)->single_ms = clock_boot_ms(p->r->clock);
 	task_call(t, step,
-	    graph_member_add(p->r->graph, &p->where, &roster, &t->user, step == STEP_ADD_TO_TEAM ? ROLE_MEMBER : t->role, on_answer, t));
+	    graph_member_add(
+	        p->r->graph, &p->where, &roster, &t->user, step == STEP_ADD_TO_TEAM ? ROLE_MEMBER : t->role, on_answer, t));
 }
 
 /* The roster itself cannot be read: says nothing of the person. */
@@ -597,7 +461,7 @@ static void
 on_verify(struct task *t, const struct graph_member *member, const struct graph_answer *a)
 {
 	row_end(t->push, t, false);
-	if (!take_find(t, a, member) || t->push->kind != KIND_ADD)
+	if (!take_find(t, a, member) || t->push->kind != PUSH_ADD)
 		outcome(t, false, t->refusal, NULL);
 }
 
@@ -627,79 +491,21 @@ on_find(struct task *t, const struct graph_answer *a)
 /* ---------- look-ups ---------- */
 
 static void
-unresolved(struct reconciler *r, struct person *person, enum resolution how, const char *detail, int64_t again_ms)
-{
-	struct person before = *person;
-
-	person->resolution = how;
-	snprintf(person->resolution_detail, sizeof(person->resolution_detail), "%s", detail);
-	person->resolve_again_wall_ms = clock_wall_ms(r->clock) + again_ms;
-	people_store(r, &before, person);
-}
-
-static void
-resolved(const struct roster_view *v, struct person *person, const struct graph_user *user)
-{
-	struct person other;
-	bool known = people_find_entra(v->r, &person->tenant, &user->id, NULL, &other) == ERR_OK;
-
-	if (!user->enabled && !known)
-		unresolved(v->r, person, RESOLUTION_DISABLED, "The account with this e-mail address is disabled.", PUSH_RETRY_REFUSED_MS);
-	else if (identity_resolved(v->r, v->erg, person, &user->id, user->name) != ERR_OK)
-		unresolved(v->r, person, RESOLUTION_NOT_FOUND,
-		    "The account with this e-mail address belongs to somebody the app knows by another id.", PUSH_RETRY_REFUSED_MS);
-}
-
-/* The other ERGs that wait for the same person. */
-static void
-wake_ergs(struct reconciler *r, person_id person)
-{
-	struct store_cursor *c;
-	struct store_key prefix;
-	struct erg_ref ref;
-
-	store_key_init(&prefix);
-	store_key_u64(&prefix, person);
-	c = store_seek(r->store, TABLE_PERSON_ERGS, &prefix, NULL);
-	while (store_next(c, NULL, &ref) == ERR_OK)
-		if (intents_any(r, &ref.erg))
-			chore_add(r, CHORE_PUSH, ref.erg.s, 0);
-	store_cursor_close(c);
-}
-
-static void
 on_lookup(struct task *t, const struct graph_answer *a)
 {
 	struct push *p = t->push;
-	struct graph_user user;
 	struct person person;
 	struct roster_view v;
 	struct member m;
 	struct erg erg;
-	enum err e = graph_user_find_read(a, &user);
 
 	if (!task_open(t, &erg, &v, &m, &person) || person.entra_id.s[0] != '\0')
 		return;
 	tenant_judge(p->r, &erg.tenant, a);
-	if (e == ERR_OK) {
-		resolved(&v, &person, &user);
-	} else if (a->err == ERR_OK && e == ERR_NOTFOUND) {
-		unresolved(p->r, &person, RESOLUTION_NOT_FOUND, "Nobody in the tenant's directory has this e-mail address.",
-		    PUSH_RETRY_REFUSED_MS);
-	} else if (a->err == ERR_OK && e == ERR_CONFLICT) {
-		unresolved(p->r, &person, RESOLUTION_NOT_FOUND, "Several people in the tenant's directory have this e-mail address.",
-		    PUSH_RETRY_REFUSED_MS);
-	} else if (a->err == ERR_FORBIDDEN && !a->sign_in_failed) {
-		unresolved(p->r, &person, RESOLUTION_FAILED, "Graph refuses to look people up: grant the application User.Read.All.",
-		    CHORE_PROBE_MS);
-	} else {
+	if (resolve_take(&v, &person, a))
+		close_erg(p, &erg);
+	else
 		trouble(p, a);
-		return;
-	}
-	if (member_load(p->r, &erg.id, person.id, &m) == ERR_OK)
-		roster_look(&v, &m);
-	wake_ergs(p->r, person.id);
-	close_erg(p, &erg);
 }
 
 static void
@@ -732,7 +538,7 @@ on_bulk(void *arg, const struct graph_answer *a)
 
 	p->bulk = NULL;
 	p->busy--;
-	if (whole && (a->unknown || is_refusal(a->err)))
+	if (whole && (a->unknown || (is_refusal(a->err) && a->err != ERR_FORBIDDEN)))
 		note_of(p)->singly_until_ms = clock_boot_ms(p->r->clock) + SINGLY_MS;
 	if (whole && !a->unknown && (a->sign_in_failed || a->err == ERR_UNAUTHORIZED || !is_refusal(a->err)))
 		trouble(p, a);
@@ -741,7 +547,9 @@ on_bulk(void *arg, const struct graph_answer *a)
 
 		if (t->dropped)
 			continue;
-		if (whole && !a->unknown)
+		if (whole && a->err == ERR_FORBIDDEN && !a->sign_in_failed)
+			outcome(t, false, a->err, NULL); /* of the group, not of one person */
+		else if (whole && !a->unknown)
 			row_end(p, t, false); /* nothing was done: one by one from now on, or later */
 		else
 			outcome(t, a->unknown, a->unknown ? ERR_UNEXPECTED : graph_members_bulk_read(a, &t->user, NULL), NULL);
@@ -752,13 +560,13 @@ on_bulk(void *arg, const struct graph_answer *a)
 static void
 bulk_start(struct push *p)
 {
-	struct graph_bulk_person people[TASKS_MAX];
+	struct graph_bulk_person people[PUSH_DUE_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->count; i++)
 		if (!p->tasks[i].dropped)
 			people[n++] = (struct graph_bulk_person){ p->tasks[i].user, p->tasks[i].role };
-	p->bulk = (p->kind == KIND_ADD ? graph_members_bulk_add : graph_members_bulk_remove)(
+	p->bulk = (p->kind == PUSH_ADD ? graph_members_bulk_add : graph_members_bulk_remove)(
 	    p->r->graph, &p->where, &p->team, people, n, on_bulk, p);
 	if (p->bulk != NULL)
 		p->busy++;
@@ -775,13 +583,13 @@ write_single(struct task *t)
 	struct graph_roster roster = roster_here(p);
 
 	switch (p->kind) {
-	case KIND_ADD:
+	case PUSH_ADD:
 		if (p->type == CHANNEL_PRIVATE)
 			find_start(t, STEP_FIND_IN_TEAM);
 		else
 			add_start(t, STEP_ADD);
 		break;
-	case KIND_ROLE:
+	case PUSH_ROLE:
 		task_call(t, STEP_ROLE,
 		    graph_member_set_role(p->r->graph, &p->where, &roster, t->membership_id, t->role, on_answer, t));
 		break;
@@ -847,7 +655,8 @@ owners_besides(struct push *p)
 	while (store_next(c, NULL, &m) == ERR_OK) {
 		bool task = false;
 
-		if (!m.teams.present || m.teams.role != ROLE_OWNER)
+		if (!m.teams.present || m.teams.role != ROLE_OWNER || m.teams_write == PENDING_REMOVE ||
+		    m.teams_write == PENDING_ROLE)
 			continue;
 		for (size_t i = 0; i < p->count && !task; i++)
 			task = p->tasks[i].person == m.person && !p->tasks[i].dropped;
@@ -887,12 +696,12 @@ spare(struct push *p, bool leaves)
 		if (t->dropped)
 			continue;
 		if (leaves && tenant.organizer_id.s[0] != '\0' && strcmp(t->user.s, tenant.organizer_id.s) == 0)
-			keep_one(t, refusals[REFUSED_OWN_ACCOUNT]);
+			keep_one(t, kept_own_account);
 		else if (leaves ? t->role == ROLE_OWNER : t->role != ROLE_OWNER)
 			owner = t;
 	}
 	if (owner != NULL && owners_besides(p) == 0)
-		keep_one(owner, refusals[REFUSED_LAST_OWNER]);
+		keep_one(owner, kept_last_owner);
 }
 
 /* ---------- a pass ---------- */
@@ -931,25 +740,24 @@ start(struct push *p)
 	struct note *note = note_of(p);
 	int64_t now_ms = clock_boot_ms(p->r->clock);
 
-	p->singly = p->channel[0] != '\0' || p->kind == KIND_ROLE || now_ms < note->singly_until_ms ||
-	            (p->count == 1 && (p->kind == KIND_REMOVE || now_ms - note->single_ms >= SINGLE_GAP_MS));
-	if (p->singly && p->kind >= KIND_ADD && p->count > SINGLES_MAX)
+	p->singly = p->channel[0] != '\0' || p->kind == PUSH_ROLE || now_ms < note->singly_until_ms ||
+	            (p->count == 1 && (p->kind == PUSH_REMOVE || now_ms - note->single_ms >= SINGLE_GAP_MS));
+	if (p->singly && p->kind >= PUSH_ADD && p->count > SINGLES_MAX)
 		p->count = SINGLES_MAX;
 	switch (p->kind) {
-	case KIND_LOOKUP:
-		break; /* started with their addresses, in fill */
-	case KIND_LOOK:
+	case PUSH_LOOKUP: break; /* started with their addresses, in fill */
+	case PUSH_LOOK:
 		if (p->count > LOOKS_MAX)
 			look_at_all(p);
 		else
 			for (size_t i = 0; i < p->count; i++)
 				find_start(&p->tasks[i], STEP_LOOK);
 		break;
-	case KIND_REMOVE:
+	case PUSH_REMOVE:
 		for (size_t i = 0; i < p->count; i++)
 			find_start(&p->tasks[i], STEP_CONFIRM);
 		break;
-	case KIND_ROLE: spare(p, false); /* fall through */
+	case PUSH_ROLE: spare(p, false); /* fall through */
 	default: write_start(p); return;
 	}
 	if (p->busy == 0)
@@ -960,7 +768,7 @@ start(struct push *p)
 static void
 step_done(struct push *p)
 {
-	if (p->kind == KIND_REMOVE && !p->writing) {
+	if (p->kind == PUSH_REMOVE && !p->writing) {
 		spare(p, true);
 		if (to_write(p) == 1)
 			p->singly = true;
@@ -979,12 +787,12 @@ on_timer(void *arg)
 		step_done(p);
 }
 
-static const size_t kind_max[KIND_COUNT] = {
-	[KIND_LOOKUP] = LOOKUPS_MAX,
-	[KIND_LOOK] = TASKS_MAX,
-	[KIND_ADD] = GRAPH_MEMBERS_ADD_MAX,
-	[KIND_ROLE] = LOOKS_MAX,
-	[KIND_REMOVE] = GRAPH_MEMBERS_REMOVE_MAX,
+static const size_t kind_max[PUSH_COUNT] = {
+	[PUSH_LOOKUP] = LOOKUPS_MAX,
+	[PUSH_LOOK] = PUSH_DUE_MAX,
+	[PUSH_ADD] = GRAPH_MEMBERS_ADD_MAX,
+	[PUSH_ROLE] = LOOKS_MAX,
+	[PUSH_REMOVE] = GRAPH_MEMBERS_REMOVE_MAX,
 };
 
 static void
@@ -1003,7 +811,7 @@ task_fill(struct push *p, person_id id)
 	t->role = m.app.present ? m.app.role : m.teams.role;
 	memcpy(t->membership_id, m.membership_id, sizeof(t->membership_id));
 	p->count++;
-	if (p->kind == KIND_LOOKUP)
+	if (p->kind == PUSH_LOOKUP)
 		task_call(t, STEP_LOOKUP, graph_user_find(p->r->graph, &p->where, person.email, on_answer, t));
 }
 
@@ -1037,7 +845,7 @@ push_new(struct reconciler *r, struct chore *c, const struct erg *erg, const str
 
 /* Nothing is due: sleeps until something is, or ends when nothing is open. */
 static void
-rest(struct reconciler *r, struct chore *c, const struct erg *erg, const struct due *d)
+rest(struct reconciler *r, struct chore *c, const struct erg *erg, const struct push_due *d)
 {
 	int64_t wait_ms = d->next_wall_ms - clock_wall_ms(r->clock);
 
@@ -1051,22 +859,21 @@ static void
 pass(struct reconciler *r, struct chore *c, struct erg *erg, const struct tenant *tenant)
 {
 	struct roster_view v = { .r = r, .erg = erg, .directory = tenant->directory_id };
-	struct due *d = calloc(1, sizeof(*d));
-	enum kind kind = KIND_LOOKUP;
+	struct push_due *d = calloc(1, sizeof(*d));
+	enum push_kind kind = PUSH_LOOKUP;
 	struct push *p;
 
 	if (d == NULL) {
 		chore_again(r, c, ITEM_RETRY_MS);
 		return;
 	}
-	d->next_wall_ms = INT64_MAX;
-	sort_all(&v, d);
-	guard_removals(&v, d);
+	push_due_find(&v, d);
+
 	erg_settle(r, erg);
 	erg_store(r, erg);
-	while (kind < KIND_COUNT && d->count[kind] == 0)
+	while (kind < PUSH_COUNT && d->count[kind] == 0)
 		kind++;
-	if (kind == KIND_COUNT) {
+	if (kind == PUSH_COUNT) {
 		rest(r, c, erg, d);
 	} else if ((p = push_new(r, c, erg, tenant)) == NULL) {
 		chore_again(r, c, ITEM_RETRY_MS);
@@ -1123,6 +930,6 @@ pushes_free(struct pushes *ps)
 	if (ps == NULL)
 		return;
 	while (ps->first != NULL)
-		push_free(ps->first);
+		push_free(ps->first); /* NOLINT(clang-analyzer-unix.Malloc): it takes itself out of the list */
 	free(ps);
 }

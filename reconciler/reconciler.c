@@ -13,6 +13,7 @@
 #include "reconciler/chores.h"
 #include "reconciler/compare.h"
 #include "reconciler/deliver.h"
+#include "reconciler/drift.h"
 #include "reconciler/ingest.h"
 #include "reconciler/keeper.h"
 #include "reconciler/push.h"
@@ -90,6 +91,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 	if (e == ERR_OK)
 		e = resyncs_new(r, &r->resyncs);
 	if (e == ERR_OK)
+		e = drift_new(r, &r->drift);
+	if (e == ERR_OK)
 		e = ingest_new(r, &r->ingest);
 	if (e != ERR_OK)
 		snprintf(why, why_size, "it cannot start: %s", err_text(e));
@@ -148,6 +151,7 @@ static void
 stop_parts(struct reconciler *r)
 {
 	ingest_free(r->ingest);
+	drift_free(r->drift);
 	resyncs_free(r->resyncs);
 	deliver_free(r->deliver);
 	keeper_free(r->keeper);

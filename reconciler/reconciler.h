@@ -14,6 +14,7 @@
  *	standing the states of ERGs and tenants, told once per transition
  *	keeper   the subscriptions table -> Graph: create, renew, replace, delete
  *	resync   sweeps and requested comparisons, by compare
+ *	drift    what changed in the directory, for fifty teams a call: hints for work
  *	backend  the app API's operations (app/api.h) on all of these
  *	peer     datagrams with the listener: wake-up in, "consumed up to N" out
  * Everything is driven by struct clock and the two transports, so a test runs it without sockets.
@@ -35,6 +36,7 @@ struct clock;
 struct compare;
 struct config;
 struct deliver;
+struct drift;
 struct event_base;
 struct graph;
 struct graph_certificate;
@@ -83,6 +85,7 @@ struct reconciler {
 	struct compare *compare;
 	struct chores *chores;
 	struct pushes *pushes;
+	struct drift *drift;
 	struct keeper *keeper;
 	struct deliver *deliver;
 	struct resyncs *resyncs;

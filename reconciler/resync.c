@@ -15,6 +15,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "reconciler/app_list.h"
 #include "reconciler/compare.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/tables.h"
@@ -33,6 +34,7 @@ struct run;
 
 struct slot {
 	struct run *run;
+	struct app_list_fetch *fetch; /* the app's snapshot, before the comparison */
 	struct compare_job *job;
 	struct erg_id erg;
 };
@@ -151,9 +153,18 @@ static bool
 run_idle(const struct run *run)
 {
 	for (size_t i = 0; i < RUN_WIDTH; i++)
-		if (run->slots[i].job != NULL)
+		if (run->slots[i].job != NULL || run->slots[i].fetch != NULL)
 			return false;
 	return true;
+}
+
+static void
+run_cancel(struct run *run)
+{
+	for (size_t i = 0; i < RUN_WIDTH; i++) {
+		app_list_cancel(run->slots[i].fetch);
+		compare_cancel(run->slots[i].job);
+	}
 }
 
 static void
@@ -163,8 +174,7 @@ run_end(struct run *run, enum resync_state state)
 
 	run->row.state = state;
 	run->row.finished_wall_ms = clock_wall_ms(rs->r->clock);
-	for (size_t i = 0; i < RUN_WIDTH; i++)
-		compare_cancel(run->slots[i].job);
+	run_cancel(run);
 	row_store(rs->r, &run->row);
 	tell_resync(rs->r, &run->row);
 	log_put(LOG_INFO, "resync_ended", LS("id", run->row.id), LS("state", resync_state_names[state]),
@@ -216,24 +226,60 @@ on_compared(void *arg, const struct compare_result *result)
 }
 
 static void
-run_start_some(struct run *run)
+compare_start(struct slot *slot)
 {
+	struct run *run = slot->run;
 	const struct compare_options options = { .dry_run = run->row.dry_run,
 		.priority = run->row.scope.kind == RESYNC_ERG ? GRAPH_PERSON : GRAPH_SWEEP };
+	const struct compare_result failed = { .err = ERR_NOMEM };
 
+	slot->job = compare_erg(run->owner->r, &slot->erg, &options, on_compared, slot);
+	if (slot->job == NULL) {
+		run->row.ergs_done++;
+		run_note_error(run, &slot->erg, &failed);
+	}
+}
+
+/* A snapshot that can't be trusted changes nothing; Teams is compared with what the app said before. */
+static void
+on_fetched(void *arg, enum err e, const char *detail)
+{
+	struct slot *slot = arg;
+	struct compare_result result = { .err = e };
+
+	slot->fetch = NULL;
+	if (e != ERR_OK) {
+		snprintf(result.detail, sizeof(result.detail), "%s", detail);
+		run_note_error(slot->run, &slot->erg, &result);
+	}
+	compare_start(slot);
+}
+
+/* True when the app is asked for its own list first. */
+static bool
+fetch_start(struct slot *slot)
+{
+	struct reconciler *r = slot->run->owner->r;
+	struct erg erg;
+
+	if (r->config->snapshot_url == NULL || slot->run->row.dry_run || erg_load(r, &slot->erg, &erg) != ERR_OK ||
+	    erg.membership == MEMBERSHIP_OFF || !erg.first_read_done)
+		return false;
+	slot->fetch = app_list_fetch(r, &slot->erg, on_fetched, slot);
+	return slot->fetch != NULL;
+}
+
+static void
+run_start_some(struct run *run)
+{
 	for (size_t i = 0; i < RUN_WIDTH; i++) {
 		struct slot *slot = &run->slots[i];
 
-		if (slot->job != NULL || !walk_next(run, &slot->erg))
+		if (slot->job != NULL || slot->fetch != NULL || !walk_next(run, &slot->erg))
 			continue;
 		slot->run = run;
-		slot->job = compare_erg(run->owner->r, &slot->erg, &options, on_compared, slot);
-		if (slot->job == NULL) {
-			const struct compare_result failed = { .err = ERR_NOMEM };
-
-			run->row.ergs_done++;
-			run_note_error(run, &slot->erg, &failed);
-		}
+		if (!fetch_start(slot))
+			compare_start(slot);
 	}
 }
 
@@ -561,8 +607,8 @@ resyncs_free(struct resyncs *rs)
 	if (rs == NULL)
 		return;
 	for (size_t i = 0; i < RUNS_MAX; i++) {
-		for (size_t k = 0; rs->runs[i] != NULL && k < RUN_WIDTH; k++)
-			compare_cancel(rs->runs[i]->slots[k].job);
+		if (rs->runs[i] != NULL)
+			run_cancel(rs->runs[i]);
 		free(rs->runs[i]);
 	}
 	for (size_t i = 0; i < SWEEP_WIDTH; i++)

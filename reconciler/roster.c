@@ -452,8 +452,7 @@ member_same(const struct member *a, const struct member *b)
 static void
 write_settled(const struct roster_view *v, struct member *m)
 {
-	if (m->teams_write == PENDING_NONE ||
-	    clock_wall_ms(v->r->clock) - m->teams_write_wall_ms < v->r->config->settle_ms)
+	if (m->teams_write == PENDING_NONE || clock_wall_ms(v->r->clock) - m->teams_write_wall_ms < v->r->config->settle_ms)
 		return;
 	m->teams_write = PENDING_NONE;
 	m->missing_once = false;
@@ -646,8 +645,10 @@ roster_app_says(const struct roster_view *v, const struct person *p, const struc
 	} else {
 		if (m.callback_seq != 0)
 			callback_overtaken(&m);
-		if (m.app.present || m.base.present)
+		if (m.app.present || m.base.present) {
 			m.app = (struct side){ false, ROLE_MEMBER, clock_wall_ms(v->r->clock) };
+			m.retry_wall_ms = m.teams_write == PENDING_NONE ? 0 : m.retry_wall_ms;
+		}
 		m.private_ = false;
 	}
 	return settle_member(v, p, known ? &before : NULL, &m);
@@ -656,7 +657,8 @@ roster_app_says(const struct roster_view *v, const struct person *p, const struc
 /* ---------- what was written to Teams ---------- */
 
 void
-roster_sent(const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id, int64_t look_wall_ms)
+roster_sent(
+    const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id, int64_t look_wall_ms)
 {
 	struct member before = *m;
 
@@ -669,7 +671,8 @@ roster_sent(const struct roster_view *v, struct member *m, enum pending_write wr
 		m->base = m->teams;
 	if (membership_id != NULL && membership_id[0] != '\0')
 		str_copy(m->membership_id, sizeof(m->membership_id), membership_id);
-	set_status(v, m, write == PENDING_REMOVE ? MEMBER_REMOVING_FROM_TEAMS : MEMBER_ADDING_TO_TEAMS, "Waits for Teams to show it.");
+	set_status(
+	    v, m, write == PENDING_REMOVE ? MEMBER_REMOVING_FROM_TEAMS : MEMBER_ADDING_TO_TEAMS, "Waits for Teams to show it.");
 	roster_store(v->r, v->erg, &before, m);
 }
 
@@ -714,7 +717,8 @@ roster_approve(const struct roster_view *v, struct member *m)
 
 	m->mark = PLAN_APPROVED;
 	m->retry_wall_ms = 0;
-	set_status(v, m, m->app.present ? MEMBER_REMOVING_FROM_APP : MEMBER_REMOVING_FROM_TEAMS, "Approved; read once more first.");
+	set_status(
+	    v, m, m->app.present ? MEMBER_REMOVING_FROM_APP : MEMBER_REMOVING_FROM_TEAMS, "Approved; read once more first.");
 	roster_store(v->r, v->erg, &before, m);
 }
 
@@ -748,12 +752,13 @@ app_refused(const struct roster_view *v, struct member *m, const char *detail)
 	set_status(v, m, MEMBER_REFUSED_BY_APP, detail);
 }
 
-/* An older callback than the last one: the app is not yet where it will stand, but no longer where it was. */
+/* An older callback than the last one: the app is not yet where it will stand, but no longer where it was. Both sides agreed on
+ * that, too: should the app refuse the last one, then its having taken this one is no change of its own. */
 static void
 app_moved(struct member *m, enum change_type type)
 {
 	if (type == CHANGE_MEMBER_ADDED || type == CHANGE_MEMBER_REMOVED)
-		m->app.present = type == CHANGE_MEMBER_ADDED;
+		m->base.present = m->app.present = type == CHANGE_MEMBER_ADDED;
 }
 
 void

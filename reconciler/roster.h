@@ -67,13 +67,15 @@ struct roster_step roster_app_says(const struct roster_view *v, const struct per
 
 /* Graph took a write, or may have: Teams' not showing it is no change until settle is over. m is changed and stored; looked for at
  * look_wall_ms. membership_id: as Graph answered; NULL: it did not. */
-void roster_sent(const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id, int64_t look_wall_ms);
+void roster_sent(
+    const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id, int64_t look_wall_ms);
 /* A write of unknown outcome was looked for and has not happened: it is to be made again. It is still remembered. */
 void roster_missing(const struct roster_view *v, struct member *m);
 /* Nothing is to be tried with this member in Teams before. */
 void roster_put_off(const struct roster_view *v, struct member *m, int64_t until_wall_ms);
 /* Teams takes no such change of this person; the app is told once for each reason. */
-void roster_refused(const struct roster_view *v, const struct person *p, struct member *m, const char *detail, int64_t again_wall_ms);
+void
+roster_refused(const struct roster_view *v, const struct person *p, struct member *m, const char *detail, int64_t again_wall_ms);
 
 /* A held removal was approved: it alone may pass the guard. */
 void roster_approve(const struct roster_view *v, struct member *m);

@@ -211,10 +211,8 @@ struck_before(struct call *c)
 	c->fault = *f;
 	switch (f->kind) {
 	case FAULT_STATUS:
-		if (c->fault.retry_after_s >= 0) {
+		if (c->fault.retry_after_s >= 0)
 			call_header(c, "Retry-After: %lld", (long long)c->fault.retry_after_s);
-			faults_hold(&c->sim->faults, c->method, c->path, c->now_ms + c->fault.retry_after_s * 1000);
-		}
 		call_refuse(c, f->status, f->code[0] == '\0' ? code_of(f->status) : f->code, JOURNAL_NONE, "A scripted fault.");
 		return true;
 	case FAULT_TIMEOUT_BEFORE:

@@ -3,7 +3,10 @@
  *
  *	00 "epoch"              random, sealed: tells one inbox from its successor, and proves the key
  *	00 "next"               the next sequence number, written by trims: an emptied log must not count from 1 again
- *	01 sequence (8, big-endian)   one sealed hint
+ *	01 sequence (8, big-endian)   a group of sealed hints, the last of which has that number
+ *
+ * Hints of one commit are sealed by the group: sealing and storing each alone costs more than all else an item needs. A group is
+ * as large as LMDB keeps within a page.
  */
 #include "state/inbox.h"
 
@@ -23,10 +26,16 @@
 
 #define INBOX_FORMAT  1
 #define INBOX_RESERVE (16ULL << 20)
-#define TRIM_BATCH    20000
-#define HINT_VERSION  1
-/* version, scope, kind, time, digest, length and bytes of the item */
-#define HINT_ENCODED_MAX (1 + SCOPE_ID_LEN + 1 + 10 + HINT_DIGEST_LEN + 3 + HINT_ITEM_MAX)
+#define TRIM_BATCH    1000
+#define GROUP_VERSION 1
+/* scope, kind, time, digest, length and bytes of the item */
+#define HINT_ENCODED_MAX (SCOPE_ID_LEN + 1 + 10 + HINT_DIGEST_LEN + 3 + HINT_ITEM_MAX)
+/* LMDB keeps key and value up to 2,038 bytes in a page of 4 KiB; what is larger gets pages of its own. */
+#define GROUP_SEALED_MAX 1984
+#define GROUP_PLAIN_MAX  (GROUP_SEALED_MAX - SEAL_OVERHEAD)
+/* version and count before the hints; an empty item leaves the smallest of them */
+#define GROUP_HEAD      2
+#define GROUP_HINTS_MAX ((GROUP_PLAIN_MAX - GROUP_HEAD) / (HINT_ENCODED_MAX - HINT_ITEM_MAX - 11))
 /* LMDB's node header, the key and an offset in the page */
 #define HINT_NODE_BYTES (8 + 9 + 2)
 #define LOG_KEY_LEN     9
@@ -49,41 +58,74 @@ struct inbox {
 
 /* --- hints and keys to bytes --- */
 
+static void
+hint_encode(struct encoder *e, const struct hint *h)
+{
+	encode_bytes(e, h->scope.b, sizeof(h->scope.b));
+	encode_u8(e, (uint8_t)h->kind);
+	encode_i64(e, h->received_wall_ms);
+	encode_bytes(e, h->digest, sizeof(h->digest));
+	encode_string(e, h->item, h->item_len);
+}
+
+static void
+hint_decode(struct decoder *d, struct hint *ret)
+{
+	uint8_t kind;
+
+	decode_bytes(d, ret->scope.b, sizeof(ret->scope.b));
+	kind = decode_u8(d);
+	ret->received_wall_ms = decode_i64(d);
+	decode_bytes(d, ret->digest, sizeof(ret->digest));
+	ret->item_len = (uint16_t)decode_string(d, ret->item, sizeof(ret->item));
+	ret->kind = (enum hint_kind)kind;
+	if (kind > HINT_OTHER)
+		d->err = ERR_CORRUPT;
+}
+
+/* As many hints as fit, at least one. */
 static enum err
-hint_encode(const struct hint *h, uint8_t ret[HINT_ENCODED_MAX], size_t *ret_len)
+group_encode(const struct hint *hints, size_t count, uint8_t ret[GROUP_PLAIN_MAX], size_t *ret_len, size_t *ret_count)
 {
 	struct encoder e;
+	size_t n = 0;
 
-	if (h->item_len > HINT_ITEM_MAX || (unsigned)h->kind > HINT_OTHER)
-		return ERR_INVALID;
-	encoder_init(&e, ret, HINT_ENCODED_MAX);
-	encode_u8(&e, HINT_VERSION);
-	encode_bytes(&e, h->scope.b, sizeof(h->scope.b));
-	encode_u8(&e, (uint8_t)h->kind);
-	encode_i64(&e, h->received_wall_ms);
-	encode_bytes(&e, h->digest, sizeof(h->digest));
-	encode_string(&e, h->item, h->item_len);
+	encoder_init(&e, ret, GROUP_PLAIN_MAX);
+	encode_u8(&e, GROUP_VERSION);
+	encode_u8(&e, 0);
+	for (; n < count && n < GROUP_HINTS_MAX; n++) {
+		if (hints[n].item_len > HINT_ITEM_MAX || (unsigned)hints[n].kind > HINT_OTHER)
+			return ERR_INVALID;
+		if (GROUP_PLAIN_MAX - e.len < (size_t)HINT_ENCODED_MAX - HINT_ITEM_MAX + hints[n].item_len)
+			break;
+		hint_encode(&e, &hints[n]);
+	}
+	ret[1] = (uint8_t)n;
 	*ret_len = e.len;
+	*ret_count = n;
 	return e.err;
 }
 
-static enum err
-hint_decode(const uint8_t *data, size_t len, struct hint *ret)
-{
+/* A sealed group, opened: its hints are decoded one by one. */
+struct group {
+	uint8_t plain[GROUP_SEALED_MAX];
 	struct decoder d;
-	uint8_t version, kind;
+	size_t count;
+};
 
-	decoder_init(&d, data, len);
-	version = decode_u8(&d);
-	decode_bytes(&d, ret->scope.b, sizeof(ret->scope.b));
-	kind = decode_u8(&d);
-	ret->received_wall_ms = decode_i64(&d);
-	decode_bytes(&d, ret->digest, sizeof(ret->digest));
-	ret->item_len = (uint16_t)decode_string(&d, ret->item, sizeof(ret->item));
-	if (version != HINT_VERSION || kind > HINT_OTHER)
+static enum err
+group_open(struct seal *seal, const struct seal_place *place, const MDB_val *value, struct group *ret)
+{
+	size_t len;
+
+	if (value->mv_size > sizeof(ret->plain) ||
+	    seal_unwrap(seal, place, value->mv_data, value->mv_size, ret->plain, &len) != ERR_OK)
 		return ERR_CORRUPT;
-	ret->kind = (enum hint_kind)kind;
-	return decoder_end(&d);
+	decoder_init(&ret->d, ret->plain, len);
+	if (decode_u8(&ret->d) != GROUP_VERSION)
+		return ERR_CORRUPT;
+	ret->count = decode_u8(&ret->d);
+	return ret->count > 0 ? ret->d.err : ERR_CORRUPT;
 }
 
 static MDB_val
@@ -167,7 +209,7 @@ next_write(struct inbox *in, MDB_txn *txn)
 	return env_err(mdb_put(txn, env_main(in->env), &key, &value, 0));
 }
 
-/* The sequence number of the log's first or last record; 0 when it is empty. */
+/* The sequence number in the log's first or last key; 0 when it is empty. */
 static uint64_t
 log_edge(struct inbox *in, MDB_txn *txn, MDB_cursor_op op)
 {
@@ -182,6 +224,22 @@ log_edge(struct inbox *in, MDB_txn *txn, MDB_cursor_op op)
 		seq = log_seq(&key);
 	mdb_cursor_close(cursor);
 	return seq;
+}
+
+/* The sequence number of the first hint there is; that of its group's last one when the group cannot be opened; 0 when empty. */
+static uint64_t
+log_first(struct inbox *in, MDB_txn *txn)
+{
+	uint64_t last = log_edge(in, txn, MDB_SET_RANGE);
+	uint8_t b[LOG_KEY_LEN];
+	MDB_val key = log_key(last, b), value;
+	struct seal_place place = place_of(&key);
+	struct group group;
+
+	if (last == 0 || mdb_get(txn, env_main(in->env), &key, &value) != 0 ||
+	    group_open(in->seal, &place, &value, &group) != ERR_OK || group.count > last)
+		return last;
+	return last - group.count + 1;
 }
 
 static uint64_t
@@ -345,19 +403,39 @@ usable(const struct inbox *in, bool to_write)
 	return in->env == NULL || in->broken ? ERR_IO : ERR_OK;
 }
 
+/* Appends as many hints as one group takes; seq is the first one's. */
 static enum err
-append_one(struct inbox *in, MDB_txn *txn, uint64_t seq, const struct hint *h)
+append_group(struct inbox *in, MDB_cursor *cursor, uint64_t seq, const struct hint *hints, size_t count, size_t *ret_count)
 {
-	uint8_t plain[HINT_ENCODED_MAX], sealed[HINT_ENCODED_MAX + SEAL_OVERHEAD], b[LOG_KEY_LEN];
-	MDB_val key = log_key(seq, b), value;
-	struct seal_place place = place_of(&key);
+	uint8_t plain[GROUP_PLAIN_MAX], sealed[GROUP_SEALED_MAX], b[LOG_KEY_LEN];
+	MDB_val key, value;
+	struct seal_place place;
 	size_t len;
 	enum err e;
 
-	if ((e = hint_encode(h, plain, &len)) != ERR_OK || (e = seal_wrap(in->seal, &place, plain, len, sealed)) != ERR_OK)
+	if ((e = group_encode(hints, count, plain, &len, ret_count)) != ERR_OK)
+		return e;
+	key = log_key(seq + *ret_count - 1, b);
+	place = place_of(&key);
+	if ((e = seal_wrap(in->seal, &place, plain, len, sealed)) != ERR_OK)
 		return e;
 	value = (MDB_val){ len + SEAL_OVERHEAD, sealed };
-	return env_err(mdb_put(txn, env_main(in->env), &key, &value, MDB_APPEND));
+	return env_err(mdb_cursor_put(cursor, &key, &value, MDB_APPEND));
+}
+
+static enum err
+append_all(struct inbox *in, MDB_txn *txn, const struct hint *hints, size_t count)
+{
+	MDB_cursor *cursor;
+	enum err e = env_err(mdb_cursor_open(txn, env_main(in->env), &cursor));
+	size_t n;
+
+	if (e != ERR_OK)
+		return e;
+	for (size_t at = 0; at < count && e == ERR_OK; at += n)
+		e = append_group(in, cursor, in->next + at, hints + at, count - at, &n);
+	mdb_cursor_close(cursor);
+	return e;
 }
 
 static uint64_t
@@ -393,8 +471,7 @@ inbox_append(struct inbox *in, const struct hint *hints, size_t count)
 	if ((e = env_ensure_room(in->env, append_bytes(hints, count))) != ERR_OK)
 		return e;
 	if ((e = env_begin(in->env, true, &txn)) == ERR_OK) {
-		for (size_t i = 0; i < count && e == ERR_OK; i++)
-			e = append_one(in, txn, in->next + i, &hints[i]);
+		e = append_all(in, txn, hints, count);
 		if (e == ERR_OK)
 			e = commit(in, txn);
 		else
@@ -409,7 +486,7 @@ inbox_append(struct inbox *in, const struct hint *hints, size_t count)
 	return e;
 }
 
-/* Deletes up to TRIM_BATCH records. */
+/* Deletes up to TRIM_BATCH groups. One of which only a part is consumed stays. */
 static enum err
 trim_some(struct inbox *in, MDB_txn *txn, uint64_t consumed, size_t *ret_count)
 {
@@ -463,24 +540,38 @@ inbox_trim(struct inbox *in, uint64_t consumed)
 
 /* --- reading --- */
 
-static enum err
-read_one(struct inbox *in, const MDB_val *key, const MDB_val *value, struct hint *ret)
-{
-	uint8_t plain[HINT_ENCODED_MAX + SEAL_OVERHEAD];
-	struct seal_place place = place_of(key);
-	size_t len;
-
-	if (value->mv_size > sizeof(plain) ||
-	    seal_unwrap(in->seal, &place, value->mv_data, value->mv_size, plain, &len) != ERR_OK)
-		return ERR_CORRUPT;
-	return hint_decode(plain, len, ret);
-}
-
 struct run {
 	struct hint *hints;
 	size_t max, count, damaged;
 	uint64_t last;
 };
+
+/* Takes the hints of one group behind run->last, as far as there is room. What cannot be read is passed over and counted. */
+static void
+read_group(struct inbox *in, const MDB_val *key, const MDB_val *value, struct run *run)
+{
+	struct seal_place place = place_of(key);
+	uint64_t last = log_seq(key), seq;
+	struct group group;
+	struct hint skipped;
+
+	if (group_open(in->seal, &place, value, &group) != ERR_OK || group.count > last) {
+		run->damaged += (size_t)(last - run->last);
+		run->last = last;
+		return;
+	}
+	seq = last - group.count + 1;
+	for (; seq <= last && run->count + run->damaged < run->max; seq++) {
+		hint_decode(&group.d, seq > run->last ? &run->hints[run->count] : &skipped);
+		if (seq <= run->last)
+			continue;
+		run->last = seq;
+		if (group.d.err == ERR_OK)
+			run->count++;
+		else
+			run->damaged++;
+	}
+}
 
 static enum err
 read_run(struct inbox *in, MDB_txn *txn, struct run *run)
@@ -494,13 +585,8 @@ read_run(struct inbox *in, MDB_txn *txn, struct run *run)
 		return env_err(rc);
 	for (rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
 	     rc == 0 && run->count + run->damaged < run->max && log_seq(&key) > 0;
-	     rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
-		run->last = log_seq(&key);
-		if (read_one(in, &key, &value, &run->hints[run->count]) == ERR_OK)
-			run->count++;
-		else
-			run->damaged++;
-	}
+	     rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
+		read_group(in, &key, &value, run);
 	mdb_cursor_close(cursor);
 	return rc == MDB_NOTFOUND ? ERR_OK : env_err(rc);
 }
@@ -564,7 +650,7 @@ inbox_stats(struct inbox *in, struct inbox_stats *ret)
 
 	if ((e = usable(in, false)) != ERR_OK || (e = env_begin(in->env, false, &txn)) != ERR_OK)
 		return e;
-	ret->first = log_edge(in, txn, MDB_SET_RANGE);
+	ret->first = log_first(in, txn);
 	ret->last = log_edge(in, txn, MDB_LAST);
 	if (ret->last == 0) {
 		ret->first = next_read(in, txn);

@@ -37,7 +37,8 @@ void inbox_close(struct inbox *in); /* NULL is fine */
 enum err inbox_append(struct inbox *in, const struct hint *hints, size_t count);
 /* Of one call. */
 #define INBOX_APPEND_MAX 4096
-/* Removes all records up to and including consumed, in bounded transactions; what a crash leaves is removed next time. */
+/* Removes all records up to and including consumed, in bounded transactions; what a crash leaves is removed next time.
+ * Of those stored together as a group (inbox.c) the group goes with its last: until then inbox_stats.first may be a little lower. */
 enum err inbox_trim(struct inbox *in, uint64_t consumed);
 /* After ERR_IO: closes and opens the environment again, keeping its parameters. */
 enum err inbox_reopen(struct inbox *in);

@@ -3,6 +3,7 @@
 //
 // node intake.mjs --build DIR [--seconds 3] [--only ergsync,nginx,node] [--cells 1x512,50x64] [--json]
 //
+// nginx's "return 202" reads each body off its connection and throws it away: the least an HTTPS server can do for it.
 // DIR is a release build. Goals, as ratios, are printed with what was reached; the exit status says whether all were.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -24,7 +24,7 @@
 #define STEPS_MAX    60
 
 /* Seeds that once showed something wrong: lived first, for ever. */
-static const uint64_t fixed[] = { 0 };
+static const uint64_t fixed[] = { 6, 8, 14, 17, 18, 26, 30, 31, 62, 89, 100, 110, 124, 132, 143, 160, 215, 230, 285, 299, 461, 487 };
 
 struct totals {
 	uint64_t seed; /* the one being lived */
@@ -127,11 +127,11 @@ now_s(void)
 static uint64_t
 seed_at(const struct options *o, uint64_t i)
 {
-	uint64_t skip = sizeof(fixed) / sizeof(fixed[0]) - 1;
+	uint64_t skip = sizeof(fixed) / sizeof(fixed[0]);
 
 	if (o->first != 0)
 		return o->first + i;
-	return i < skip ? fixed[i + 1] : 1 + i - skip;
+	return i < skip ? fixed[i] : 1 + i - skip;
 }
 
 /* Lives from the i-th seed on until one fails; its exit status tells. */

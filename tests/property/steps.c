@@ -167,9 +167,6 @@ step_lag(struct world *w)
 {
 	int64_t lag_ms = chance(w, 30) ? 0 : between(w, 0, 5 * MINUTE_MS);
 
-	if (getenv("PROPERTY_NO_LAG") != NULL)
-		return;
-
 	note(w, "Graph's lists lag %lld ms behind", (long long)lag_ms);
 	tell(w, "/_sim/settings", "{\"lag_control_ms\":%lld,\"lag_ms\":%lld}", (long long)lag_ms, (long long)lag_ms);
 	if (w->lag_ms < lag_ms)
@@ -191,10 +188,13 @@ step_notifications(struct world *w)
 static void
 step_pace(struct world *w)
 {
+	int64_t latency_ms = between(w, 0, chance(w, 10) ? 40000 : 500);
+
 	note(w, "Graph has another pace");
+	w->ever_slow |= latency_ms > 2000;
 	tell(w, "/_sim/settings",
 	    "{\"latency_ms\":%lld,\"latency_jitter_ms\":%lld,\"notify_delay_ms\":%lld,\"notify_jitter_ms\":%lld}",
-	    (long long)between(w, 0, chance(w, 10) ? 40000 : 500), (long long)between(w, 0, 1000),
+	    (long long)latency_ms, (long long)between(w, 0, 1000),
 	    (long long)between(w, 0, chance(w, 10) ? HOUR_MS : 3000), (long long)between(w, 0, 5000));
 }
 
@@ -349,6 +349,8 @@ step_clock(struct world *w)
 		by_ms /= 1000;
 	note(w, "the wall clock is stepped by %lld ms", (long long)by_ms);
 	clock_manual_step_wall(w->clock, by_ms);
+	w->ever_stepped = true;
+	w->stepped_ms = clock_boot_ms(w->clock);
 }
 
 /* ---------- the app ---------- */

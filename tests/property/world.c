@@ -35,6 +35,7 @@ fail(struct world *w, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(w->why, sizeof(w->why), format, ap);
 	va_end(ap);
+	judge_note_requests(w);
 	note(w, "WRONG: %s", w->why);
 }
 
@@ -364,7 +365,7 @@ remove_directory(const char *path, int depth)
 static void
 make_config(struct world *w)
 {
-	static const int64_t sweeps[] = { HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS };
+	static const int64_t sweeps[] = { HOUR_MS, HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS };
 	struct config *c = &w->config;
 
 	c->public_url = (char *)"https://hook.example";
@@ -375,7 +376,7 @@ make_config(struct world *w)
 	c->state_directory = w->directory;
 	c->map_size_bytes = 16 << 20;
 	c->settle_ms = 15 * MINUTE_MS;
-	c->sweep_ms = sweeps[rng_below(&w->rng, 3)];
+	c->sweep_ms = sweeps[rng_below(&w->rng, sizeof(sweeps) / sizeof(sweeps[0]))];
 	c->drift_check_ms = HOUR_MS;
 	c->renew_every_ms = 45 * MINUTE_MS;
 	c->removal_limit = between(w, 2, 10);

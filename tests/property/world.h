@@ -132,7 +132,9 @@ struct world {
 	struct place places[PLACES_MAX];
 	struct group groups[ERGS_MAX];
 	int64_t lag_ms;    /* how far a read of Graph may look back at the most */
+	bool ever_slow;    /* Graph, by seconds */
 	bool ever_stepped; /* the wall clock */
+	int64_t stepped_ms;
 
 	/* what came out */
 	struct entry *entries;
@@ -202,6 +204,8 @@ void judge_feed(void *arg);
 void judge_always(struct world *w);
 /* All is well again and two sweeps have passed: both sides are equal. */
 void judge_settled(struct world *w);
+/* What was asked of Graph last, for the log of a life gone wrong. */
+void judge_note_requests(struct world *w);
 struct entry *entry_find(struct world *w, const char *id);
 
 /* ---------- steps.c ---------- */

@@ -8,6 +8,7 @@ import https from 'node:https';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { callbackMistakes, exchangeMistakes } from '../../service/lib/openapi.mjs';
 
 export const root = path.resolve(new URL('../../..', import.meta.url).pathname);
 export const build = process.env.ERGSYNC_BUILD ?? path.join(root, 'build/asan+ubsan');
@@ -223,7 +224,13 @@ export class Stack {
   }
 
   // --- speaking to the parts ---
-  api(method, target, body) { return request({ method, socketPath: this.file('run/app.sock'), path: target }, body); }
+  /** Every answer is judged by api/openapi.json. */
+  async api(method, target, body) {
+    const answer = await request({ method, socketPath: this.file('run/app.sock'), path: target }, body);
+    const mistakes = exchangeMistakes(method, target, body, answer);
+    if (mistakes.length) throw new Error(`not as api/openapi.json says: ${mistakes.join('; ')}`);
+    return answer;
+  }
   public(method, target, body, options = {}) {
     return request({ method, url: `https://localhost:${this.publicPort}${target}`, ca: fs.readFileSync(this.tls.ca), ...options }, body);
   }
@@ -232,7 +239,12 @@ export class Stack {
     if (answer.status >= 300) throw new Error(`simulator: ${method} ${target}: ${answer.status} ${answer.text}`);
     return answer.json;
   }
-  async received() { return (await request({ url: `${this.appUrl}/_app/received` })).json.received; }
+  async received() {
+    const { received } = (await request({ url: `${this.appUrl}/_app/received` })).json;
+    const mistakes = received.flatMap(({ event }) => callbackMistakes(event));
+    if (mistakes.length) throw new Error(`not as api/openapi.json says: ${mistakes.join('; ')}`);
+    return received;
+  }
   appAnswers(script) { return request({ method: 'POST', url: `${this.appUrl}/_app/answer` }, script); }
   ctl(...args) { return runProgram('ergsyncctl', ['--config', this.file('ergsync.conf'), ...args], { env: { RUNTIME_DIRECTORY: '', NO_COLOR: '1' } }); }
 

@@ -58,6 +58,7 @@ struct rig {
 	struct key32 state_key, intake_key;
 	int app_status; /* what the app answers; 0: closes the connection */
 	const char *app_body;
+	const char *snapshot; /* what the app answers at /snapshot; NULL: 404 */
 	struct rig_event *events; /* callbacks the app has answered 2xx, in order */
 	size_t event_count, callback_count;
 	bool deaf; /* notifications are lost */
@@ -143,6 +144,11 @@ rig_app(void *arg, struct http_exchange *x)
 	json_t *root = NULL, *data;
 	struct rig_event *e;
 
+	if (strcmp(http_exchange_path(x), "/snapshot") == 0) {
+		http_reply(x, rig->snapshot != NULL ? 200 : 404, "application/x-ndjson", rig->snapshot,
+		    rig->snapshot != NULL ? strlen(rig->snapshot) : 0, NULL);
+		return;
+	}
 	rig->callback_count++;
 	if (rig->app_status == 0) {
 		http_reply_abort(x);

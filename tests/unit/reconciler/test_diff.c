@@ -40,8 +40,7 @@ waits(const struct diff_input *in)
 	switch (in->settling) {
 	case PENDING_ADD: return !in->teams.present;
 	case PENDING_REMOVE: return in->teams.present;
-	case PENDING_ROLE:
-		return in->teams.present && in->app.present && in->base.present && in->teams.role == in->base.role;
+	case PENDING_ROLE: return in->teams.present && in->app.present && in->base.present && in->teams.role == in->base.role;
 	default: return false;
 	}
 }

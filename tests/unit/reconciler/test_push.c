@@ -1,131 +1,5 @@
 /* The way of a change from the app to Teams: once, in bulk, never too much, and back from unknown outcomes. */
-#include "unit/reconciler/rig.h"
-
-#define ADD_ONE     "POST /teams/{team}/members"
-#define ADD_BULK    "POST /teams/{team}/members/add"
-#define REMOVE_BULK "POST /teams/{team}/members/remove"
-#define REMOVE_ONE  "DELETE /teams/{team}/members/{member}"
-#define USERS       "GET /users"
-
-static struct erg_id
-erg_named(const char *id)
-{
-	struct erg_id erg;
-
-	assert_true(erg_id_parse(id, &erg));
-	return erg;
-}
-
-static struct app_member_put
-entry(unsigned user, enum role role)
-{
-	struct app_member_put put = { .role = role };
-
-	snprintf(put.who.user.s, sizeof(put.who.user.s), "app%u", user);
-	snprintf(put.email, sizeof(put.email), "u%u@acme.example", user);
-	return put;
-}
-
-static struct member_view
-put_member(struct rig *rig, const char *erg, const struct app_member_put *put)
-{
-	struct erg_id id = erg_named(erg);
-	struct member_view view = { 0 };
-	struct problem p = { 0 };
-
-	assert_int_equal(backend_ops.member_put(rig->r, &id, put, &view, &p), ERR_OK);
-	return view;
-}
-
-static void
-join(struct rig *rig, unsigned user)
-{
-	struct app_member_put put = entry(user, ROLE_MEMBER);
-
-	put_member(rig, "pride", &put);
-}
-
-static void
-leave(struct rig *rig, const char *erg, unsigned user)
-{
-	struct app_member_put put = entry(user, ROLE_MEMBER);
-	struct erg_id id = erg_named(erg);
-	struct problem p = { 0 };
-
-	assert_int_equal(backend_ops.member_remove(rig->r, &id, &put.who, &p), ERR_OK);
-}
-
-static enum err
-get_member(struct rig *rig, const char *erg, unsigned user, struct member_view *ret)
-{
-	struct app_member_put put = entry(user, ROLE_MEMBER);
-	struct erg_id id = erg_named(erg);
-	struct problem p = { 0 };
-
-	memset(ret, 0, sizeof(*ret));
-	return backend_ops.member_get(rig->r, &id, &put.who, ret, &p);
-}
-
-static enum member_status
-status_of(struct rig *rig, const char *erg, unsigned user)
-{
-	struct member_view view;
-
-	assert_int_equal(get_member(rig, erg, user, &view), ERR_OK);
-	return view.member.status;
-}
-
-/* "owner", "member", "guest"; "" for nobody. */
-static const char *
-in_teams(struct rig *rig, unsigned user)
-{
-	static char role[16];
-	char id[GUID_SIZE];
-	json_t *answer = rig_ask(rig, "GET", "/_sim/members?team=" RIG_TEAM, NULL), *m;
-	size_t i;
-
-	role[0] = '\0';
-	rig_user(user, id);
-	json_array_foreach(jx_get_array(answer, "members"), i, m) if (strcmp(jx_get_str(m, "user"), id) == 0)
-	    str_copy(role, sizeof(role), jx_get_str(m, "role"));
-	json_decref(answer);
-	return role;
-}
-
-static size_t
-count_in_teams(struct rig *rig)
-{
-	json_t *answer = rig_ask(rig, "GET", "/_sim/members?team=" RIG_TEAM, NULL);
-	size_t n = json_array_size(jx_get_array(answer, "members"));
-
-	json_decref(answer);
-	return n;
-}
-
-static int64_t
-violations(struct rig *rig)
-{
-	json_t *answer = rig_ask(rig, "GET", "/_sim/journal", NULL);
-	int64_t n = jx_get_int(answer, "violations", -1);
-
-	if (n != 0) {
-		char *text = json_dumps(answer, JSON_INDENT(1));
-
-		print_error("%s\n", text);
-		free(text);
-	}
-	json_decref(answer);
-	return n;
-}
-
-/* The app names everybody it has been told of. */
-static void
-name_all(struct rig *rig, unsigned count)
-{
-	for (unsigned i = 1; i <= count; i++)
-		join(rig, i);
-	rig_run(rig, 120000);
-}
+#include "unit/reconciler/app_side.h"
 
 static void
 a_change_in_the_app_is_one_write_and_no_echo(void **state)
@@ -239,7 +113,8 @@ an_unknown_address_is_told_once_and_tried_again(void **state)
 	rig_run(&rig, 2 * 24 * 3600 * 1000LL);
 	assert_int_equal(rig_count(&rig, "ergsync.member.unresolved", events), 1);
 	assert_in_range(rig_requests(&rig, USERS), 2, 4);
-	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"upn\":\"u77@acme.example\"}", RIG_DIRECTORY, rig_user(77, id));
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"upn\":\"u77@acme.example\"}", RIG_DIRECTORY,
+	    rig_user(77, id));
 	put_member(&rig, "pride", &put);
 	rig_run(&rig, 60000);
 	assert_int_equal(status_of(&rig, "pride", 77), MEMBER_SYNCED);
@@ -503,10 +378,93 @@ own_writes_have_no_echo(void **state)
 		assert_int_equal(count_in_teams(&rig), 20);
 	}
 	assert_int_equal(rig.event_count, events);
-	writes = rig_requests(&rig, ADD_ONE) + rig_requests(&rig, ADD_BULK) + rig_requests(&rig, REMOVE_ONE) + rig_requests(&rig, REMOVE_BULK);
+	writes = rig_requests(&rig, ADD_ONE) + rig_requests(&rig, ADD_BULK) + rig_requests(&rig, REMOVE_ONE) +
+	         rig_requests(&rig, REMOVE_BULK);
 	assert_int_equal(writes, 20);
 	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
 	assert_int_equal(violations(&rig), 0);
+	rig_done(&rig);
+}
+
+/* A group that takes no writes refuses all of them at once, and each person is told once. */
+static void
+a_dynamic_group_refuses_all(void **state)
+{
+	struct rig rig;
+	size_t events;
+
+	(void)state;
+	rig_make(&rig, 35, 60, 20);
+	rig_link(&rig);
+	rig_do(&rig, "/_sim/teams", "{\"tenant\":\"%s\",\"id\":\"%s\",\"dynamic\":true}", RIG_DIRECTORY, RIG_TEAM);
+	events = rig.event_count;
+	rig_forget_requests(&rig);
+	for (unsigned i = 41; i <= 52; i++)
+		join(&rig, i);
+	rig_run(&rig, 600000);
+	assert_int_equal(rig_count(&rig, "ergsync.member.refused", events), 12);
+	assert_int_equal(rig_requests(&rig, ADD_BULK), 1);
+	assert_int_equal(rig_erg(&rig).counts.refused, 12);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	rig_run(&rig, 12 * 3600 * 1000LL);
+	assert_int_equal(rig_count(&rig, "ergsync.member.refused", events), 12);
+	assert_int_equal(rig_requests(&rig, ADD_BULK), 1);
+	rig_done(&rig);
+}
+
+/* One id that Graph does not know makes it refuse the whole call: then one by one, within its four a minute. */
+static void
+bulk_that_misbehaves_falls_back(void **state)
+{
+	static const char *const kinds[] = {
+		"{\"kind\":\"status\",\"status\":404,\"code\":\"NotFound\",\"path\":\"/teams/" RIG_TEAM
+		"/members/add\",\"count\":0}",
+		"{\"kind\":\"status\",\"status\":502,\"path\":\"/teams/" RIG_TEAM "/members/add\",\"count\":0}",
+	};
+	struct rig rig;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		rig_make(&rig, 36 + i, 60, 20);
+		rig_link(&rig);
+		rig_forget_requests(&rig);
+		json_decref(rig_ask(&rig, "POST", "/_sim/faults", "%s", kinds[i]));
+		for (unsigned u = 41; u <= 48; u++)
+			join(&rig, u);
+		rig_run(&rig, 3600000);
+		assert_int_equal(count_in_teams(&rig), 28);
+		assert_int_equal(rig_requests(&rig, ADD_ONE), 8);
+		assert_int_equal(rig_count(&rig, "ergsync.member.refused", 0), 0);
+		assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+		assert_int_equal(violations(&rig), 0);
+		rig_done(&rig);
+	}
+}
+
+/* What one change costs does not depend on how many are in the team. */
+static void
+a_change_costs_the_same_among_thousands(void **state)
+{
+	json_t *answer;
+	struct rig rig;
+	char id[GUID_SIZE];
+
+	(void)state;
+	rig_make(&rig, 38, 30, 10000);
+	rig_do(&rig, "/_sim/members", "{\"op\":\"remove\",\"team\":\"%s\",\"user\":\"%s\",\"quiet\":true}", RIG_TEAM,
+	    rig_user(29, id));
+	rig.config.callback_url = NULL;
+	rig_link(&rig);
+	rig_run(&rig, 600000);
+	assert_int_equal(rig_erg(&rig).counts.teams, 9999);
+	rig_forget_requests(&rig);
+	join(&rig, 29);
+	rig_run(&rig, 600000);
+	assert_int_equal(status_of(&rig, "pride", 29), MEMBER_SYNCED);
+	answer = rig_ask(&rig, "GET", "/_sim/requests?limit=1", NULL);
+	print_message("a join among 10,000 members cost %d calls of Graph\n", (int)jx_get_int(answer, "total", -1));
+	assert_in_range(jx_get_int(answer, "total", -1), 1, 4);
+	json_decref(answer);
 	rig_done(&rig);
 }
 
@@ -526,6 +484,9 @@ main(void)
 		cmocka_unit_test(plans_towards_the_app),
 		cmocka_unit_test(removed_here_and_kept_there),
 		cmocka_unit_test(own_writes_have_no_echo),
+		cmocka_unit_test(a_dynamic_group_refuses_all),
+		cmocka_unit_test(bulk_that_misbehaves_falls_back),
+		cmocka_unit_test(a_change_costs_the_same_among_thousands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,7 +160,9 @@ trimmed_numbers_are_not_given_again(void **state)
 	assert_int_equal(read_numbers(in, 100), 11 * 4096);
 	assert_int_equal(inbox_trim(in, 40000), ERR_OK); /* more than one transaction */
 	assert_int_equal(inbox_stats(in, &st), ERR_OK);
-	assert_int_equal(st.first, 40001);
+	/* A group that is consumed in part stays. */
+	assert_true(st.first <= 40001 && st.first > 40001 - 64);
+	assert_int_equal(read_numbers(in, 40000), 11 * 4096);
 	assert_int_equal(inbox_trim(in, UINT64_MAX), ERR_OK);
 	assert_int_equal(inbox_trim(in, UINT64_MAX), ERR_OK);
 	assert_int_equal(inbox_stats(in, &st), ERR_OK);
@@ -525,7 +527,7 @@ a_failed_commit_acknowledges_nothing(void **state)
 	assert_int_equal(append_numbers(in, 1, 100), ERR_OK);
 	for (rlim_t limit = 4096; limit <= 16 * 4096; limit += 4096) {
 		limit_files(limit);
-		assert_int_equal(append_numbers(in, 101, 200), ERR_IO);
+		assert_int_equal(append_numbers(in, 101, 3000), ERR_IO);
 		limit_files(RLIM_INFINITY);
 		assert_int_equal(append_numbers(in, 101, 1), ERR_IO);
 		assert_int_equal(inbox_trim(in, 1), ERR_IO);

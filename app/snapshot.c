@@ -1,0 +1,228 @@
+#include "app/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/request.h"
+#include "base/json.h"
+
+/* ---------- reading ---------- */
+
+void
+snapshot_reader_init(struct snapshot_reader *r)
+{
+	memset(r, 0, sizeof(*r));
+	text_init(&r->line, SNAPSHOT_LINE_MAX + 1);
+	text_init(&r->kept, SNAPSHOT_KEEP_MAX);
+}
+
+void
+snapshot_reader_done(struct snapshot_reader *r)
+{
+	text_done(&r->line);
+	text_done(&r->kept);
+}
+
+static bool
+fail(struct snapshot_reader *r, const char *why)
+{
+	if (r->err != ERR_OK)
+		return false;
+	r->err = ERR_MALFORMED;
+	snprintf(r->detail, sizeof(r->detail), "The snapshot is discarded: line %lld %s.", (long long)r->line_number, why);
+	return false;
+}
+
+static bool
+take_end(struct snapshot_reader *r, const json_t *o)
+{
+	if (!jx_get_bool(o, "end", false) || jx_get_int(o, "members", -1) != r->members ||
+	    jx_get_int(o, "events", -1) != r->events)
+		return fail(r, "ends it with other counts than there were lines");
+	r->ended = true;
+	return true;
+}
+
+static bool
+take_member(struct snapshot_reader *r, const json_t *member, const char *line, size_t len)
+{
+	struct app_member_put put;
+
+	if (request_list_member(member, &put) != ERR_OK)
+		return fail(r, "names no member as a PUT would");
+	r->members++;
+	text_add(&r->kept, line, len);
+	text_add(&r->kept, "\n", 1);
+	return text_err(&r->kept) == ERR_OK || fail(r, "is beyond what a snapshot may hold");
+}
+
+static bool
+take_object(struct snapshot_reader *r, const json_t *o, const char *line, size_t len)
+{
+	json_t *member = jx_get_object(o, "member"), *event = jx_get_object(o, "event");
+
+	if (json_object_get(o, "end") != NULL)
+		return take_end(r, o);
+	if (json_object_size(o) != 1 || (member == NULL && event == NULL))
+		return fail(r, "is neither a member nor an event nor the end");
+	if (member != NULL)
+		return take_member(r, member, line, len);
+	r->events++;
+	return true;
+}
+
+static bool
+take_line(struct snapshot_reader *r, const char *line, size_t len)
+{
+	json_t *o = NULL;
+	bool ok;
+
+	r->line_number++;
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	if (len == 0)
+		return true;
+	if (r->ended)
+		return fail(r, "comes after the end");
+	if (jx_parse(line, len, &o, NULL, 0) != ERR_OK)
+		return fail(r, "is not JSON");
+	ok = take_object(r, o, line, len);
+	json_decref(o);
+	return ok;
+}
+
+bool
+snapshot_reader_feed(struct snapshot_reader *r, const char *data, size_t len)
+{
+	while (r->err == ERR_OK && len > 0) {
+		const char *end = memchr(data, '\n', len);
+		size_t part = end != NULL ? (size_t)(end - data) : len;
+
+		if (r->line.len + part > SNAPSHOT_LINE_MAX)
+			return fail(r, "is too long");
+		text_add(&r->line, data, part);
+		if (text_err(&r->line) != ERR_OK)
+			return fail(r, "does not fit the memory there is");
+		if (end == NULL)
+			return true;
+		if (!take_line(r, r->line.data != NULL ? r->line.data : "", r->line.len))
+			return false;
+		text_reset(&r->line);
+		data += part + 1;
+		len -= part + 1;
+	}
+	return r->err == ERR_OK;
+}
+
+enum err
+snapshot_reader_finish(struct snapshot_reader *r)
+{
+	/* The last line may do without its end. */
+	if (r->err == ERR_OK && r->line.len > 0)
+		(void)take_line(r, r->line.data, r->line.len);
+	text_reset(&r->line);
+	if (r->err == ERR_OK && !r->ended) {
+		r->line_number++;
+		(void)fail(r, "should be the end, and is missing");
+	}
+	return r->err;
+}
+
+bool
+snapshot_reader_next(const struct snapshot_reader *r, size_t *at, struct app_member_put *ret)
+{
+	const char *line = r->kept.data + *at, *end;
+	json_t *o = NULL;
+	bool ok;
+
+	if (*at >= r->kept.len || (end = memchr(line, '\n', r->kept.len - *at)) == NULL)
+		return false;
+	*at += (size_t)(end - line) + 1;
+	/* It was read before. */
+	ok = jx_parse(line, (size_t)(end - line), &o, NULL, 0) == ERR_OK &&
+	     request_list_member(jx_get_object(o, "member"), ret) == ERR_OK;
+	json_decref(o);
+	return ok;
+}
+
+/* ---------- fetching ---------- */
+
+struct snapshot {
+	struct http_transport *transport;
+	struct http_call *call;
+	struct snapshot_reader reader;
+	void (*done)(void *arg, const struct snapshot_end *end);
+	void *arg;
+};
+
+static bool
+on_data(void *arg, const char *data, size_t len)
+{
+	struct snapshot *s = arg;
+
+	return snapshot_reader_feed(&s->reader, data, len);
+}
+
+static void
+on_done(void *arg, const struct http_answer *answer)
+{
+	struct snapshot *s = arg;
+	struct snapshot_end end = { .err = s->reader.err, .reader = &s->reader, .detail = s->reader.detail };
+	char detail[DETAIL_SIZE];
+
+	s->call = NULL;
+	if (end.err == ERR_OK && answer->err == ERR_OK && answer->status == 200) {
+		end.err = snapshot_reader_finish(&s->reader);
+	} else if (end.err == ERR_OK) {
+		end.err = answer->err != ERR_OK ? answer->err : ERR_REMOTE;
+		if (answer->status != 0)
+			snprintf(detail, sizeof(detail), "The snapshot is discarded: the app answered %d.", answer->status);
+		else
+			snprintf(detail, sizeof(detail), "The snapshot is discarded: %s.",
+			    answer->detail != NULL && answer->detail[0] != '\0' ? answer->detail : err_text(end.err));
+		end.detail = detail;
+	}
+	s->done(s->arg, &end);
+	snapshot_cancel(s);
+}
+
+struct snapshot *
+snapshot_start(struct http_transport *transport, const char *url, const struct erg_id *erg,
+    void (*done)(void *arg, const struct snapshot_end *end), void *arg)
+{
+	static const char *const headers[] = { "Accept: application/x-ndjson", NULL };
+	struct snapshot *s = calloc(1, sizeof(*s));
+	struct http_request request = {
+		.method = "GET", .headers = headers, .timeout_ms = SNAPSHOT_TIMEOUT_MS, .on_data = on_data
+	};
+	struct text target;
+
+	if (s == NULL)
+		return NULL;
+	s->transport = transport;
+	s->done = done;
+	s->arg = arg;
+	snapshot_reader_init(&s->reader);
+	text_init(&target, 8192);
+	/* Ids of the app are made of characters that stand in a URL as they are. */
+	text_addf(&target, "%s?erg=%s", url, erg->s);
+	request.url = target.data;
+	if (text_err(&target) == ERR_OK)
+		s->call = http_start(transport, &request, on_done, s);
+	text_done(&target);
+	if (s->call != NULL)
+		return s;
+	snapshot_cancel(s);
+	return NULL;
+}
+
+void
+snapshot_cancel(struct snapshot *s)
+{
+	if (s == NULL)
+		return;
+	http_cancel(s->transport, s->call);
+	snapshot_reader_done(&s->reader);
+	free(s);
+}

@@ -1,0 +1,80 @@
+#include "reconciler/resolve.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "graph/teams.h"
+#include "reconciler/chores.h"
+#include "reconciler/identity.h"
+#include "reconciler/intents.h"
+#include "reconciler/people.h"
+#include "reconciler/reconciler.h"
+#include "reconciler/tables.h"
+
+static void
+unresolved(struct reconciler *r, struct person *person, enum resolution how, const char *detail, int64_t again_ms)
+{
+	struct person before = *person;
+
+	person->resolution = how;
+	snprintf(person->resolution_detail, sizeof(person->resolution_detail), "%s", detail);
+	person->resolve_again_wall_ms = clock_wall_ms(r->clock) + again_ms;
+	people_store(r, &before, person);
+}
+
+static void
+resolved(const struct roster_view *v, struct person *person, const struct graph_user *user)
+{
+	struct person other;
+	bool known = people_find_entra(v->r, &person->tenant, &user->id, NULL, &other) == ERR_OK;
+
+	if (!user->enabled && !known)
+		unresolved(
+		    v->r, person, RESOLUTION_DISABLED, "The account with this e-mail address is disabled.", RESOLVE_AGAIN_MS);
+	else if (identity_resolved(v->r, v->erg, person, &user->id, user->name) != ERR_OK)
+		unresolved(v->r, person, RESOLUTION_NOT_FOUND,
+		    "The account with this e-mail address belongs to somebody the app knows by another id.", RESOLVE_AGAIN_MS);
+}
+
+/* The other ERGs that wait for the same person. */
+static void
+wake_ergs(struct reconciler *r, person_id person)
+{
+	struct store_cursor *c;
+	struct store_key prefix;
+	struct erg_ref ref;
+
+	store_key_init(&prefix);
+	store_key_u64(&prefix, person);
+	c = store_seek(r->store, TABLE_PERSON_ERGS, &prefix, NULL);
+	while (store_next(c, NULL, &ref) == ERR_OK)
+		if (intents_any(r, &ref.erg))
+			chore_add(r, CHORE_PUSH, ref.erg.s, 0);
+	store_cursor_close(c);
+}
+
+bool
+resolve_take(const struct roster_view *v, struct person *person, const struct graph_answer *answer)
+{
+	struct graph_user user;
+	struct member m;
+	enum err e = graph_user_find_read(answer, &user);
+
+	if (e == ERR_OK)
+		resolved(v, person, &user);
+	else if (answer->err == ERR_OK && e == ERR_NOTFOUND)
+		unresolved(v->r, person, RESOLUTION_NOT_FOUND, "Nobody in the tenant's directory has this e-mail address.",
+		    RESOLVE_AGAIN_MS);
+	else if (answer->err == ERR_OK && e == ERR_CONFLICT)
+		unresolved(v->r, person, RESOLUTION_NOT_FOUND,
+		    "Several people in the tenant's directory have this e-mail address.", RESOLVE_AGAIN_MS);
+	else if (answer->err == ERR_FORBIDDEN && !answer->sign_in_failed)
+		unresolved(v->r, person, RESOLUTION_FAILED,
+		    "Graph refuses to look people up: grant the application User.Read.All.", CHORE_PROBE_MS);
+	else
+		return false;
+	if (member_load(v->r, &v->erg->id, person->id, &m) == ERR_OK)
+		roster_look(v, &m);
+	wake_ergs(v->r, person->id);
+	return true;
+}

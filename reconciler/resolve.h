@@ -1,0 +1,21 @@
+/*
+ * resolve.h - whom an e-mail address means: what Graph's answer to a look-up does to the person and to the ERGs that wait.
+ *
+ * An address nobody has, or several people, or a disabled account, leaves the person unresolved with the reason, to be asked about
+ * again after a day or when the app repeats the entry. Found is kept for good: the address is looked up once.
+ */
+#ifndef RECONCILER_RESOLVE_H
+#define RECONCILER_RESOLVE_H
+
+#include <stdbool.h>
+
+#include "graph/answer.h"
+#include "model/member.h"
+#include "reconciler/roster.h"
+
+#define RESOLVE_AGAIN_MS (24 * 3600 * 1000LL)
+
+/* The answer of graph_user_find for a person of v's ERG who has no Entra id yet. False: Graph did not say; nothing has changed. */
+bool resolve_take(const struct roster_view *v, struct person *person, const struct graph_answer *answer);
+
+#endif
