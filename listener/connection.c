@@ -114,7 +114,9 @@ end(struct connection *c)
 		(void)event_del(&c->event);
 	guest_leave(c->all->guests, &c->guest);
 	SSL_free(c->ssl);
+	c->ssl = NULL;
 	(void)close(c->fd);
+	c->fd = -1;
 	buffer_release(&c->all->buffers, &c->in);
 	free(c->out);
 	c->out = NULL;
@@ -622,6 +624,7 @@ static void
 read_on(struct connection *c)
 {
 	struct window w = { c->all->scratch, 0, SCRATCH_LEN };
+	size_t used;
 	int n;
 
 	if (c->in.data != NULL)
@@ -638,7 +641,10 @@ read_on(struct connection *c)
 			return;
 		}
 		w.len += (size_t)n;
-		consume(&w, take_requests(c, w.data, w.len));
+		used = take_requests(c, w.data, w.len);
+		if (c->state == STATE_ENDED || c->state == STATE_CLOSING)
+			return; /* an answer that closes was out at once; the window went with the connection */
+		consume(&w, used);
 		/* A whole request, and nothing behind it: the next read would only hear that there is nothing. */
 		if (w.len == 0 && SSL_has_pending(c->ssl) == 0)
 			break;
@@ -654,9 +660,13 @@ static void
 resume(struct connection *c)
 {
 	struct window w = { c->in.data, c->in.len, c->in.cap };
+	size_t used;
 
 	if (w.len > 0) {
-		consume(&w, take_requests(c, w.data, w.len));
+		used = take_requests(c, w.data, w.len);
+		if (c->state == STATE_ENDED || c->state == STATE_CLOSING)
+			return;
+		consume(&w, used);
 		put_away(c, &w);
 	}
 	if (c->state != STATE_READING)
