@@ -82,7 +82,7 @@ struct graph_request {
 
 /*
  * Copies request. NULL: out of memory, done will not run. All else is told through done, also a full queue (ERR_FULL), a
- * path to another origin than base_url's (ERR_FORBIDDEN, refused before any token is fetched or sent), a malformed
+ * path to another origin than base_url's (ERR_UNEXPECTED, refused before any token is fetched or sent), a malformed
  * request (ERR_INVALID), a deadline passed (ERR_TIMEOUT, or the error of the last try) and an open breaker (ERR_UNREACHABLE
  * with retry_after_ms). The handle is dead once done runs. done may start and cancel calls.
  */

@@ -9,8 +9,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/config.h"
 #include "base/text.h"
+#include "graph/graph.h"
 #include "net/http_server.h"
 #include "reconciler/backend.h"
 #include "reconciler/figures.h"
@@ -18,9 +21,10 @@
 #include "reconciler/reconciler.h"
 #include "state/store.h"
 
-#define BODY_MAX (1u << 20)
-#define PLAIN    "text/plain; charset=utf-8"
-#define METRICS  "text/plain; version=0.0.4; charset=utf-8"
+#define BODY_MAX       (1u << 20)
+#define CLOCK_WRONG_MS (5 * 60 * 1000LL)
+#define PLAIN          "text/plain; charset=utf-8"
+#define METRICS        "text/plain; version=0.0.4; charset=utf-8"
 
 static void
 reply_text(struct http_exchange *x, int status, const char *content_type, struct text *body)
@@ -101,15 +105,38 @@ reasons(const struct app_status *s, struct text *body)
 		text_addf(body, "app: %" PRId64 " callbacks wait\n", s->callback_backlog);
 }
 
+/* Somebody who removes the runtime directory takes the app API with it. */
+static bool
+sockets_there(const struct config *config)
+{
+	struct listen_address addresses[CONFIG_LISTEN_MAX];
+	size_t count = 0;
+
+	if (config->app_listen == NULL || listen_parse(config->app_listen, addresses, &count) != ERR_OK)
+		return true;
+	for (size_t i = 0; i < count; i++)
+		if (addresses[i].is_unix && access(addresses[i].host, F_OK) != 0)
+			return false;
+	return true;
+}
+
 static void
 on_readyz(struct reconciler *r, struct http_exchange *x)
 {
-	bool ready = store_has_room(r->store);
+	bool room = store_has_room(r->store), sockets = sockets_there(r->config), ready = room && sockets;
 	struct app_status status;
+	struct graph_stats graph;
 	struct text body;
 
 	text_init(&body, BODY_MAX);
-	text_adds(&body, ready ? "ready\n" : "not ready: the store is full; raise [state] map_size or free disk space\n");
+	text_adds(&body, ready ? "ready\n" : "not ready\n");
+	if (!room)
+		text_adds(&body, "store: it is full; raise [state] map_size or free disk space\n");
+	if (!sockets)
+		text_adds(&body, "sockets: that of the app API is gone; restart ergsync-reconciler\n");
+	graph_stats(r->graph, &graph);
+	if (llabs(graph.clock_skew_ms) > CLOCK_WRONG_MS)
+		text_addf(&body, "clock: it differs from Graph's by %" PRId64 " s; set it right\n", graph.clock_skew_ms / 1000);
 	if (backend_status(r, &status) == ERR_OK)
 		reasons(&status, &body);
 	reply_text(x, ready ? 200 : 503, PLAIN, &body);

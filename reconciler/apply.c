@@ -44,7 +44,7 @@ struct apply {
 	size_t seen_count;
 	struct store_key after; /* the last member walked */
 	person_id *gone;
-	size_t gone_count, gone_cap, removals, approved;
+	size_t gone_count, gone_cap, removals, approved, harmless;
 	bool held;
 	struct confirm confirms[CONFIRM_MAX];
 	unsigned confirming;
@@ -221,6 +221,13 @@ was_seen(const struct apply *a, person_id person)
 	return a->seen_count > 0 && bsearch(&person, a->seen, a->seen_count, sizeof(*a->seen), by_number) != NULL;
 }
 
+/* Of somebody who is not in the app: that Teams has them no more takes nobody out of anything. */
+static bool
+is_harmless(enum diff_action if_left)
+{
+	return if_left == DIFF_NOTHING || if_left == DIFF_AGREE;
+}
+
 /* A member that the listing does not show. */
 static bool
 absent(struct apply *a, const struct roster_view *v, struct member *m)
@@ -230,6 +237,8 @@ absent(struct apply *a, const struct roster_view *v, struct member *m)
 	if (m->teams.present) {
 		if (m->mark == PLAN_APPROVED)
 			a->approved++;
+		else if (is_harmless(roster_if_left(v, m)))
+			a->harmless++;
 		else
 			a->removals += roster_if_left(v, m) == DIFF_REMOVE_FROM_APP;
 		return gone_add(a, m->person);
@@ -269,7 +278,7 @@ held_detail(struct apply *a, const struct roster_view *v, char *ret, size_t ret_
 {
 	const struct erg *erg = v->erg;
 
-	if (a->o.listing->count == 0 && a->gone_count > a->approved) {
+	if (a->o.listing->count == 0 && a->gone_count > a->approved + a->harmless) {
 		snprintf(ret, ret_size,
 		    "Teams shows nobody any more, where there were %lld. Nobody is removed until this is approved, or Teams "
 		    "shows people again.",
@@ -289,15 +298,16 @@ held_detail(struct apply *a, const struct roster_view *v, char *ret, size_t ret_
 static void
 hold_all(struct apply *a, const struct roster_view *v, const char *detail)
 {
+	enum diff_action action;
 	size_t kept = 0;
 	struct member m;
 
 	for (size_t i = 0; i < a->gone_count; i++) {
 		if (member_load(a->r, &v->erg->id, a->gone[i], &m) != ERR_OK)
 			continue;
-		if (a->o.listing->count > 0 && m.mark != PLAN_APPROVED && roster_if_left(v, &m) != DIFF_REMOVE_FROM_APP)
-			a->gone[kept++] = a->gone[i]; /* takes nobody out of the app */
-		else if (m.mark == PLAN_APPROVED)
+		action = roster_if_left(v, &m);
+		/* What takes nobody out of the app goes on. */
+		if (m.mark == PLAN_APPROVED || is_harmless(action) || (a->o.listing->count > 0 && action != DIFF_REMOVE_FROM_APP))
 			a->gone[kept++] = a->gone[i];
 		else
 			roster_hold(v, &m, "The plan that removes this person is held.");

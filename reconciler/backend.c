@@ -419,7 +419,7 @@ static enum err
 member_put(void *ctx, const struct erg_id *id, const struct app_member_put *put, struct member_view *ret, struct problem *p)
 {
 	struct reconciler *r = ctx;
-	struct roster_view v;
+	struct roster_view v = { .r = r };
 	struct erg erg;
 	enum err e = writable_erg(r, id, &erg, &v, p);
 
@@ -434,7 +434,7 @@ static enum err
 member_remove(void *ctx, const struct erg_id *id, const struct app_person_ref *who, struct problem *p)
 {
 	struct reconciler *r = ctx;
-	struct roster_view v;
+	struct roster_view v = { .r = r };
 	struct member_view view;
 	struct erg erg;
 	enum err e = writable_erg(r, id, &erg, &v, p);
@@ -479,7 +479,7 @@ members_replace(void *ctx, const struct erg_id *id, const struct app_member_put 
 {
 	struct reconciler *r = ctx;
 	person_id *listed;
-	struct roster_view v;
+	struct roster_view v = { .r = r };
 	struct erg erg;
 	enum err e = writable_erg(r, id, &erg, &v, p);
 

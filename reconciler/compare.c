@@ -358,6 +358,7 @@ static void
 on_applied(void *arg, const struct compare_result *result)
 {
 	struct compare_job *job = arg;
+	bool again = result->err == ERR_OK && job->ergs[job->at].outdated && job->relists < RELISTS_MAX;
 
 	job->apply = NULL;
 	job->result.members_compared += result->members_compared;
@@ -365,12 +366,9 @@ on_applied(void *arg, const struct compare_result *result)
 	/* Unlinked or linked elsewhere meanwhile: whoever did that has asked for another read. */
 	if (result->err != ERR_OK && result->err != ERR_CANCELLED)
 		note_failure(job, result->err, NULL, result->detail);
-	else if (result->err == ERR_OK && job->ergs[job->at].outdated && job->relists < RELISTS_MAX) {
-		job_step(job);
-		return;
-	}
-	job->at++;
-	if (job->kind != SUBSCRIPTION_TEAM_MEMBERS)
+	if (!again)
+		job->at++;
+	if (!again && job->kind != SUBSCRIPTION_TEAM_MEMBERS)
 		job->read_wall_ms = 0;
 	job_step(job);
 }
@@ -460,6 +458,8 @@ on_find(void *arg, const struct graph_answer *answer)
 		/* Said to be deleted, yet still shown with the same id: Graph's lists lag behind its notifications. */
 		job->result.again = job->hint == HINT_DELETED && strcmp(member.membership_id, job->item) == 0;
 		item_take(job, &member);
+	} else if (answer->err == ERR_OK) {
+		job->result.whole_needed = true; /* more pages than one for one person: the whole list tells */
 	} else {
 		judge_failure(job, answer);
 		note_failure(job, e, answer, answer->detail);
@@ -547,7 +547,7 @@ step_item(struct compare_job *job)
 
 	while (job->at < job->erg_count && !job_erg(job, job->at, &erg))
 		job->at++;
-	if (job->at == job->erg_count) {
+	if (job->at >= job->erg_count) {
 		job_end(job);
 	} else if (job->kind != SUBSCRIPTION_TEAM_MEMBERS && (job->erg_count > 1 || erg.channel_type == CHANNEL_SHARED)) {
 		/* A hint does not name the channel it is of; and who left a shared one may still have access. */

@@ -367,7 +367,7 @@ on_timer(void *arg)
 	struct ingest *in = arg;
 	int64_t now_ms = clock_boot_ms(in->r->clock);
 
-	timer_arm(in->timer, INGEST_POLL_MS);
+	timer_arm(in->timer, in->r->inbox_poll_ms);
 	if (in->reading || !inbox_ready(in))
 		return;
 	if (now_ms - in->readers_checked_ms >= READERS_CHECK_MS) {

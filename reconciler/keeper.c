@@ -26,6 +26,8 @@
 #define IN_FLIGHT_MAX     16 /* creations hold a Graph call open for up to 20 s each */
 #define FORGET_GIVE_UP_MS (30 * 60 * 1000LL)
 #define FORGETS_MAX       32
+#define CLOCK_WRONG_MS    (5 * 60 * 1000LL)
+#define CLOCK_WARN_MS     (60 * 60 * 1000LL)
 
 struct entry {
 	struct keeper *keeper;
@@ -53,6 +55,7 @@ struct keeper {
 	unsigned in_flight;
 	struct forget forgets[FORGETS_MAX];
 	size_t forget_count;
+	int64_t warned_boot_ms;
 };
 
 /* --- entries --- */
@@ -116,6 +119,31 @@ entry_due(struct keeper *k, const struct scope_id *scope)
 	timer_arm_sooner(k->tick, 0);
 }
 
+/*
+ * Graph's time, as far as its answers have told: expiries are in it, and a subscription asked for by a clock that runs ahead
+ * would be refused as too long.
+ */
+static int64_t
+graph_now_ms(const struct reconciler *r)
+{
+	struct graph_stats stats;
+
+	graph_stats(r->graph, &stats);
+	return clock_wall_ms(r->clock) - stats.clock_skew_ms;
+}
+
+/* Said once an hour: all instants that leave and enter this machine are wrong until somebody mends its clock. */
+static void
+warn_of_clock(struct keeper *k)
+{
+	int64_t skew_ms = clock_wall_ms(k->r->clock) - graph_now_ms(k->r), now_ms = clock_boot_ms(k->r->clock);
+
+	if (llabs(skew_ms) < CLOCK_WRONG_MS || (k->warned_boot_ms != 0 && now_ms - k->warned_boot_ms < CLOCK_WARN_MS))
+		return;
+	k->warned_boot_ms = now_ms;
+	log_put(LOG_WARN, "clock_wrong", LI("ahead_of_graph_s", skew_ms / 1000));
+}
+
 /* --- rows --- */
 
 static void
@@ -154,9 +182,9 @@ row_failed(struct entry *e, struct subscription *s, const struct graph_answer *a
 
 	s->failures++;
 	wait_ms = keeper_backoff_ms(s->failures, a->err, (uint8_t)rng_below(r->rng, 256));
-	if (a->retry_after_ms > wait_ms)
+	if (a->retry_after_ms >= 0)
 		wait_ms = a->retry_after_ms;
-	s->retry_wall_ms = clock_wall_ms(r->clock) + wait_ms;
+	s->retry_wall_ms = graph_now_ms(r) + wait_ms;
 	if (s->state != SUBSCRIPTION_LEAVING)
 		s->state = SUBSCRIPTION_FAILING;
 	snprintf(s->detail, sizeof(s->detail), "%s failed: %s", what, a->detail[0] != '\0' ? a->detail : err_text(a->err));
@@ -176,7 +204,7 @@ row_active(struct entry *e, struct subscription *s, const struct graph_answer *a
 		return false;
 	str_copy(s->id, sizeof(s->id), told.id);
 	s->expires_wall_ms = told.expires_wall_ms;
-	s->renewed_wall_ms = clock_wall_ms(r->clock);
+	s->renewed_wall_ms = graph_now_ms(r);
 	s->retry_wall_ms = 0;
 	s->failures = 0;
 	s->detail[0] = '\0';
@@ -320,7 +348,7 @@ on_conflict(struct entry *e, struct subscription *s, const struct graph_answer *
 
 	if (graph_error_existing_subscription(a->status, &a->error, existing, sizeof(existing))) {
 		if (strcmp(existing, s->id) == 0) {
-			s->expires_wall_ms = clock_wall_ms(k->r->clock) + KEEPER_PATCH_SPACING_MS; /* not gone: renew it */
+			s->expires_wall_ms = graph_now_ms(k->r) + KEEPER_PATCH_SPACING_MS; /* not gone: renew it */
 			s->renewed_wall_ms = 0;
 			row_store(k->r, s);
 			return;
@@ -372,8 +400,7 @@ call_create(struct entry *e, const struct subscription *s, const struct graph_wh
 		.notification_url = notification_url,
 		.lifecycle_url = lifecycle_url,
 		.client_state = client_state,
-		.expires_wall_ms =
-		    graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, clock_wall_ms(r->clock)) };
+		.expires_wall_ms = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, graph_now_ms(r)) };
 
 	rng_bytes(r->rng, nonce, sizeof(nonce));
 	client_state_make(&r->intake_key, &s->scope, nonce, client_state);
@@ -386,7 +413,7 @@ static struct graph_call *
 call_renew(struct entry *e, const struct subscription *s, const struct graph_where *where)
 {
 	struct reconciler *r = e->keeper->r;
-	int64_t now = clock_wall_ms(r->clock);
+	int64_t now = graph_now_ms(r);
 
 	e->gap = keeper_was_gap(s, now);
 	return graph_subscription_renew(
@@ -415,7 +442,7 @@ static void
 step(struct entry *e)
 {
 	struct keeper *k = e->keeper;
-	int64_t now = clock_wall_ms(k->r->clock);
+	int64_t now = graph_now_ms(k->r);
 	struct keeper_next next;
 	struct graph_where where;
 	struct subscription s;
@@ -521,7 +548,7 @@ static void
 on_tick(void *arg)
 {
 	struct keeper *k = arg;
-	int64_t now = clock_wall_ms(k->r->clock), wait_ms = TICK_MAX_MS;
+	int64_t now = graph_now_ms(k->r), wait_ms = TICK_MAX_MS;
 
 	for (size_t i = 0; i < k->count; i++) {
 		struct entry *e = k->entries[i];
@@ -535,6 +562,7 @@ on_tick(void *arg)
 	}
 	entries_sweep(k);
 	forgets_check(k);
+	warn_of_clock(k);
 	timer_arm_sooner(k->tick, wait_ms < TICK_MIN_MS ? TICK_MIN_MS : wait_ms);
 }
 
@@ -586,7 +614,7 @@ keeper_release(struct reconciler *r, const struct erg *erg)
 void
 keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_kind kind)
 {
-	int64_t now = clock_wall_ms(r->clock);
+	int64_t now = graph_now_ms(r);
 	struct subscription s;
 
 	if (subscription_load(r, scope, &s) != ERR_OK || s.state == SUBSCRIPTION_LEAVING)

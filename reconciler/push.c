@@ -62,6 +62,7 @@ struct task {
 	enum step step;
 	enum err refusal; /* what is being verified */
 	struct graph_call *call;
+	bool by_id;   /* the read under way is of the membership's own address */
 	bool dropped; /* not to be written after all */
 };
 
@@ -322,7 +323,35 @@ find_start(struct task *t, enum step step)
 
 	if (step == STEP_FIND_IN_TEAM)
 		roster.channel = NULL;
+	t->by_id = false;
 	task_call(t, step, graph_member_find(p->r->graph, &p->where, &roster, &t->user, on_answer, t));
+}
+
+/* Reads one person. Nobody counts as gone by one read: the membership's own address is asked first, and only when nothing is there the
+ * roster for the person. */
+static void
+read_start(struct task *t, enum step step)
+{
+	struct push *p = t->push;
+	struct graph_roster roster = roster_here(p);
+
+	if (t->membership_id[0] == '\0') {
+		find_start(t, step);
+		return;
+	}
+	t->by_id = true;
+	task_call(t, step, graph_member_get(p->r->graph, &p->where, &roster, t->membership_id, on_answer, t));
+}
+
+static enum err
+read_answer(const struct task *t, const struct graph_answer *a, struct graph_member *ret)
+{
+	enum err e;
+
+	if (!t->by_id)
+		return graph_member_find_read(a, &t->user, ret);
+	e = graph_member_answer_read(a, ret);
+	return e == ERR_OK && strcmp(ret->user_id.s, t->user.s) != 0 ? ERR_UNEXPECTED : e;
 }
 
 static void
@@ -373,7 +402,7 @@ on_write(struct task *t, const struct graph_answer *a)
 	} else if (a->err == ERR_NOTFOUND || a->err == ERR_FORBIDDEN) {
 		/* Of the person, or of the whole roster? */
 		t->refusal = a->err;
-		find_start(t, STEP_VERIFY);
+		read_start(t, STEP_VERIFY);
 	} else {
 		outcome(t, false, a->err, NULL);
 	}
@@ -470,9 +499,13 @@ on_find(struct task *t, const struct graph_answer *a)
 {
 	struct push *p = t->push;
 	struct graph_member member;
-	enum err e = graph_member_find_read(a, &t->user, &member);
+	enum err e = read_answer(t, a, &member);
 	const struct graph_member *found = e == ERR_OK ? &member : NULL;
 
+	if (t->by_id && e == ERR_NOTFOUND) {
+		find_start(t, t->step);
+		return;
+	}
 	if (e != ERR_OK && (e != ERR_NOTFOUND || a->err != ERR_OK)) {
 		t->dropped = true;
 		if (t->step == STEP_VERIFY || t->step == STEP_FIND_IN_TEAM)
@@ -751,11 +784,11 @@ start(struct push *p)
 			look_at_all(p);
 		else
 			for (size_t i = 0; i < p->count; i++)
-				find_start(&p->tasks[i], STEP_LOOK);
+				read_start(&p->tasks[i], STEP_LOOK);
 		break;
 	case PUSH_REMOVE:
 		for (size_t i = 0; i < p->count; i++)
-			find_start(&p->tasks[i], STEP_CONFIRM);
+			read_start(&p->tasks[i], STEP_CONFIRM);
 		break;
 	case PUSH_ROLE: spare(p, false); /* fall through */
 	default: write_start(p); return;

@@ -10,6 +10,7 @@
 #include "base/service.h"
 #include "base/text.h"
 #include "graph/graph.h"
+#include "reconciler/audit.h"
 #include "reconciler/chores.h"
 #include "reconciler/compare.h"
 #include "reconciler/deliver.h"
@@ -91,6 +92,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 	if (e == ERR_OK)
 		e = resyncs_new(r, &r->resyncs);
 	if (e == ERR_OK)
+		e = audit_new(r, &r->audit);
+	if (e == ERR_OK)
 		e = drift_new(r, &r->drift);
 	if (e == ERR_OK)
 		e = ingest_new(r, &r->ingest);
@@ -113,6 +116,7 @@ take_options(struct reconciler *r, const struct reconciler_options *o)
 		str_copy(r->callback_secret, sizeof(r->callback_secret), o->callback_secret);
 	r->wake_listener = o->wake_listener;
 	r->wake_listener_arg = o->wake_listener_arg;
+	r->inbox_poll_ms = o->inbox_poll_ms > 0 ? o->inbox_poll_ms : INGEST_POLL_MS;
 	r->started_wall_ms = clock_wall_ms(o->clock);
 }
 
@@ -152,6 +156,7 @@ stop_parts(struct reconciler *r)
 {
 	ingest_free(r->ingest);
 	drift_free(r->drift);
+	audit_free(r->audit);
 	resyncs_free(r->resyncs);
 	deliver_free(r->deliver);
 	keeper_free(r->keeper);

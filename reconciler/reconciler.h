@@ -13,6 +13,7 @@
  *	chores   the durable to-do list: links to verify (links), organisers to find (tenants), things to erase
  *	standing the states of ERGs and tenants, told once per transition
  *	keeper   the subscriptions table -> Graph: create, renew, replace, delete
+ *	audit    the subscriptions table against Graph's own list
  *	resync   sweeps and requested comparisons, by compare
  *	drift    what changed in the directory, for fifty teams a call: hints for work
  *	backend  the app API's operations (app/api.h) on all of these
@@ -48,6 +49,7 @@ struct outbox;
 struct peer_socket;
 struct pushes;
 struct resyncs;
+struct audit;
 struct store;
 struct work;
 
@@ -89,12 +91,14 @@ struct reconciler {
 	struct keeper *keeper;
 	struct deliver *deliver;
 	struct resyncs *resyncs;
+	struct audit *audit;
 	bool changes_told;             /* on_changes is to be called after this turn */
 	void (*on_changes)(void *arg); /* the feed has new entries on disk; set by the daemon's main, may be NULL */
 	void *on_changes_arg;
 	struct peer_socket *peer; /* NULL in tests: set by the daemon's main */
 	void (*wake_listener)(void *arg, const uint8_t *epoch, uint64_t consumed);
 	void *wake_listener_arg;
+	int64_t inbox_poll_ms;
 };
 
 struct reconciler_options {
@@ -111,6 +115,7 @@ struct reconciler_options {
 	/* "consumed up to N of this epoch"; NULL in tests without a listener */
 	void (*wake_listener)(void *arg, const uint8_t *epoch, uint64_t consumed);
 	void *wake_listener_arg;
+	int64_t inbox_poll_ms; /* should a wake-up get lost; 0 = INGEST_POLL_MS. Tests of years look less often. */
 };
 
 /* Opens the store and starts every part; nothing is scanned but the outbox's backlog. Gives *ret; on failure why says what and what to do. */

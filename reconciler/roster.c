@@ -599,8 +599,20 @@ callback_overtaken(struct member *m)
 	m->callback_write = PENDING_NONE;
 }
 
+/* What is under way says otherwise than the app just did, and may arrive only now: the app's own word follows it, so that the last it
+ * hears is what it said last. */
 static void
-app_lists(const struct roster_view *v, struct member *m, const struct roster_app *says)
+callback_contradicted(const struct roster_view *v, const struct person *p, struct member *m, const struct side *says)
+{
+	bool same = side_equal(&m->told, says);
+
+	callback_overtaken(m);
+	if (!same)
+		tell_member(v->r, says->present ? CHANGE_MEMBER_ADDED : CHANGE_MEMBER_REMOVED, v->erg, p, says->role);
+}
+
+static void
+app_lists(const struct roster_view *v, const struct person *p, struct member *m, const struct roster_app *says)
 {
 	enum role role = says->role;
 	bool repeated;
@@ -613,7 +625,7 @@ app_lists(const struct roster_view *v, struct member *m, const struct roster_app
 		/* It may not have read the callback yet. */
 		if (repeated)
 			return;
-		callback_overtaken(m);
+		callback_contradicted(v, p, m, &(struct side){ true, role, 0 });
 	}
 	if (!repeated)
 		m->app = (struct side){ true, role, clock_wall_ms(v->r->clock) };
@@ -639,12 +651,12 @@ roster_app_says(const struct roster_view *v, const struct person *p, const struc
 		m.person = p->id;
 	}
 	if (says->present) {
-		app_lists(v, &m, says);
+		app_lists(v, p, &m, says);
 	} else if (!known) {
 		return (struct roster_step){ DIFF_NOTHING, p->id, false };
 	} else {
 		if (m.callback_seq != 0)
-			callback_overtaken(&m);
+			callback_contradicted(v, p, &m, &(struct side){ false, ROLE_MEMBER, 0 });
 		if (m.app.present || m.base.present) {
 			m.app = (struct side){ false, ROLE_MEMBER, clock_wall_ms(v->r->clock) };
 			m.retry_wall_ms = m.teams_write == PENDING_NONE ? 0 : m.retry_wall_ms;

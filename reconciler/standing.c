@@ -109,8 +109,8 @@ erg_judge_failure(struct reconciler *r, struct erg *erg, const struct graph_answ
 	const char *hole;
 	char detail[DETAIL_SIZE];
 
-	if (format == NULL || answer->sign_in_failed)
-		return false;
+	if (format == NULL || answer->sign_in_failed || answer->status == 0)
+		return false; /* only what Graph itself has answered speaks of the ERG */
 	if (answer->err == ERR_FORBIDDEN || answer->err == ERR_UNAUTHORIZED)
 		doubt_consent(r, &erg->tenant);
 	hole = strstr(format, "%s");

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "reconciler/deliver.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/tables.h"
 #include "reconciler/standing.h"
 #include "state/feed.h"
 
@@ -21,6 +22,7 @@ struct subject {
 	const struct erg_id *erg;       /* NULL: none */
 	person_id person;               /* 0: none */
 	const char *name;               /* CloudEvents subject */
+	const struct guid *entra;       /* the person's; NULL or empty: none or not known */
 };
 
 bool
@@ -42,13 +44,16 @@ id_make(struct rng *rng, char ret[CHANGE_ID_SIZE])
 	    b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-/* One order for each person of an ERG, one for each ERG, tenant or resync itself. */
+/* One order for each person of an ERG, one for each ERG, tenant or resync itself. Whoever was forgotten and comes back has another
+ * number, but must not overtake what still waits. */
 static void
 order_make(const struct subject *s, uint8_t ret[OUTBOX_ORDER_LEN])
 {
 	struct span parts[] = { { s->name, strlen(s->name) + 1 }, { &s->person, sizeof(s->person) } };
 	uint8_t hash[HASH_LEN];
 
+	if (s->entra != NULL && s->entra->s[0] != '\0')
+		parts[1] = (struct span){ s->entra->s, strlen(s->entra->s) };
 	sha256(parts, 2, hash);
 	memcpy(ret, hash, OUTBOX_ORDER_LEN);
 }
@@ -107,7 +112,7 @@ tell(struct reconciler *r, enum change_type type, const struct subject *s, json_
 uint64_t
 tell_member(struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, enum role role)
 {
-	struct subject s = { &erg->tenant, &erg->id, person->id, erg->id.s };
+	struct subject s = { &erg->tenant, &erg->id, person->id, erg->id.s, &person->entra_id };
 
 	return tell(r, type, &s, callback_data_member(erg->id.s, person, role));
 }
@@ -116,7 +121,7 @@ uint64_t
 tell_member_trouble(
     struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, const char *detail)
 {
-	struct subject s = { &erg->tenant, &erg->id, person->id, erg->id.s };
+	struct subject s = { &erg->tenant, &erg->id, person->id, erg->id.s, &person->entra_id };
 
 	return tell(r, type, &s, callback_data_member_trouble(erg->id.s, person, detail));
 }
@@ -124,7 +129,7 @@ tell_member_trouble(
 uint64_t
 tell_erg(struct reconciler *r, enum change_type type, const struct erg *erg, const char *detail)
 {
-	struct subject s = { &erg->tenant, &erg->id, 0, erg->id.s };
+	struct subject s = { &erg->tenant, &erg->id, 0, erg->id.s, NULL };
 
 	return tell(r, type, &s, callback_data_erg(erg->id.s, detail));
 }
@@ -132,7 +137,7 @@ tell_erg(struct reconciler *r, enum change_type type, const struct erg *erg, con
 uint64_t
 tell_plan(struct reconciler *r, const struct erg *erg, const char *detail, const char *hash, int64_t removals)
 {
-	struct subject s = { &erg->tenant, &erg->id, 0, erg->id.s };
+	struct subject s = { &erg->tenant, &erg->id, 0, erg->id.s, NULL };
 
 	return tell(r, CHANGE_PLAN_HELD, &s, callback_data_plan(erg->id.s, detail, hash, removals));
 }
@@ -140,7 +145,7 @@ tell_plan(struct reconciler *r, const struct erg *erg, const char *detail, const
 uint64_t
 tell_tenant(struct reconciler *r, const struct tenant *tenant)
 {
-	struct subject s = { &tenant->id, NULL, 0, tenant->id.s };
+	struct subject s = { &tenant->id, NULL, 0, tenant->id.s, NULL };
 	struct tenant_view view = { .tenant = *tenant };
 
 	tenant_consent_url(r, tenant, view.consent_url, sizeof(view.consent_url));
@@ -151,11 +156,13 @@ uint64_t
 tell_resync(struct reconciler *r, const struct resync *resync)
 {
 	struct tenant_id tenant = { "" };
-	struct subject s = { NULL, NULL, 0, resync->id };
+	struct subject s = { NULL, NULL, 0, resync->id, NULL };
+	struct erg_id erg_id;
+	struct erg erg;
 
-	if (resync->scope.kind == RESYNC_TENANT) {
-		memcpy(tenant.s, resync->scope.id, sizeof(tenant.s));
+	if (resync->scope.kind == RESYNC_TENANT && tenant_id_parse(resync->scope.id, &tenant))
 		s.tenant = &tenant;
-	}
+	if (resync->scope.kind == RESYNC_ERG && erg_id_parse(resync->scope.id, &erg_id) && erg_load(r, &erg_id, &erg) == ERR_OK)
+		s.tenant = &erg.tenant;
 	return tell(r, CHANGE_RESYNC_DONE, &s, callback_data_resync(resync));
 }

@@ -382,8 +382,7 @@ send_answer(void *arg)
 		journal_in_flight(c->sim->journal, -1);
 	/* Only from here on can anybody know of the wait: what was under way at the same time broke nothing. */
 	if (c->fault.kind == FAULT_STATUS && c->fault.retry_after_s > 0)
-		faults_hold(&c->sim->faults, c->method, c->path,
-		    clock_boot_ms(c->sim->clock) + c->fault.retry_after_s * 1000);
+		faults_hold(&c->sim->faults, c->method, c->path, clock_boot_ms(c->sim->clock) + c->fault.retry_after_s * 1000);
 	a.body = text != NULL ? text : c->text;
 	if (text != NULL)
 		a.content_type =

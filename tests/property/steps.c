@@ -114,6 +114,13 @@ step_bounce(struct world *w)
 
 /* ---------- Graph misbehaves ---------- */
 
+static void
+no_faults(struct world *w)
+{
+	json_decref(ask(w, "DELETE", "/_sim/faults", NULL));
+	w->denying = false;
+}
+
 static const char *const paths[] = { "teams", "teams", "subscriptions", "users", "10000000", "groups" };
 
 static void
@@ -136,6 +143,10 @@ step_status(struct world *w)
 	const char *path = paths[rng_below(&w->rng, 6)];
 	int64_t count = between(w, 1, 8);
 
+	/* An old list, and then nothing at the address of whom it lacks: nobody could know better. */
+	if (status == 404 && w->lagging)
+		status = 503;
+	w->denying |= status == 404;
 	note(w, "Graph: %lld times %d for /%s", (long long)count, status, path);
 	tell(w, "/_sim/faults", "{\"kind\":\"status\",\"status\":%d,\"path\":\"%s\",\"count\":%lld,\"skip\":%lld%s}", status,
 	    path, (long long)count, (long long)between(w, 0, 3),
@@ -152,14 +163,14 @@ step_lie(struct world *w)
 		return;
 	w->lied_ms = clock_boot_ms(w->clock);
 	note(w, "Graph: one read is false: %s", kind);
-	json_decref(ask(w, "DELETE", "/_sim/faults", NULL));
+	no_faults(w);
 	tell(w, "/_sim/faults",
 	    "{\"kind\":\"%s\",\"method\":\"GET\",\"path\":\"teams\",\"count\":1,\"skip\":%lld,\"delay_ms\":%lld}", kind,
 	    (long long)between(w, 0, 3), (long long)between(w, 0, HOUR_MS));
 	if (strcmp(kind, "lag") == 0 && w->lag_ms < HOUR_MS)
 		w->lag_ms = HOUR_MS;
 	pass(w, between(w, 0, 2 * HOUR_MS));
-	json_decref(ask(w, "DELETE", "/_sim/faults", NULL));
+	no_faults(w);
 }
 
 static void
@@ -167,6 +178,9 @@ step_lag(struct world *w)
 {
 	int64_t lag_ms = chance(w, 30) ? 0 : between(w, 0, 5 * MINUTE_MS);
 
+	if (w->denying)
+		no_faults(w);
+	w->lagging = lag_ms > 0;
 	note(w, "Graph's lists lag %lld ms behind", (long long)lag_ms);
 	tell(w, "/_sim/settings", "{\"lag_control_ms\":%lld,\"lag_ms\":%lld}", (long long)lag_ms, (long long)lag_ms);
 	if (w->lag_ms < lag_ms)
@@ -194,15 +208,15 @@ step_pace(struct world *w)
 	w->ever_slow |= latency_ms > 2000;
 	tell(w, "/_sim/settings",
 	    "{\"latency_ms\":%lld,\"latency_jitter_ms\":%lld,\"notify_delay_ms\":%lld,\"notify_jitter_ms\":%lld}",
-	    (long long)latency_ms, (long long)between(w, 0, 1000),
-	    (long long)between(w, 0, chance(w, 10) ? HOUR_MS : 3000), (long long)between(w, 0, 5000));
+	    (long long)latency_ms, (long long)between(w, 0, 1000), (long long)between(w, 0, chance(w, 10) ? HOUR_MS : 3000),
+	    (long long)between(w, 0, 5000));
 }
 
 static void
 step_no_faults(struct world *w)
 {
 	note(w, "Graph: no faults any more");
-	json_decref(ask(w, "DELETE", "/_sim/faults", NULL));
+	no_faults(w);
 }
 
 static void
@@ -468,6 +482,12 @@ step_once(struct world *w)
 {
 	unsigned all = 0, at;
 
+	if (w->both && chance(w, 30)) {
+		both_step(w);
+		w->steps++;
+		pass(w, pause_ms(w));
+		return;
+	}
 	for (size_t i = 0; i < STEP_KINDS; i++)
 		all += steps[i].weight;
 	at = (unsigned)rng_below(&w->rng, all);
@@ -486,7 +506,7 @@ void
 end_all_faults(struct world *w)
 {
 	note(w, "from here on nothing goes wrong any more");
-	json_decref(ask(w, "DELETE", "/_sim/faults", NULL));
+	no_faults(w);
 	tell(w, "/_sim/settings",
 	    "{\"latency_ms\":50,\"latency_jitter_ms\":50,\"lag_ms\":0,\"lag_control_ms\":0,\"notify_delay_ms\":0,\"notify_jitter_"
 	    "ms\":500}");

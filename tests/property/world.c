@@ -211,6 +211,7 @@ reconciler_begin(struct world *w)
 		.on_store_failure_arg = w,
 		.wake_listener = intake_consumed,
 		.wake_listener_arg = w,
+		.inbox_poll_ms = w->inbox_poll_ms,
 	};
 
 	if (w->failed || w->r != NULL)
@@ -277,6 +278,9 @@ group_reset(const struct world *w, const struct place *place, struct group *g)
 
 		g->feed[n].leaves_before = s->leaves - shown;
 	}
+	memset(g->asked_in, 0, sizeof(g->asked_in));
+	memset(g->asked_out, 0, sizeof(g->asked_out));
+	memset(g->hidden, 0, sizeof(g->hidden));
 	g->link++;
 	g->feed_size = 0;
 	g->removed_count = 0;
@@ -381,6 +385,7 @@ make_config(struct world *w)
 	c->renew_every_ms = 45 * MINUTE_MS;
 	c->removal_limit = between(w, 2, 10);
 	c->removal_percent = between(w, 10, 40);
+	w->inbox_poll_ms = w->seed % 10 == 0 ? 0 : MINUTE_MS;
 }
 
 static void
@@ -392,14 +397,14 @@ make_people(struct world *w, unsigned tenant)
 	tell(w, "/_sim/tenants", "{\"id\":\"%s\",\"domain\":\"t%u.example\"}", directory_id(tenant, directory), tenant);
 	for (unsigned n = 1; n <= w->people[tenant]; n++)
 		tell(w, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"upn\":\"u%u@t%u.example\",\"guest\":%s}", directory,
-		    person_entra(tenant, n, entra), n, tenant, n > 2 && chance(w, 5) ? "true" : "false");
+		    person_entra(tenant, n, entra), n, tenant, n > 2 && chance(w, 5) && !w->both ? "true" : "false");
 }
 
 static void
 make_channel(struct world *w, struct place *p)
 {
 	json_t *answer = ask(w, "POST", "/_sim/channels", "{\"team\":\"%s\",\"name\":\"inner\",\"type\":\"%s\"}", p->team,
-	    chance(w, 50) ? "private" : "shared");
+	    w->both || chance(w, 50) ? "private" : "shared");
 
 	str_copy(p->channel, sizeof(p->channel), jx_get_str(answer, "id"));
 	json_decref(answer);
@@ -434,13 +439,19 @@ make_group(struct world *w, unsigned i)
 	snprintf(g->id.s, sizeof(g->id.s), "g%u", i);
 	g->place = (unsigned)rng_below(&w->rng, w->place_count);
 	g->policy = policies[rng_below(&w->rng, 2)];
+	if (w->both) {
+		g->place = i;
+		g->policy = chance(w, 70) ? MEMBERSHIP_TWO_WAY : MEMBERSHIP_APP;
+	}
 	g->removal_limit = g->removal_percent = -1;
 	if (chance(w, 30))
 		g->removal_limit = between(w, 0, 20);
 	if (chance(w, 30))
 		g->removal_percent = between(w, 0, 100);
 	note(w, "%s (%s) is %s of t%u with %u of %u people, limits %lld and %lld %%", g->id.s,
-	    g->policy == MEMBERSHIP_TWO_WAY ? "two-way" : "teams",
+	    g->policy == MEMBERSHIP_TWO_WAY ? "two-way"
+	    : g->policy == MEMBERSHIP_APP   ? "app"
+	                                    : "teams",
 	    w->places[g->place].channel[0] != '\0' ? w->places[g->place].channel : w->places[g->place].team,
 	    w->places[g->place].tenant, w->places[g->place].size, w->people[w->places[g->place].tenant],
 	    (long long)(g->removal_limit >= 0 ? g->removal_limit : w->config.removal_limit),
@@ -467,7 +478,7 @@ make_graph(struct world *w)
 }
 
 struct world *
-world_new(uint64_t seed, bool verbose)
+world_bare(uint64_t seed, bool verbose, void (*app)(void *arg, struct http_exchange *x))
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct sim_options options = {
@@ -487,16 +498,26 @@ world_new(uint64_t seed, bool verbose)
 	w->clock = clock_new_manual(START_WALL_MS);
 	w->sim = sim_new(w->clock, &options);
 	w->graph_http = sim_transport_new(w->sim, w->clock);
-	w->app_http = http_transport_new_fake(w->clock, app_handle, w);
+	w->app_http = http_transport_new_fake(w->clock, app, w);
 	w->envelope = envelope_new(w->intake_key.b);
 	w->known = known_states_new(&w->intake_key);
+	return w;
+}
+
+struct world *
+world_new(uint64_t seed, bool verbose, bool both)
+{
+	struct world *w = world_bare(seed, verbose, app_handle);
+
+	w->both = both;
+
 	w->names_people = chance(w, 30);
 	intake_open(w);
 	make_graph(w);
 	reconciler_begin(w);
 	for (unsigned i = 0; i < w->tenant_count; i++)
 		tenant_announce(w, i);
-	w->group_count = (unsigned)between(w, 1, ERGS_MAX);
+	w->group_count = (unsigned)between(w, 1, w->both ? w->place_count : ERGS_MAX);
 	for (unsigned i = 0; i < w->group_count; i++)
 		make_group(w, i);
 	return w;

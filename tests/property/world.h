@@ -10,6 +10,7 @@
  *	app.c       the main app: signatures, answers by mood, what it has been told
  *	judge.c     what must hold after each step and when all has settled
  *	steps.c     what happens: a table of changes, faults, crashes and outages, drawn by weight
+ *	both.c      worlds where the app edits its lists, too: what it does, and what must hold then
  * One seed is one life of a world: the same seed gives the same steps and the same log.
  */
 #ifndef TESTS_PROPERTY_WORLD_H
@@ -78,6 +79,8 @@ struct group {
 	int64_t removal_limit, removal_percent;                /* -1: the configuration's */
 	struct told feed[PEOPLE_MAX + 1], app[PEOPLE_MAX + 1]; /* by the change feed; by the callbacks the app took */
 	unsigned feed_size;
+	/* by the app's own edits, in worlds where it edits */
+	bool asked_in[PEOPLE_MAX + 1], asked_out[PEOPLE_MAX + 1], hidden[PEOPLE_MAX + 1];
 	int64_t *removed_ms; /* wall times of the removals in the feed */
 	size_t removed_count, removed_cap;
 };
@@ -100,6 +103,7 @@ enum mood { MOOD_WELL, MOOD_ERROR, MOOD_SILENT, MOOD_ABORT, MOOD_BUSY, MOOD_FORG
 struct world {
 	uint64_t seed;
 	bool verbose, failed;
+	bool both; /* the app edits, too */
 	char why[1024];
 	FILE *log;
 	char *log_text;
@@ -113,6 +117,7 @@ struct world {
 	struct http_transport *graph_http, *app_http;
 	struct reconciler *r; /* NULL while it is down */
 	struct key32 state_key, intake_key;
+	int64_t inbox_poll_ms;
 
 	/* the listener */
 	struct inbox *inbox;
@@ -132,6 +137,8 @@ struct world {
 	struct place places[PLACES_MAX];
 	struct group groups[ERGS_MAX];
 	int64_t lag_ms;    /* how far a read of Graph may look back at the most */
+	bool lagging;      /* now */
+	bool denying;      /* there are 404s to come */
 	bool ever_slow;    /* Graph, by seconds */
 	bool ever_stepped; /* the wall clock */
 	int64_t stepped_ms;
@@ -147,7 +154,9 @@ struct world {
 
 /* ---------- world.c ---------- */
 
-struct world *world_new(uint64_t seed, bool verbose);
+struct world *world_new(uint64_t seed, bool verbose, bool both);
+/* With nothing in it, nothing running and an app of one's own; its arg is the world. */
+struct world *world_bare(uint64_t seed, bool verbose, void (*app)(void *arg, struct http_exchange *x));
 void world_free(struct world *w);
 
 /* The first call decides why. */
@@ -207,6 +216,16 @@ void judge_settled(struct world *w);
 /* What was asked of Graph last, for the log of a life gone wrong. */
 void judge_note_requests(struct world *w);
 struct entry *entry_find(struct world *w, const char *id);
+
+/* ---------- both.c ---------- */
+
+void both_step(struct world *w);
+/* Who came or went in Teams without any person having done it: that was us. */
+void both_look(struct world *w);
+void both_told(struct world *w, const struct group *g, const struct entry *e);
+/* What is held is approved. True when there was something. */
+bool both_approve(struct world *w);
+void both_settled(struct world *w, struct group *g);
 
 /* ---------- steps.c ---------- */
 

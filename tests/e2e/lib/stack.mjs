@@ -96,10 +96,10 @@ export function makeCertificate(directory, { name = 'tls', days = 30, startdate,
 }
 
 class Program {
-  constructor(name, args, { env = {}, onLine } = {}) {
+  constructor(name, args, { env = {}, onLine, system = false } = {}) {
     this.name = name;
     this.output = '';
-    this.child = spawn(path.join(build, name), args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    this.child = spawn(system ? name : path.join(build, name), args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding('utf8');
       stream.on('data', (text) => {

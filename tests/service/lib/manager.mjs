@@ -10,7 +10,7 @@ export class Managed {
     this.said = [];     // { at, word, text }
     this.output = '';
     const options = [...(listen ? ['--listen', String(listen)] : []), ...(watchdog ? ['--watchdog', String(watchdog)] : [])];
-    this.child = spawn(path.join(build, 'tests/service/service_manager'), [...options, '--', path.join(build, name), ...args],
+    this.child = spawn(process.env.SERVICE_MANAGER ?? path.join(build, 'tests/service/service_manager'), [...options, '--', path.join(build, name), ...args],
       { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, RUNTIME_DIRECTORY: '' } });
     this.child.stderr.setEncoding('utf8').on('data', (text) => { this.output = (this.output + text).slice(-1_000_000); });
     let rest = '';

@@ -58,7 +58,7 @@ struct rig {
 	struct key32 state_key, intake_key;
 	int app_status; /* what the app answers; 0: closes the connection */
 	const char *app_body;
-	const char *snapshot; /* what the app answers at /snapshot; NULL: 404 */
+	const char *snapshot;     /* what the app answers at /snapshot; NULL: 404 */
 	struct rig_event *events; /* callbacks the app has answered 2xx, in order */
 	size_t event_count, callback_count;
 	bool deaf; /* notifications are lost */
