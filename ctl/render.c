@@ -12,8 +12,8 @@
 #define CELL_SIZE   512
 #define COLUMNS_MAX 12
 #define INDENT      4
-#define INDENT_MAX  (4 * INDENT)    /* objects deeper than that are not shown */
-#define LATE_MS     (60 * 1000) /* callbacks older than this deserve a look */
+#define INDENT_MAX  (4 * INDENT) /* objects deeper than that are not shown */
+#define LATE_MS     (60 * 1000)  /* callbacks older than this deserve a look */
 #define UNPROVED_MS (INT64_C(48) * 3600 * 1000)
 
 #define GREEN  "\033[32m"

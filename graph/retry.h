@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 
-#define GRAPH_TRIES_MAX          6
+#define GRAPH_TRIES_MAX 6
 /* With less time left no further try begins: its answer, and the Retry-After in it, might come too late to be heard. */
 #define GRAPH_TRY_MIN_MS         5000
 #define GRAPH_BACKOFF_MIN_MS     1000

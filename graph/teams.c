@@ -215,19 +215,39 @@ graph_user_find(struct graph *g, const struct graph_where *w, const char *email,
 	return graph_build_start(g, &b, done, arg);
 }
 
+/* A service that ignores the filter names others, too. */
+static bool
+has_email(const struct graph_user *u, const char *email)
+{
+	return str_equal_nocase(u->email, email) || str_equal_nocase(u->upn, email) || (u->email[0] == '\0' && u->upn[0] == '\0');
+}
+
 enum err
-graph_user_find_read(const struct graph_answer *a, struct graph_user *ret)
+graph_user_find_read(const struct graph_answer *a, const char *email, struct graph_user *ret)
 {
 	const json_t *value = jx_get_array(a->json, "value");
+	const json_t *item;
+	struct graph_user u;
+	bool found = false;
+	size_t i;
 
 	memset(ret, 0, sizeof(*ret));
 	if (a->err != ERR_OK)
 		return a->err;
 	if (a->status != 200 || value == NULL)
 		return ERR_UNEXPECTED;
-	if (json_array_size(value) > 1)
-		return ERR_CONFLICT;
-	if (json_array_size(value) == 0)
-		return json_object_get(a->json, "@odata.nextLink") != NULL ? ERR_UNEXPECTED : ERR_NOTFOUND;
-	return read_user(json_array_get(value, 0), ret);
+	json_array_foreach((json_t *)value, i, item)
+	{
+		if (read_user(item, &u) != ERR_OK)
+			return ERR_UNEXPECTED;
+		if (!has_email(&u, email) || (found && strcmp(u.id.s, ret->id.s) == 0))
+			continue;
+		if (found)
+			return ERR_CONFLICT;
+		*ret = u;
+		found = true;
+	}
+	if (found)
+		return ERR_OK;
+	return json_object_get(a->json, "@odata.nextLink") != NULL ? ERR_UNEXPECTED : ERR_NOTFOUND;
 }

@@ -65,7 +65,7 @@ graph_user_get(struct graph *g, const struct graph_where *w, const char *id_or_u
 enum err graph_user_read(const struct graph_answer *a, struct graph_user *ret);
 /* By e-mail: mail or user principal name equal to it. */
 struct graph_call *graph_user_find(struct graph *g, const struct graph_where *w, const char *email, graph_done done, void *arg);
-/* ERR_NOTFOUND: nobody has it; ERR_CONFLICT: several people do. */
-enum err graph_user_find_read(const struct graph_answer *a, struct graph_user *ret);
+/* email as it was asked for. ERR_NOTFOUND: nobody has it; ERR_CONFLICT: several people do. */
+enum err graph_user_find_read(const struct graph_answer *a, const char *email, struct graph_user *ret);
 
 #endif

@@ -76,7 +76,7 @@ graph_wire_url(struct text *t, const char *base_url, const char *path)
 	    strchr(path, '#') != NULL)
 		return ERR_INVALID;
 	if (whole && !http_same_origin(path, base_url))
-		return ERR_UNEXPECTED; /* no token of ours goes there; Graph has refused nothing */
+		return ERR_UNEXPECTED;                               /* no token of ours goes there; Graph has refused nothing */
 	if (has_bad_segment(whole ? strstr(path, "://") + 3 : path)) /* a whole one has a scheme: its origin is base_url's */
 		return ERR_INVALID;
 	if (!whole)

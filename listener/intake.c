@@ -67,7 +67,7 @@ struct intake {
 	uint64_t trim_to;
 	uint8_t trim_epoch[PEER_EPOCH_LEN];
 	bool ticked, stop, failing;
-	bool sign_asked;                    /* of life; the writer withdraws it */
+	bool sign_asked; /* of life; the writer withdraws it */
 	struct intake_status status;
 	/* Set once. */
 	pthread_t thread;

@@ -13,22 +13,22 @@
 #define CHANGE_ID_SIZE  40
 
 /*      name                     type attribute                       about whom order is kept */
-#define CHANGE_TABLE(X)                                                       \
-	X(MEMBER_ADDED,         "ergsync.member.added",         PERSON)        \
-	X(MEMBER_REMOVED,       "ergsync.member.removed",       PERSON)        \
-	X(MEMBER_UPDATED,       "ergsync.member.updated",       PERSON)        \
-	X(MEMBER_UNRESOLVED,    "ergsync.member.unresolved",    PERSON)        \
-	X(MEMBER_REFUSED,       "ergsync.member.refused",       PERSON)        \
-	X(MEETING_SCHEDULED,    "ergsync.meeting.scheduled",    EVENT)         \
-	X(MEETING_UPDATED,      "ergsync.meeting.updated",      EVENT)         \
-	X(MEETING_CANCELLED,    "ergsync.meeting.cancelled",    EVENT)         \
-	X(MEETING_FAILED,       "ergsync.meeting.failed",       EVENT)         \
-	X(MEETING_RESPONSES,    "ergsync.meeting.responses",    EVENT)         \
-	X(ERG_BROKEN,           "ergsync.erg.broken",           ERG)           \
-	X(ERG_RESTORED,         "ergsync.erg.restored",         ERG)           \
-	X(PLAN_HELD,            "ergsync.plan.held",            ERG)           \
-	X(TENANT_CONSENT_MISSING, "ergsync.tenant.consent_missing", TENANT)    \
-	X(RESYNC_DONE,          "ergsync.resync.done",          RESYNC)
+#define CHANGE_TABLE(X)                                                                                                          \
+	X(MEMBER_ADDED, "ergsync.member.added", PERSON)                                                                          \
+	X(MEMBER_REMOVED, "ergsync.member.removed", PERSON)                                                                      \
+	X(MEMBER_UPDATED, "ergsync.member.updated", PERSON)                                                                      \
+	X(MEMBER_UNRESOLVED, "ergsync.member.unresolved", PERSON)                                                                \
+	X(MEMBER_REFUSED, "ergsync.member.refused", PERSON)                                                                      \
+	X(MEETING_SCHEDULED, "ergsync.meeting.scheduled", EVENT)                                                                 \
+	X(MEETING_UPDATED, "ergsync.meeting.updated", EVENT)                                                                     \
+	X(MEETING_CANCELLED, "ergsync.meeting.cancelled", EVENT)                                                                 \
+	X(MEETING_FAILED, "ergsync.meeting.failed", EVENT)                                                                       \
+	X(MEETING_RESPONSES, "ergsync.meeting.responses", EVENT)                                                                 \
+	X(ERG_BROKEN, "ergsync.erg.broken", ERG)                                                                                 \
+	X(ERG_RESTORED, "ergsync.erg.restored", ERG)                                                                             \
+	X(PLAN_HELD, "ergsync.plan.held", ERG)                                                                                   \
+	X(TENANT_CONSENT_MISSING, "ergsync.tenant.consent_missing", TENANT)                                                      \
+	X(RESYNC_DONE, "ergsync.resync.done", RESYNC)
 #define X(name, type, order) CHANGE_##name,
 enum change_type { CHANGE_TABLE(X) CHANGE_TYPE_COUNT };
 #undef X

@@ -21,7 +21,7 @@ extern const char *const erg_state_names[];
 /* Kept up to date by every write of a member, so that no list is counted when somebody asks. */
 struct erg_counts {
 	int64_t app, teams, pending, unresolved, refused, private_;
-	int64_t leaving;                          /* of app: the app has been told of their removal and has not answered yet */
+	int64_t leaving; /* of app: the app has been told of their removal and has not answered yet */
 };
 
 struct erg {
@@ -31,21 +31,21 @@ struct erg {
 	char channel_url[CHANNEL_URL_SIZE];
 	enum membership_policy membership;
 	enum meetings_policy meetings;
-	int64_t removal_limit, removal_percent;   /* -1: the configuration's */
-	char organizer[UPN_SIZE];                 /* "": the tenant's */
+	int64_t removal_limit, removal_percent; /* -1: the configuration's */
+	char organizer[UPN_SIZE];               /* "": the tenant's */
 
 	struct guid team_id;
-	char channel_id[CHANNEL_ID_SIZE];         /* "" for a team link until General is looked up */
+	char channel_id[CHANNEL_ID_SIZE]; /* "" for a team link until General is looked up */
 	enum channel_type channel_type;
-	int64_t generation;                       /* grows when the link changes: older reads no longer count */
+	int64_t generation; /* grows when the link changes: older reads no longer count */
 
 	enum erg_state state;
 	char detail[DETAIL_SIZE];
 	int64_t created_wall_ms, state_since_wall_ms;
-	int64_t proved_wall_ms;                   /* 0: never proved equal */
-	int64_t read_wall_ms;                     /* last complete read of the Teams side */
-	int64_t teams_baseline_count;             /* people in that read: an empty list later is suspicious */
-	bool first_read_done;                     /* the union of a first link has been made */
+	int64_t proved_wall_ms;       /* 0: never proved equal */
+	int64_t read_wall_ms;         /* last complete read of the Teams side */
+	int64_t teams_baseline_count; /* people in that read: an empty list later is suspicious */
+	bool first_read_done;         /* the union of a first link has been made */
 	struct erg_counts counts;
 };
 

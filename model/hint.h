@@ -9,22 +9,26 @@
 #include "model/client_state.h"
 
 /* Membership ids seen are ~100 bytes, immutable event ids ~170; longer ones make the whole scope dirty. */
-#define HINT_ITEM_MAX  512
+#define HINT_ITEM_MAX   512
 #define HINT_DIGEST_LEN 16
 
 enum hint_kind {
-	HINT_CREATED, HINT_UPDATED, HINT_DELETED,
-	HINT_REAUTHORIZATION_REQUIRED, HINT_SUBSCRIPTION_REMOVED, HINT_MISSED,
-	HINT_OTHER            /* a kind Graph may add: the scope is dirty as a whole */
+	HINT_CREATED,
+	HINT_UPDATED,
+	HINT_DELETED,
+	HINT_REAUTHORIZATION_REQUIRED,
+	HINT_SUBSCRIPTION_REMOVED,
+	HINT_MISSED,
+	HINT_OTHER /* a kind Graph may add: the scope is dirty as a whole */
 };
 
 struct hint {
 	struct scope_id scope;
 	enum hint_kind kind;
 	int64_t received_wall_ms;
-	uint8_t digest[HINT_DIGEST_LEN];  /* of what Graph sent for this item: equal for a repeated delivery */
-	uint16_t item_len;                /* 0: no item named, the scope is dirty as a whole */
-	char item[HINT_ITEM_MAX];         /* membership or event id, percent-decoded, not NUL-terminated */
+	uint8_t digest[HINT_DIGEST_LEN]; /* of what Graph sent for this item: equal for a repeated delivery */
+	uint16_t item_len;               /* 0: no item named, the scope is dirty as a whole */
+	char item[HINT_ITEM_MAX];        /* membership or event id, percent-decoded, not NUL-terminated */
 };
 
 #endif

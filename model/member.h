@@ -24,9 +24,9 @@ enum resolution { RESOLUTION_NONE, RESOLUTION_DONE, RESOLUTION_NOT_FOUND, RESOLU
 struct person {
 	person_id id;
 	struct tenant_id tenant;
-	struct user_id user;             /* the app's id; "" while only Teams knows the person */
-	struct guid entra_id;            /* "" while unresolved */
-	struct guid home_tenant;         /* "" = the ERG's tenant; else a guest of a shared channel */
+	struct user_id user;     /* the app's id; "" while only Teams knows the person */
+	struct guid entra_id;    /* "" while unresolved */
+	struct guid home_tenant; /* "" = the ERG's tenant; else a guest of a shared channel */
 	char email[EMAIL_SIZE];
 	char name[PERSON_NAME_SIZE];
 	enum resolution resolution;
@@ -42,8 +42,17 @@ struct side {
 };
 
 enum member_status {
-	MEMBER_SYNCED, MEMBER_ADDING_TO_TEAMS, MEMBER_REMOVING_FROM_TEAMS, MEMBER_ADDING_TO_APP, MEMBER_REMOVING_FROM_APP,
-	MEMBER_UNRESOLVED, MEMBER_REFUSED_BY_TEAMS, MEMBER_REFUSED_BY_APP, MEMBER_HELD, MEMBER_PRIVATE, MEMBER_KEPT_IN_TEAMS
+	MEMBER_SYNCED,
+	MEMBER_ADDING_TO_TEAMS,
+	MEMBER_REMOVING_FROM_TEAMS,
+	MEMBER_ADDING_TO_APP,
+	MEMBER_REMOVING_FROM_APP,
+	MEMBER_UNRESOLVED,
+	MEMBER_REFUSED_BY_TEAMS,
+	MEMBER_REFUSED_BY_APP,
+	MEMBER_HELD,
+	MEMBER_PRIVATE,
+	MEMBER_KEPT_IN_TEAMS
 };
 extern const char *const member_status_names[];
 
@@ -57,22 +66,22 @@ struct member {
 	struct erg_id erg;
 	person_id person;
 	struct side app, teams;
-	struct side base;                        /* what both agreed on; moves only when both are known to agree */
-	bool private_;                           /* never pushed to Teams */
-	bool kept_in_teams;                      /* removed here, still in the team for another ERG's sake */
-	char membership_id[MEMBERSHIP_ID_SIZE];  /* Teams' opaque id; "" when not present there */
+	struct side base;                       /* what both agreed on; moves only when both are known to agree */
+	bool private_;                          /* never pushed to Teams */
+	bool kept_in_teams;                     /* removed here, still in the team for another ERG's sake */
+	char membership_id[MEMBERSHIP_ID_SIZE]; /* Teams' opaque id; "" when not present there */
 	enum member_status status;
 	char detail[DETAIL_SIZE];
-	int64_t since_wall_ms;                   /* of the status */
+	int64_t since_wall_ms; /* of the status */
 	/* towards Teams */
 	enum pending_write teams_write;
-	int64_t teams_write_wall_ms;             /* when Graph acknowledged it, or its outcome became unknown */
+	int64_t teams_write_wall_ms; /* when Graph acknowledged it, or its outcome became unknown */
 	/* towards the app: the callback under way, 0 = none; its acknowledgement moves the base */
 	uint64_t callback_seq;
 	enum pending_write callback_write;
-	struct side told;                        /* what the app will have once it acknowledges, or what it refused for good */
-	bool missing_once;                       /* a write of unknown outcome was looked for and has not happened */
-	int64_t attempts, retry_wall_ms;         /* towards Teams: not before */
+	struct side told;                /* what the app will have once it acknowledges, or what it refused for good */
+	bool missing_once;               /* a write of unknown outcome was looked for and has not happened */
+	int64_t attempts, retry_wall_ms; /* towards Teams: not before */
 	enum plan_mark mark;
 };
 

@@ -12,9 +12,9 @@
 #include "model/ids.h"
 #include "model/tenant.h"
 
-#define RESYNC_ID_SIZE     40
-#define RESYNC_ERRORS_MAX  16
-#define RESYNC_ERROR_SIZE  480   /* "erg:ID: what and why" */
+#define RESYNC_ID_SIZE    40
+#define RESYNC_ERRORS_MAX 16
+#define RESYNC_ERROR_SIZE 480 /* "erg:ID: what and why" */
 
 enum resync_scope_kind { RESYNC_ALL, RESYNC_TENANT, RESYNC_ERG };
 enum resync_state { RESYNC_RUNNING, RESYNC_DONE, RESYNC_FAILED, RESYNC_CANCELLED };
@@ -22,7 +22,7 @@ extern const char *const resync_state_names[];
 
 struct resync_scope {
 	enum resync_scope_kind kind;
-	char id[APP_ID_SIZE];         /* tenant or ERG id; "" for all */
+	char id[APP_ID_SIZE]; /* tenant or ERG id; "" for all */
 };
 /* "all", "tenant:{id}" or "erg:{id}". ERR_MALFORMED otherwise. */
 enum err resync_scope_parse(const char *text, struct resync_scope *ret);
@@ -40,10 +40,10 @@ struct resync {
 	enum resync_state state;
 	int64_t ergs_total, ergs_done, members_compared, meetings_compared;
 	struct resync_changes changes;
-	int64_t error_count;                                     /* all of them; the first ones in words: */
+	int64_t error_count; /* all of them; the first ones in words: */
 	char errors[RESYNC_ERRORS_MAX][RESYNC_ERROR_SIZE];
 	int64_t started_wall_ms, finished_wall_ms;
-	uint64_t number;                                         /* order of requests */
+	uint64_t number; /* order of requests */
 };
 
 #endif

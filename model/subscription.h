@@ -15,19 +15,19 @@
 
 enum subscription_kind { SUBSCRIPTION_TEAM_MEMBERS, SUBSCRIPTION_CHANNEL_MEMBERS, SUBSCRIPTION_MAILBOX_EVENTS };
 enum subscription_state { SUBSCRIPTION_WANTED, SUBSCRIPTION_ACTIVE, SUBSCRIPTION_FAILING, SUBSCRIPTION_LEAVING };
-extern const char *const subscription_state_names[];     /* wanted, active, failing, leaving */
+extern const char *const subscription_state_names[]; /* wanted, active, failing, leaving */
 
 struct subscription {
 	struct scope_id scope;
 	struct tenant_id tenant;
 	enum subscription_kind kind;
-	struct guid object_id;                       /* the team or the mailbox's user */
-	char resource[SUBSCRIPTION_RESOURCE_SIZE];   /* as sent to Graph: "/teams/{id}/members" */
+	struct guid object_id;                     /* the team or the mailbox's user */
+	char resource[SUBSCRIPTION_RESOURCE_SIZE]; /* as sent to Graph: "/teams/{id}/members" */
 	enum subscription_state state;
-	char id[SUBSCRIPTION_ID_SIZE];               /* Graph's; "" while there is none */
+	char id[SUBSCRIPTION_ID_SIZE]; /* Graph's; "" while there is none */
 	int64_t expires_wall_ms, renewed_wall_ms, created_wall_ms;
 	int64_t retry_wall_ms, failures;
-	int64_t generation;                          /* grows with each creation */
+	int64_t generation; /* grows with each creation */
 	char detail[DETAIL_SIZE];
 };
 

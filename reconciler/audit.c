@@ -13,10 +13,10 @@
 #include "reconciler/reconciler.h"
 #include "reconciler/tables.h"
 
-#define START_MS   5000   /* after the start: what was under way when we stopped is settled first */
-#define BETWEEN_MS 1000   /* two tenants */
-#define YOUNG_MS   5000 /* a list may be older than what was created just now */
-#define SEEN_MAX   20000  /* more subscriptions of one tenant than Graph allows */
+#define START_MS   5000  /* after the start: what was under way when we stopped is settled first */
+#define BETWEEN_MS 1000  /* two tenants */
+#define YOUNG_MS   5000  /* a list may be older than what was created just now */
+#define SEEN_MAX   20000 /* more subscriptions of one tenant than Graph allows */
 
 struct listed {
 	char id[SUBSCRIPTION_ID_SIZE];

@@ -58,7 +58,7 @@ resolve_take(const struct roster_view *v, struct person *person, const struct gr
 {
 	struct graph_user user;
 	struct member m;
-	enum err e = graph_user_find_read(answer, &user);
+	enum err e = graph_user_find_read(answer, person->email, &user);
 
 	if (e == ERR_OK)
 		resolved(v, person, &user);

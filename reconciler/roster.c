@@ -674,6 +674,12 @@ roster_sent(
 {
 	struct member before = *m;
 
+	/* Teams has shown it before the answer came, or before a crash. */
+	if (write != PENDING_ROLE && m->teams.present == (write == PENDING_ADD) && m->app.present == m->teams.present) {
+		agree(v, m);
+		roster_store(v->r, v->erg, &before, m);
+		return;
+	}
 	m->teams_write = write;
 	m->teams_write_wall_ms = clock_wall_ms(v->r->clock);
 	m->retry_wall_ms = look_wall_ms;

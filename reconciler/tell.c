@@ -12,8 +12,8 @@
 #include "base/random.h"
 #include "reconciler/deliver.h"
 #include "reconciler/reconciler.h"
-#include "reconciler/tables.h"
 #include "reconciler/standing.h"
+#include "reconciler/tables.h"
 #include "state/feed.h"
 
 /* Whom a change is about. */
@@ -49,7 +49,7 @@ id_make(struct rng *rng, char ret[CHANGE_ID_SIZE])
 static void
 order_make(const struct subject *s, uint8_t ret[OUTBOX_ORDER_LEN])
 {
-	struct span parts[] = { { s->name, strlen(s->name) + 1 }, { &s->person, sizeof(s->person) } };
+	struct span parts[] = { { s->name, s->name != NULL ? strlen(s->name) + 1 : 0 }, { &s->person, sizeof(s->person) } };
 	uint8_t hash[HASH_LEN];
 
 	if (s->entra != NULL && s->entra->s[0] != '\0')

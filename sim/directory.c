@@ -79,6 +79,8 @@ append_user(const struct call *c, const struct user *u, json_t *value)
 static bool
 filter_users(const struct call *c, const char *filter, json_t *value)
 {
+	const struct user *last = NULL; /* whoever fits both halves is named once */
+
 	while (*filter != '\0') {
 		size_t name_len = strcspn(filter, " "), len;
 		int property = property_find(filter, name_len);
@@ -93,8 +95,10 @@ filter_users(const struct call *c, const char *filter, json_t *value)
 		if (quoted[len] != '\'' || !str_copy_len(text, sizeof(text), quoted, len))
 			return false;
 		u = world_user(&c->sim->world, c->tenant, text);
-		if (u != NULL && property_is(u, property, text))
+		if (u != NULL && u != last && property_is(u, property, text)) {
 			append_user(c, u, value);
+			last = u;
+		}
 		filter = quoted + len + 1;
 		if (*filter != '\0' && !str_starts(filter, " or "))
 			return false;

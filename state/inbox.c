@@ -428,7 +428,7 @@ append_all(struct inbox *in, MDB_txn *txn, const struct hint *hints, size_t coun
 {
 	MDB_cursor *cursor;
 	enum err e = env_err(mdb_cursor_open(txn, env_main(in->env), &cursor));
-	size_t n;
+	size_t n = 0;
 
 	if (e != ERR_OK)
 		return e;

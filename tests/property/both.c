@@ -11,6 +11,8 @@
 #include "reconciler/tables.h"
 #include "state/store.h"
 
+#define REGRET_MS (10 * MINUTE_MS)
+
 /* ---------- what the app does ---------- */
 
 static void
@@ -29,6 +31,8 @@ app_puts(struct world *w, struct group *g, unsigned person)
 	}
 	g->app[person].present = g->asked_in[person] = true;
 	g->app[person].role = put.role;
+	if (g->asked_out[person])
+		g->regretted_ms[person] = clock_boot_ms(w->clock);
 	g->asked_out[person] = false;
 	g->hidden[person] = put.private_;
 	store_commit(w->r->store);
@@ -81,10 +85,14 @@ group_of(struct world *w, const struct place *p)
 static void
 judge_change(struct world *w, struct group *g, unsigned person, bool in)
 {
+	/* The removal was under way already. */
+	bool regretted =
+	    g != NULL && g->regretted_ms[person] != 0 && g->regretted_ms[person] > clock_boot_ms(w->clock) - REGRET_MS;
+
 	note(w, "we %s person %u in Teams, of %s", in ? "add" : "remove", person, g != NULL ? g->id.s : "no ERG");
 	if (g == NULL || !g->linked)
 		return;
-	if (!in && !g->asked_out[person] && g->policy != MEMBERSHIP_APP)
+	if (!in && !g->asked_out[person] && !regretted && g->policy != MEMBERSHIP_APP)
 		fail(w, "person %u was removed from Teams, whom the app never took out of %s", person, g->id.s);
 	if (in && g->hidden[person])
 		fail(w, "person %u was added to Teams, though private in %s", person, g->id.s);

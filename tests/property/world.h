@@ -81,7 +81,8 @@ struct group {
 	unsigned feed_size;
 	/* by the app's own edits, in worlds where it edits */
 	bool asked_in[PEOPLE_MAX + 1], asked_out[PEOPLE_MAX + 1], hidden[PEOPLE_MAX + 1];
-	int64_t *removed_ms; /* wall times of the removals in the feed */
+	int64_t regretted_ms[PEOPLE_MAX + 1]; /* boot time: listed again after having been taken out */
+	int64_t *removed_ms;                  /* wall times of the removals in the feed */
 	size_t removed_count, removed_cap;
 };
 

@@ -92,6 +92,11 @@ an_address_names_one_person_or_none(void **state)
 		{ 200, "{\"value\":[]}", ERR_NOTFOUND },
 		{ 200, "{\"value\":[],\"@odata.nextLink\":\"x\"}", ERR_UNEXPECTED },
 		{ 200, "{\"value\":[{\"id\":\"" USER_1 "\"},{\"id\":\"" USER_2 "\"}]}", ERR_CONFLICT },
+		{ 200, "{\"value\":[{\"id\":\"" USER_1 "\",\"mail\":\"Ada@x.org\"},{\"id\":\"" USER_1 "\"}]}", ERR_OK },
+		{ 200,
+		    "{\"value\":[{\"id\":\"" USER_2 "\",\"mail\":\"bob@x.org\"},{\"id\":\"" USER_1 "\",\"mail\":\"ada@x.org\"}]}",
+		    ERR_OK },
+		{ 200, "{\"value\":[{\"id\":\"" USER_2 "\",\"mail\":\"bob@x.org\"}]}", ERR_NOTFOUND },
 		{ 200, "{\"value\":[{}]}", ERR_UNEXPECTED },
 		{ 200, "{}", ERR_UNEXPECTED },
 		{ 403, "{}", ERR_FORBIDDEN },
@@ -103,7 +108,7 @@ an_address_names_one_person_or_none(void **state)
 		struct graph_answer a = answer_of(cases[i].status, cases[i].body, &json);
 		struct graph_user u;
 
-		assert_int_equal(graph_user_find_read(&a, &u), cases[i].err);
+		assert_int_equal(graph_user_find_read(&a, "ada@x.org", &u), cases[i].err);
 		json_decref(json);
 	}
 }
