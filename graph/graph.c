@@ -371,7 +371,7 @@ call_settle(struct graph_call *c, struct graph_answer *a, const struct graph_try
 }
 
 /*
- * True when another token is worth a try: once a call, once a minute a tenant. A 403, too: permissions are written into the
+ * True when another token is worth a try: once a call, every ten seconds a tenant. A 403, too: permissions are written into the
  * token, so one that an admin has just granted comes only with a new one, and consent withdrawn is told by its refusal.
  */
 static bool

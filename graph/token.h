@@ -27,7 +27,7 @@ struct http_transport;
 #define GRAPH_TOKEN_TRIES       3
 #define GRAPH_TOKEN_REMEMBER_MS 60000 /* a lasting refusal; a person's call asks again after GRAPH_TOKEN_URGENT_MS */
 #define GRAPH_TOKEN_URGENT_MS   2000
-#define GRAPH_TOKEN_REJECT_MS   60000 /* at most one token a minute is thrown away because of a 401 or 403 */
+#define GRAPH_TOKEN_REJECT_MS   10000 /* at most one token in ten seconds is thrown away because of a 401 or 403 */
 #define GRAPH_TOKEN_SKEW_MS     60000 /* clocks further apart than this: assertions are dated by the login service's */
 #define GRAPH_TOKEN_EXPIRY_MS   (30 * 24 * 3600 * 1000LL) /* from then on the log warns of the certificate's end, once a day */
 #define GRAPH_TOKEN_LIFE_MIN_S  60

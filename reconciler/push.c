@@ -373,14 +373,19 @@ static void
 roster_failed(struct push *p, const struct graph_answer *a)
 {
 	struct roster_view v;
+	struct subscription scope;
 	struct erg erg;
 
 	trouble(p, a);
 	if (!open_erg(p, &erg, &v))
 		return;
 	tenant_judge(p->r, &erg.tenant, a);
-	if (erg_judge_failure(p->r, &erg, a, p->channel[0] != '\0' ? "the channel" : "the team"))
-		erg_store(p->r, &erg);
+	if (!erg_judge_failure(p->r, &erg, a, p->channel[0] != '\0' ? "the channel" : "the team"))
+		return;
+	erg_store(p->r, &erg);
+	/* Nothing else looks at a broken one: from now on it is probed slowly until it can be read. */
+	if (scope_of_erg(p->r, &erg, &scope) == ERR_OK)
+		dirty_mark(p->r, &scope.scope, CHORE_PROBE_MS);
 }
 
 static void

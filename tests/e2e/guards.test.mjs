@@ -17,6 +17,7 @@ const cases = [
   { name: '403', fault: (t) => [{ kind: 'status', status: 403, code: 'Forbidden', path: `/teams/${t}`, count: 0 }], states: ['broken'], failed: true, told: 'ergsync.erg.broken' },
   { name: '404', fault: (t) => [{ kind: 'status', status: 404, code: 'NotFound', path: `/teams/${t}`, count: 0 }], states: ['broken'], failed: true, told: 'ergsync.erg.broken' },
   { name: '401', fault: (t) => [{ kind: 'status', status: 401, code: 'InvalidAuthenticationToken', path: `/teams/${t}`, count: 0 }], failed: true },
+  { name: 'lists that lag an hour behind', fault: (t) => [{ kind: 'lag', delay_ms: 3_600_000, path: read(t), count: 0 }], states: ['held', 'in_sync', 'working'] },
   { name: '503 with Retry-After', fault: (t) => [{ kind: 'status', status: 503, retry_after_s: 1, path: read(t), count: 2 }], states: ['in_sync', 'working'] },
 ];
 
@@ -87,10 +88,30 @@ test('no fault of Graph takes anybody out', async (t) => {
     assert.ok((await removals(erg)).length <= 10, 'no more than the limit');
   });
 
+  await t.test('a permission lost: broken with what to grant, nobody is removed, restored when it is granted again', async () => {
+    const erg = 'guard0', lost = ['TeamMember.Read.All', 'TeamMember.ReadWrite.All', 'TeamMember.ReadWriteNonOwnerRole.All'];
+    await stack.control('POST', 'permissions', { tenant: world.tenant, withdraw: lost });
+    await resync(stack, erg);
+    const view = await eventually('it is broken', async () => {
+      const v = await stack.erg(erg);
+      return v.state === 'broken' && v;
+    });
+    assert.match(view.detail, /TeamMember\.Read/);
+    assert.deepEqual(await removals(erg), []);
+    await stack.control('POST', 'permissions', { tenant: world.tenant, grant: lost });
+    await eventually('it recovers', async () => {
+      await resync(stack, erg);
+      return (await stack.erg(erg)).state === 'in_sync';
+    }, { within: 90_000, every: 2000 });
+    assert.deepEqual(await removals(erg), []);
+  });
+
   await t.test('consent withdrawn: the tenant says so, nobody is removed, all is well again when it is given back', async () => {
     await stack.control('POST', 'consent', { tenant: world.tenant, consent: 'withdrawn' });
-    await resync(stack, 'guard0');
-    await eventually('the tenant misses consent', async () => (await stack.api('GET', '/v1/tenants/acme')).json.state === 'consent_missing');
+    await eventually('the tenant misses consent', async () => {
+      await resync(stack, 'guard0');
+      return (await stack.api('GET', '/v1/tenants/acme')).json.state === 'consent_missing';
+    }, { every: 1000 });
     const { json } = await stack.api('GET', '/v1/tenants/acme');
     assert.match(json.consent_url, /adminconsent/);
     await eventually('the app is told', async () => (await stack.received()).some((r) => r.event.type === 'ergsync.tenant.consent_missing'));
