@@ -72,7 +72,11 @@ function nodeAccepts(raw) {
   });
 }
 
-for (const c of cases) {
+// The table tells where we are stricter than Node 20's parser; older ones let more pass.
+const comparable = Number(process.versions.node.split('.')[0]) >= 20;
+if (!comparable) console.log(`SKIPPED: the comparison with Node's parser wants Node 20 or later; this is ${process.version}`);
+
+for (const c of comparable ? cases : []) {
   test(`node: ${c.name}`, async () => {
     const ours = !c.bad;
     const theirs = await nodeAccepts(c.raw);

@@ -2,9 +2,9 @@
 // where ERGSYNC_SHARED points), not in it; without it these tests are skipped.
 import fs from 'node:fs';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const root = path.resolve(import.meta.dirname, '../../..');
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const shared = process.env.ERGSYNC_SHARED ?? path.join(root, '../shared');
 const description = path.join(shared, 'graph-openapi');
 
