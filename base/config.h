@@ -45,6 +45,7 @@ struct config {
 	int64_t settle_ms, sweep_ms, drift_check_ms, renew_every_ms;
 	int64_t subscription_lifetime_ms; /* 0 = max */
 	int64_t removal_limit, removal_percent;
+	int64_t mail_limit;    /* mails to attendees, an ERG and 24 h */
 	int meeting_conflicts; /* 0 app, 1 outlook */
 	int64_t meeting_horizon_ms;
 	/* [log] */

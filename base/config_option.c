@@ -120,6 +120,8 @@ const struct config_option config_options[] = {
 	    "A plan that removes more people than this, and more than removal_percent, is held."),
 	NUMBER("sync", "removal_percent", INT, removal_percent, 0, 100, "20", "%", NULL, REC, LIVE,
 	    "A plan that removes more of a list than this, and more than removal_limit, is held."),
+	NUMBER("sync", "mail_limit", INT, mail_limit, 0, 1000000, "200", "mails", NULL, REC, LIVE,
+	    "A plan that would have Outlook send more mails than this to the attendees of an ERG's meetings in a day is held."),
 	NUMBER("sync", "meeting_conflicts", ENUM, meeting_conflicts, 0, 0, "app", "", conflict_names, REC, LIVE,
 	    "Who wins a field of a meeting that both sides changed."),
 	NUMBER("sync", "meeting_horizon", DURATION, meeting_horizon_ms, SECOND, 3650 * DAY, "400d", "duration", NULL, REC, LIVE,

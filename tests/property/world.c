@@ -385,6 +385,8 @@ make_config(struct world *w)
 	c->renew_every_ms = 45 * MINUTE_MS;
 	c->removal_limit = between(w, 2, 10);
 	c->removal_percent = between(w, 10, 40);
+	c->mail_limit = 200;
+	c->meeting_horizon_ms = 400 * 24 * HOUR_MS;
 	w->inbox_poll_ms = w->seed % 10 == 0 ? 0 : MINUTE_MS;
 }
 

@@ -149,6 +149,7 @@ loads_a_small_file_with_all_defaults(void **state)
 	assert_int_equal(c->subscription_lifetime_ms, 0);
 	assert_int_equal(c->removal_limit, 10);
 	assert_int_equal(c->removal_percent, 20);
+	assert_int_equal(c->mail_limit, 200);
 	assert_int_equal(c->meeting_conflicts, 0);
 	assert_true(c->meeting_horizon_ms == INT64_C(34560000000));
 	assert_int_equal(c->log_level, LOG_INFO);
@@ -213,7 +214,7 @@ static const struct {
 	    "11: [sink] is not a known section; there are listener, graph, app, admin, state, sync, log\n" },
 	{ "[sync]\nsetle = 15m\n", "12: [sync] has no key 'setle'; it has settle, sweep, drift_check, renew_every, "
 	                           "subscription_lifetime, removal_limit, "
-	                           "removal_percent, meeting_conflicts, meeting_horizon\n" },
+	                           "removal_percent, mail_limit, meeting_conflicts, meeting_horizon\n" },
 	{ "[log]\nsettle = 15m\n", "12: [log] has no key 'settle'; it belongs to [sync]\n" },
 	{ "[graph]\nclient_id = two\n", "12: [graph] client_id is set again; line 6 has it already\n" },
 	{ "[sync]\nsettle =\n", "12: [sync] settle: has no value; leave the line out for the default\n" },

@@ -316,6 +316,8 @@ rig_config(struct rig *rig)
 	c->renew_every_ms = 45 * 60 * 1000;
 	c->removal_limit = 10;
 	c->removal_percent = 20;
+	c->mail_limit = 200;
+	c->meeting_horizon_ms = INT64_C(400) * 24 * 3600 * 1000;
 }
 
 /* Everything but the tenant and the ERG: see rig_link. */
