@@ -236,6 +236,54 @@ static const struct field resync_fields[] = {
 };
 #undef RECORD
 
+#define RECORD struct event
+static const struct field event_fields[] = {
+	STR(tenant.s, 1),
+	STR(erg.s, 1),
+	STR(id.s, 1),
+	ENUM(status, EVENT_OFF + 1, 1),
+	STR(detail, 1),
+	I64(created_wall_ms, 1),
+	I64(changed_wall_ms, 1),
+	I64(status_since_wall_ms, 1),
+	I64(synced_wall_ms, 1),
+	I64(start_wall_ms, 1),
+	I64(end_wall_ms, 1),
+	BOOL(deleted_by_app, 1),
+	I64(forget_wall_ms, 1),
+	STR(comment, 1),
+	STR(mailbox.s, 1),
+	STR(graph_id, 1),
+	STR(ical_uid, 1),
+	STR(join_url, 1),
+	STR(etag_seen, 1),
+	STR(etag_written, 1),
+	I64(responses.accepted, 1),
+	I64(responses.tentative, 1),
+	I64(responses.declined, 1),
+	I64(responses.none, 1),
+	I64(seen_wall_ms, 1),
+	I64(generation, 1),
+	STR(transaction_id, 1),
+	ENUM(write, EVENT_WRITE_CANCEL + 1, 1),
+	I64(started_wall_ms, 1),
+	BOOL(unknown, 1),
+	I64(not_before_wall_ms, 1),
+	I64(attempts, 1),
+	BOOL(held, 1),
+	U64(callback_seq, 1),
+	BOOL(told_scheduled, 1),
+};
+#undef RECORD
+
+#define RECORD struct event_ref
+static const struct field event_ref_fields[] = { STR(erg.s, 1), STR(event.s, 1) };
+#undef RECORD
+
+#define RECORD struct document_part
+static const struct field document_part_fields[] = { U64(len, 1), STR(text, 1) };
+#undef RECORD
+
 /* The rows of each record and the version of the youngest of them. Tables that hold the same struct share its rows. */
 #define SCHEMA(table, struct_tag, rows, version)                                                                                 \
 	[TABLE_##table] = { #table, rows, sizeof(rows) / sizeof((rows)[0]), sizeof(struct struct_tag), version }
@@ -257,6 +305,9 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(FEED, feed_record, feed_fields, 1),
 	SCHEMA(OUTBOX, outbox_record, outbox_fields, 1),
 	SCHEMA(RESYNCS, resync, resync_fields, 1),
+	SCHEMA(EVENTS, event, event_fields, 1),
+	SCHEMA(EVENT_SIDES, document_part, document_part_fields, 1),
+	SCHEMA(EVENT_INDEX, event_ref, event_ref_fields, 1),
 };
 
 const struct schema *

@@ -12,6 +12,7 @@
 
 #include "model/change.h"
 #include "model/erg.h"
+#include "model/event.h"
 #include "model/hint.h"
 #include "model/member.h"
 #include "model/resync.h"
@@ -37,7 +38,10 @@
 	X(INTENTS,       struct intent_record)    /* id("erg"), u64(person id): what is open towards Teams */          \
 	X(FEED,          struct feed_record)      /* u64(seq) */                                                    \
 	X(OUTBOX,        struct outbox_record)    /* u64(seq): the feed's entry that is still to be delivered */    \
-	X(RESYNCS,       struct resync)           /* u64(number) */
+	X(RESYNCS,       struct resync)           /* u64(number) */                                                 \
+	X(EVENTS,        struct event)            /* id("erg"), id("event") */                                      \
+	X(EVENT_SIDES,   struct document_part)    /* id("erg"), id("event"), bytes(side), u64(part): its fields */  \
+	X(EVENT_INDEX,   struct event_ref)        /* id("mailbox"), id("graph_event"): whose meeting this is */
 /* clang-format on */
 #define X(name, record) TABLE_##name,
 enum table { STORE_TABLES(X) TABLE_COUNT };
@@ -60,6 +64,17 @@ struct erg_ref {
 };
 struct person_ref {
 	person_id person;
+};
+struct event_ref {
+	struct erg_id erg;
+	struct event_id event;
+};
+
+/* Values longer than a record are stored in parts of this size: state/document.h. */
+#define DOCUMENT_PART_SIZE 16385
+struct document_part {
+	uint64_t len; /* of the whole document */
+	char text[DOCUMENT_PART_SIZE];
 };
 
 #define CURSOR_TEXT_SIZE 8192

@@ -1,0 +1,87 @@
+/*
+ * events.h - meetings in an organiser's mailbox: the calls. graph-facts sections 7.3 and 9.
+ *
+ * Each function starts one call or walk (see graph/graph.h for answers, cancelling and NULL). Every one of them asks for immutable ids and
+ * times in UTC. mailbox is the organiser's object id; all calls for one mailbox share its bucket: four at once, 10,000 in ten minutes.
+ * Nothing here is repeated blindly but reads and what may be: after an unknown outcome look the event up.
+ */
+#ifndef GRAPH_EVENTS_H
+#define GRAPH_EVENTS_H
+
+#include <stdint.h>
+
+#include "graph/event_json.h"
+#include "graph/graph.h"
+#include "graph/page.h"
+
+/* Why a mailbox or an event cannot be written, beyond what enum err says. */
+#define GRAPH_EVENT_REFUSAL_TABLE(X)                                                                                             \
+	X(NONE, "")                                                                                                              \
+	X(NO_MAILBOX, "The organizer has no mailbox that meetings can be scheduled in: give the account an Exchange Online "     \
+	              "license, or name another organizer.")                                                                     \
+	X(NO_USER, "The organizer was not found in the directory: name an account that exists.")                                 \
+	X(ACCESS_POLICY, "Exchange does not let this app into the organizer's mailbox: add it to the application access "        \
+	                 "policy (or RBAC scope) of the app, or name another organizer.")                                        \
+	X(DUPLICATE, "A meeting was made with this transaction id before.")                                                      \
+	X(CHANGED, "The meeting was changed meanwhile.")                                                                         \
+	X(GONE, "The meeting is not in the mailbox any more.")                                                                   \
+	X(NOT_ORGANIZER, "The organizer's copy is not the original of this meeting: only its own organizer can cancel it.")      \
+	X(CROSSES, "An occurrence would reach into the next one: make the meeting shorter or the series less dense.")            \
+	X(INVALID, "Outlook does not accept the meeting as it is.")                                                              \
+	X(OTHER, "Outlook refused.")
+#define X(name, text) GRAPH_EVENT_##name,
+enum graph_event_refusal { GRAPH_EVENT_REFUSAL_TABLE(X) GRAPH_EVENT_REFUSAL_COUNT };
+#undef X
+/* Pure. NONE for ERR_OK and for what may pass (throttled, no answer, 5xx): those are of graph_answer.err alone. */
+enum graph_event_refusal graph_event_judge(const struct graph_answer *a);
+const char *graph_event_refusal_text(enum graph_event_refusal r); /* a sentence: what is wrong and what to do */
+
+/* POST. DUPLICATE: find it. Mails everybody at once. The answer may lack the join URL: get it later. */
+struct graph_call *graph_event_create(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
+    const struct event_fields *f, const struct event_tag *tag, const char *transaction_id, graph_done done, void *arg);
+/* With our property. */
+struct graph_call *graph_event_get(
+    struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *id, graph_done done, void *arg);
+/* All with a tag of this ERG and event, any generation: one call, no walk. Masters and single meetings. */
+struct graph_call *graph_event_find(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
+    const struct erg_id *erg, const struct event_id *event, graph_done done, void *arg);
+/* Of find: the one with exactly this tag; ERR_NOTFOUND, and ERR_UNEXPECTED when the answer is not whole. tag->generation 0: the greatest.
+ * On ERR_OK end with graph_event_done. */
+enum err graph_event_find_read(const struct graph_answer *a, const struct event_tag *tag, struct graph_event *ret);
+/* Of create, get and patch; as graph_event_read. */
+enum err graph_event_answer_read(const struct graph_answer *a, struct graph_event *ret);
+
+/* changes: as graph_event_change_json makes them; taken, NULL: making them failed. etag: If-Match; NULL or "": without. */
+struct graph_call *graph_event_patch(struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *id,
+    const char *etag, json_t *changes, graph_done done, void *arg);
+/* Also of one occurrence, by its id. comment may be "". A second time: GONE. */
+struct graph_call *graph_event_cancel(struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *id,
+    const char *comment, graph_done done, void *arg);
+/* Without a text for the attendees. */
+struct graph_call *graph_event_delete(struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *id,
+    const char *etag, graph_done done, void *arg);
+
+/* item gets a struct graph_event, which the walk frees when item returns (take fields by setting them NULL). */
+typedef void (*graph_event_item)(void *arg, struct graph_event *event);
+typedef void (*graph_event_end)(void *arg, const struct graph_page_end *end);
+struct graph_event_walk;
+void graph_event_walk_cancel(struct graph_event_walk *walk); /* end will not run. NULL is fine; not from item */
+
+/* Every event of the mailbox that carries our property, with it: finds all again after a loss of state/. */
+struct graph_event_walk *graph_events_tagged(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
+    graph_event_item item, graph_event_end end, void *arg);
+/* The occurrences of a series that start in [from_ms, to_ms), whole. */
+struct graph_event_walk *graph_event_instances(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
+    const char *series_id, int64_t from_ms, int64_t to_ms, graph_event_item item, graph_event_end end, void *arg);
+
+/*
+ * What lies in the window now, and what changed since: calendarView/delta. The window is frozen into the links; to move it, start
+ * anew. removed also says "out of the window": get it before believing it. No tags in it, occurrences are partial. end->err
+ * ERR_GONE: forget the link and start anew.
+ */
+struct graph_event_walk *graph_calendar_start(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
+    int64_t from_ms, int64_t to_ms, graph_event_item item, graph_event_end end, void *arg);
+struct graph_event_walk *graph_calendar_next(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
+    const char *link, graph_event_item item, graph_event_end end, void *arg);
+
+#endif

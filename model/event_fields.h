@@ -1,0 +1,130 @@
+/*
+ * event_fields.h - what a meeting is made of, as the app's PUT names it: one side's word, compared and merged by field.
+ *
+ * A struct event_fields lives on the heap and owns its strings; none of them is ever NULL. start, end, time_zone and all_day are one
+ * field, the time: half of one side's and half of the other's would be a meeting nobody asked for.
+ * body_html is without the Teams join block, always. Source: contract section 4; limits: graph-facts section 9.1. Pure.
+ */
+#ifndef MODEL_EVENT_FIELDS_H
+#define MODEL_EVENT_FIELDS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/ids.h"
+#include "model/local_time.h"
+#include "model/recurrence.h"
+#include "model/time_zone.h"
+
+#define EVENT_ATTENDEES_MAX     500                 /* Graph's, per event */
+#define EVENT_SUBJECT_MAX       255                 /* characters; Outlook's */
+#define EVENT_LOCATION_MAX      255                 /* characters */
+#define EVENT_BODY_MAX          (256u << 10)        /* bytes of HTML */
+#define EVENT_ATTENDEE_NAME_MAX 256                 /* bytes */
+#define EVENT_EXCEPTIONS_MAX    400                 /* occurrences of a series that differ from it */
+#define EVENT_LENGTH_MAX_MS     (1825LL * 86400000) /* end - start: Outlook's own five years */
+
+/*      name            member of callbacks and GET ("start" stands for the four of the time) */
+#define EVENT_FIELD_TABLE(X)                                                                                                     \
+	X(SUBJECT, "subject")                                                                                                    \
+	X(BODY, "body_html")                                                                                                     \
+	X(TIME, "start")                                                                                                         \
+	X(LOCATION, "location")                                                                                                  \
+	X(ONLINE, "online")                                                                                                      \
+	X(ATTENDEES, "attendees")                                                                                                \
+	X(HIDE_ATTENDEES, "hide_attendees")                                                                                      \
+	X(RECURRENCE, "recurrence")                                                                                              \
+	X(CANCELLED, "cancelled")                                                                                                \
+	X(EXCEPTIONS, "occurrences")
+#define X(name, member) EVENT_FIELD_##name,
+enum event_field { EVENT_FIELD_TABLE(X) EVENT_FIELD_COUNT };
+#undef X
+#define EVENT_MASK(field) (1u << EVENT_FIELD_##field)
+#define EVENT_MASK_ALL    ((1u << EVENT_FIELD_COUNT) - 1)
+const char *event_field_name(enum event_field field);
+
+enum attendee_type { ATTENDEE_REQUIRED, ATTENDEE_OPTIONAL, ATTENDEE_RESOURCE }; /* the app asks for the first two */
+extern const char *const attendee_type_names[];
+
+/* As Graph's responseStatus, put together: notResponded is none, organizer is accepted. */
+enum attendee_response { RESPONSE_NONE, RESPONSE_ACCEPTED, RESPONSE_TENTATIVE, RESPONSE_DECLINED };
+extern const char *const attendee_response_names[]; /* none, accepted, tentative, declined */
+
+struct event_attendee {
+	char *email, *name;
+	enum attendee_type type;
+	enum attendee_response response; /* Outlook's word only; no part of any comparison of fields */
+	int64_t response_wall_ms;        /* 0: never */
+};
+
+/* One occurrence of a series that was cancelled, moved or changed on its own. */
+struct event_exception {
+	int64_t original_ms; /* when the series would have had it */
+	bool cancelled;
+	int64_t start_ms, end_ms; /* 0 when cancelled */
+	char *subject, *location; /* "" when as the series has it */
+};
+
+struct event_fields {
+	char *subject, *body_html, *location;
+	struct local_time start, end;
+	char time_zone[TIME_ZONE_SIZE];
+	bool all_day, online, hide_attendees, cancelled;
+	char rrule[RRULE_SIZE]; /* in normal form; "" = a single meeting */
+	struct event_attendee *attendees;
+	size_t attendee_count;
+	struct event_exception *exceptions; /* sorted by original_ms */
+	size_t exception_count;
+};
+
+struct event_fields *event_fields_new(void); /* all empty, online; NULL: out of memory */
+struct event_fields *event_fields_copy(const struct event_fields *f);
+void event_fields_free(struct event_fields *f); /* NULL is fine */
+
+/* Copy what they are given; false: out of memory, nothing changed. NULL is "". */
+bool event_text_set(char **text, const char *value);
+bool event_attendee_add(struct event_fields *f, const char *email, const char *name, enum attendee_type type);
+bool event_exception_add(
+    struct event_fields *f, const struct event_exception *e); /* keeps the order; one with its original_ms is replaced */
+const struct event_attendee *event_attendee_find(const struct event_fields *f, const char *email); /* without case */
+
+/* The instants. Zones are known: checked when the fields were read. */
+int64_t event_start_ms(const struct event_fields *f);
+int64_t event_end_ms(const struct event_fields *f);
+/* When its last occurrence ends; INT64_MAX for a series without end. */
+int64_t event_last_end_ms(const struct event_fields *f);
+/* The first end of an occurrence after now_ms; 0 when all is over. */
+int64_t event_next_end_ms(const struct event_fields *f, int64_t now_ms);
+
+/*
+ * Which fields differ, as a mask. By meaning: times as instants (of a series also by zone, whose rules it follows; all-day ones
+ * by date), attendees as a set by e-mail without case (name counts only when both sides have one), recurrence by its
+ * occurrences, texts after the white space at their ends is gone, bodies by event_body_equal.
+ */
+unsigned event_fields_diff(const struct event_fields *a, const struct event_fields *b);
+/* Is HTML the same to a reader? Outlook rewrites what it is given: compares the text that shows, the links and pictures. */
+bool event_body_equal(const char *a, const char *b);
+/* Copies the fields of mask from src. Out of memory: ERR_NOMEM, f is then half changed. */
+enum err event_fields_take(struct event_fields *f, const struct event_fields *src, unsigned mask);
+
+/* ---- JSON ---- */
+
+/*
+ * The PUT of contract section 4, strictly: ERR_INVALID with every mistake in *ret_errors (given; may be NULL), each with its JSON
+ * pointer and what would be right; ERR_NOMEM. Gives *ret.
+ */
+enum err event_fields_read(const json_t *root, struct event_fields **ret, json_t **ret_errors);
+/* Sets the members of mask in o, named as the PUT names them. 0, or -1 when out of memory. */
+int event_fields_write(const struct event_fields *f, unsigned mask, json_t *o);
+/* {"accepted","tentative","declined","none"} and, in attendees of event_fields_write, "response" are set by: */
+int event_responses_write(const struct event_fields *f, json_t *attendees);
+
+/* All of it as one text, for state/, and back. ERR_CORRUPT: not what to_text has made. to_text gives; NULL: out of memory. */
+#define EVENT_TEXT_MAX (2u << 20)
+char *event_fields_to_text(const struct event_fields *f, size_t *ret_len);
+enum err event_fields_from_text(const char *text, size_t len, struct event_fields **ret);
+
+#endif
