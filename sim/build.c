@@ -139,14 +139,17 @@ bool
 build_app(struct control *k, const json_t *o)
 {
 	const char *id = NULL, *secret = NULL, *certificate = NULL;
+	bool confidential = false;
 
-	if (!control_only(k, o, " client_id client_secret certificate ") || !control_guid(k, o, "client_id", &id) ||
+	if (!control_only(k, o, " client_id client_secret certificate confidential ") ||
+	    !control_flag(k, o, "confidential", &confidential) || !control_guid(k, o, "client_id", &id) ||
 	    !control_text(k, o, "client_secret", &secret))
 		return false;
 	certificate = jx_get_str(o, "certificate");
 	if (id == NULL)
 		return control_fail(k, "\"client_id\" is missing");
-	return sim_token_add_app(k->sim, id, secret, certificate) || control_fail(k, "\"certificate\" is not a PEM certificate");
+	return sim_token_add_app(k->sim, id, secret, certificate, confidential) ||
+	       control_fail(k, "\"certificate\" is not a PEM certificate");
 }
 
 bool

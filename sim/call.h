@@ -35,8 +35,10 @@ struct sim {
 	struct faults faults;
 	struct throttle throttle;
 	struct journal *journal;
-	struct map apps;   /* client id -> struct app */
-	struct map tokens; /* text -> struct token */
+	struct map apps;      /* client id -> struct app */
+	struct map tokens;    /* text -> struct token */
+	struct map devices;   /* device code -> struct device */
+	struct map refreshes; /* text -> struct refresh */
 	struct subscriptions *subscriptions;
 	struct delivery *delivery;
 	unsigned delta_epoch; /* delta links of an older one are gone */
@@ -86,6 +88,7 @@ struct call {
 	const char *template; /* for the journal */
 
 	struct tenant *tenant;
+	struct user *user; /* who has signed in; NULL: the app itself */
 	char app_id[GUID_SIZE];
 	char request_id[GUID_SIZE];
 	struct fault fault; /* a copy; kind FAULT_COUNT = none */

@@ -7,6 +7,7 @@
 
 #include "sim/build.h"
 #include "sim/call.h"
+#include "sim/delegated.h"
 #include "sim/delivery.h"
 #include "sim/subscriptions.h"
 #include "sim/token.h"
@@ -302,6 +303,41 @@ do_permissions(struct control *k, const json_t *body)
 }
 
 static bool
+do_device(struct control *k, const json_t *body)
+{
+	static const char *const decisions[] = { "approve", "decline" };
+	struct tenant *t = control_tenant(k, body);
+	const char *code = NULL, *name = NULL;
+	struct user *u = NULL;
+	int decision = 0;
+
+	if (t == NULL || !control_only(k, body, " tenant user_code user decision ") ||
+	    !control_text(k, body, "user_code", &code) || !control_text(k, body, "user", &name) ||
+	    !control_name(k, body, "decision", decisions, 2, &decision))
+		return false;
+	if (name != NULL && (u = world_user(&k->sim->world, t, name)) == NULL)
+		return control_fail(k, "\"user\" names nobody of the tenant");
+	if (decision == 0 && u == NULL)
+		return control_fail(k, "\"user\" is missing: who signs in?");
+	if (code == NULL || !sim_delegated_decide(k->sim, t, code, decision == 0 ? u : NULL))
+		return control_fail(k, "\"user_code\" is none that waits in this tenant");
+	return answer(k, json_object());
+}
+
+static bool
+do_refresh(struct control *k, const json_t *body)
+{
+	struct tenant *t = control_tenant(k, body);
+	int64_t number = jx_get_int(body, "end", -1);
+
+	if (t == NULL || !control_only(k, body, " tenant end "))
+		return false;
+	if (number < 0 || number > 99999999)
+		return control_fail(k, "\"end\" is not an AADSTS number");
+	return answer(k, json_pack("{s:I}", "refresh_tokens", (json_int_t)sim_delegated_end(k->sim, t, (int)number)));
+}
+
+static bool
 do_expire(struct control *k, const json_t *body)
 {
 	bool tokens = false, delta = false, subscriptions = false;
@@ -476,6 +512,7 @@ do_reset(struct control *k, const json_t *body)
 		sim_subscriptions_reset(k->sim->subscriptions);
 		delivery_reset(k->sim->delivery);
 		sim_token_done(k->sim);
+		sim_delegated_done(k->sim);
 		sim_throttle_done(&k->sim->throttle);
 		world_done(&k->sim->world);
 		k->sim->settings = sim_settings_default();
@@ -509,6 +546,9 @@ static const struct row {
 	    "{op: add | remove | role, team, channel, user, role, quiet} or {changes: [...]}, as a person in Teams would." },
 	{ "POST", "/_sim/consent", do_consent, "{tenant, consent: granted | withdrawn | absent}" },
 	{ "POST", "/_sim/permissions", do_permissions, "{tenant, grant, withdraw, set: [name]}" },
+	{ "POST", "/_sim/device", do_device,
+	    "{tenant, user_code, user, decision: approve | decline}: a person enters a device code." },
+	{ "POST", "/_sim/refresh", do_refresh, "{tenant, end: N}: refresh tokens are refused with AADSTS N; 0: no more." },
 	{ "POST", "/_sim/expire", do_expire, "{tokens, delta, subscriptions: true}: ends all that are out now." },
 	{ "GET", "/_sim/faults", do_faults_get, "All faults, with hits." },
 	{ "POST", "/_sim/faults", do_faults,

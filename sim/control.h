@@ -10,8 +10,9 @@
  *                          "faults":[fault], "settings":{...}} adds all of it; -> as GET. The --world file has this shape
  *   GET  /_sim/world      {"tenants":[{"id","domain","consent","permissions","users":count,"teams":[{"id","name","members":count,
  *                          "channels":[{"id","name","type","members":count}]}]}]}
- *   POST /_sim/apps       {"client_id", "client_secret"?, "certificate"?: PEM, may hold several}; while no app is known, any id with
- *                         any secret or well-formed assertion signs in
+ *   POST /_sim/apps       {"client_id", "client_secret"?, "certificate"?: PEM, may hold several, "confidential"?: true = people,
+ *                         too, sign in only beside one of these}; while no app is known, any id with any secret or well-formed
+ *                         assertion signs in
  *   POST /_sim/tenants    {"id"?, "domain"?, "consent"?: "granted" | "withdrawn" | "absent", "permissions"?: ["TeamMember.Read.All"...]}
  *                         a new tenant has consent and all permissions the simulator knows
  *   POST /_sim/users      {"tenant", "id"?, "upn"?, "mail"?, "display_name"?, "enabled"?, "guest"?, "licensed"?, "deleted"?}
@@ -31,6 +32,9 @@
  * Permissions
  *   POST /_sim/consent      {"tenant", "consent": "granted" | "withdrawn" | "absent"}   also refuses tokens given before
  *   POST /_sim/permissions  {"tenant", "grant"?: [name], "withdraw"?: [name], "set"?: [name]}   at once, also for tokens given before
+ *   POST /_sim/device       {"tenant", "user_code", "user", "decision"?: "approve" | "decline"}   a person enters a device code
+ *   POST /_sim/refresh      {"tenant", "end": N}   all refresh tokens given so far are refused with AADSTS N (50173, 700082, 50076...);
+ *                           0: no more. One that nobody used for refresh_idle_ms ends by itself, with 700082
  *   POST /_sim/expire       {"tokens"?: true, "delta"?: true, "subscriptions"?: true}   ends all that are out now (delta: 410)
  *
  * Faults: a list, tried in order; the first that matches a request acts
@@ -53,6 +57,8 @@
  *   bulk_unknown_404 false   a bulk add with an unknown id is refused as a whole, as has been seen, instead of 207
  *   delta_quirks false     delta rounds have empty pages and repeat items now and then, as Graph's do
  *   token_s 3599           lifetime of tokens
+ *   device_s 900, device_interval_s 5   of device codes; who asks more often is told slow_down;  refresh_idle_ms 7776000000
+ *   consent_declined false   /{tenant}/adminconsent sends back as after an administrator's no; else it grants
  *   assertion_once true    a client assertion whose jti was seen before is refused (Microsoft takes it again)
  *   floor_ms 2700000       a shorter subscription is raised to this (Graph: 45 min); lower it for tests
  *   life_teams_ms 259200000, life_directory_ms 2505600000, life_outlook_ms 604800000     the longest subscription

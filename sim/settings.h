@@ -28,6 +28,10 @@ enum spellings { SPELLINGS_PLAIN, SPELLINGS_WILD };
 	X(delta_page, 500, 1, 100000)                                                                                            \
 	X(delta_quirks, 0, 0, 1)                                                                                                 \
 	X(token_s, 3599, 1, 100800)                                                                                              \
+	X(device_s, 900, 1, 3600)                                                                                                \
+	X(device_interval_s, 5, 1, 60)                                                                                           \
+	X(refresh_idle_ms, 90 * 24 * HOUR_MS, 1, 3650 * 24 * HOUR_MS)                                                            \
+	X(consent_declined, 0, 0, 1)                                                                                             \
 	X(assertion_once, 1, 0, 1)                                                                                               \
 	X(floor_ms, 45 * MINUTE_MS, 0, 24 * HOUR_MS)                                                                             \
 	X(life_teams_ms, 72 * HOUR_MS, 1, 720 * HOUR_MS)                                                                         \

@@ -5,14 +5,14 @@
 #include <string.h>
 
 #include "sim/call.h"
+#include "sim/consent.h"
 #include "sim/control.h"
+#include "sim/delegated.h"
 #include "sim/delivery.h"
 #include "sim/memory.h"
 #include "sim/route.h"
 #include "sim/subscriptions.h"
 #include "sim/token.h"
-
-#define TOKEN_TAIL "/oauth2/v2.0/token"
 
 struct sim *
 sim_new(struct clock *clock, const struct sim_options *options)
@@ -42,6 +42,7 @@ sim_free(struct sim *s)
 		call_drop(s->open);
 	delivery_free(s->delivery);
 	sim_token_done(s);
+	sim_delegated_done(s);
 	sim_throttle_done(&s->throttle);
 	faults_done(&s->faults);
 	journal_free(s->journal);
@@ -63,26 +64,38 @@ sim_base_url(const struct sim *s)
 	return s->base_url;
 }
 
-/* The tenant part of "/{tenant}/oauth2/v2.0/token"; NULL for any other path. Gives it. */
-static char *
-token_tenant(const char *path)
-{
-	size_t len = strlen(path), tail = strlen(TOKEN_TAIL);
-	char *tenant;
+/* The sign-in service: what stands behind "/{tenant}". */
+static const struct login {
+	const char *method, *tail, *template;
+	void (*handle)(struct call *c, const char *tenant);
+} logins[] = {
+	{ "POST", "/oauth2/v2.0/token", "/{tenant}/oauth2/v2.0/token", sim_token_handle },
+	{ "POST", "/oauth2/v2.0/devicecode", "/{tenant}/oauth2/v2.0/devicecode", sim_delegated_device },
+	{ "GET", "/adminconsent", "/{tenant}/adminconsent", sim_consent_handle },
+	{ "GET", "/v2.0/adminconsent", "/{tenant}/v2.0/adminconsent", sim_consent_handle },
+};
 
-	if (len <= tail + 1 || strcmp(path + len - tail, TOKEN_TAIL) != 0 || memchr(path + 1, '/', len - tail - 1) != NULL)
-		return NULL;
-	tenant = must_copy(path + 1);
-	tenant[len - tail - 1] = '\0';
-	return tenant;
+/* The row of a path, and its tenant part, given in *ret_tenant. */
+static const struct login *
+login_find(const char *path, char **ret_tenant)
+{
+	const char *tail = path[0] == '/' ? strchr(path + 1, '/') : NULL;
+
+	for (size_t i = 0; tail != NULL && tail > path + 1 && i < sizeof(logins) / sizeof(*logins); i++)
+		if (strcmp(tail, logins[i].tail) == 0) {
+			*ret_tenant = must_copy(path + 1);
+			(*ret_tenant)[tail - path - 1] = '\0';
+			return &logins[i];
+		}
+	return NULL;
 }
 
 static void
-token_request(struct call *c, const char *tenant)
+login_request(struct call *c, const struct login *login, const char *tenant)
 {
 	const struct fault *f = faults_for_request(&c->sim->faults, &c->sim->rng, c->method, c->path);
 
-	c->template = "/{tenant}" TOKEN_TAIL;
+	c->template = login->template;
 	if (f != NULL)
 		c->fault = *f;
 	if (f != NULL && f->kind == FAULT_STATUS) {
@@ -92,10 +105,10 @@ token_request(struct call *c, const char *tenant)
 		    json_pack("{s:s,s:s}", "error", f->code[0] == '\0' ? "temporarily_unavailable" : f->code, "error_description",
 		        "A scripted fault."));
 	} else if (f == NULL || (f->kind != FAULT_TIMEOUT_BEFORE && f->kind != FAULT_CLOSE_BEFORE)) {
-		if (strcmp(c->method, "POST") == 0)
-			sim_token_handle(c, tenant);
+		if (strcmp(c->method, login->method) == 0)
+			login->handle(c, tenant);
 		else
-			call_refuse(c, 405, "invalid_request", JOURNAL_NO_ROUTE, "The token endpoint only takes POST.");
+			call_refuse(c, 405, "invalid_request", JOURNAL_NO_ROUTE, "This endpoint takes %s only.", login->method);
 	}
 	call_finish(c);
 }
@@ -104,6 +117,7 @@ void
 sim_handle(struct sim *s, const struct sim_request *request, sim_done done, void *arg)
 {
 	struct call *c = call_new(s, request, done, arg);
+	const struct login *login;
 	char *tenant = NULL;
 
 	if (str_starts(c->path, "/_sim/") || strcmp(c->path, "/_sim") == 0) {
@@ -115,12 +129,12 @@ sim_handle(struct sim *s, const struct sim_request *request, sim_done done, void
 	journal_in_flight(s->journal, 1);
 	if (str_starts(c->path, GRAPH_PREFIX "/")) {
 		sim_route_handle(c);
-	} else if ((tenant = token_tenant(c->path)) != NULL) {
-		token_request(c, tenant);
+	} else if ((login = login_find(c->path, &tenant)) != NULL) {
+		login_request(c, login, tenant);
 		free(tenant);
 	} else {
-		call_refuse(
-		    c, 404, "NotFound", JOURNAL_NO_ROUTE, "Only " GRAPH_PREFIX "/, /{tenant}" TOKEN_TAIL " and /_sim/ are here.");
+		call_refuse(c, 404, "NotFound", JOURNAL_NO_ROUTE,
+		    "Only " GRAPH_PREFIX "/, the sign-in service's /{tenant}/... and /_sim/ are here.");
 		call_finish(c);
 	}
 }

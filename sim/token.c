@@ -1,6 +1,7 @@
 /*
- * Tokens are opaque texts that only this simulator can read, as a client must treat Graph's. While no app is
- * registered any client may sign in with any secret: a world then needs no credentials to be set up.
+ * Access tokens look as Microsoft's do, three parts of which the second names what was granted, but only the whole text counts
+ * here: a client may look inside for advice, never for a decision. While no app is registered any client may sign in with
+ * any secret: a world then needs no credentials to be set up.
  */
 #include "sim/token.h"
 
@@ -12,6 +13,8 @@
 #include "base/timestamp.h"
 #include "sim/assertion.h"
 #include "sim/call.h"
+#include "sim/delegated.h"
+#include "sim/form.h"
 #include "sim/memory.h"
 
 #define ASSERTION_TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -22,11 +25,13 @@ struct app {
 	char id[GUID_SIZE];
 	char *secret;                      /* NULL: none */
 	struct certificates *certificates; /* NULL: none */
+	bool confidential;                 /* public client flows are off: each sign-in needs one of the two */
 };
 
 struct token {
 	char *text;
 	struct tenant *tenant;
+	struct user *user; /* whom it stands for; NULL: the app itself */
 	char app_id[GUID_SIZE];
 	int64_t expires_ms; /* boot time */
 };
@@ -50,6 +55,22 @@ static const struct aadsts {
 	{ 700021, 401, "invalid_client", "Client assertion application identifier doesn't match 'client_id' parameter." },
 	{ 700023, 401, "invalid_client", "Client assertion audience claim does not match the token endpoint." },
 	{ 50027, 401, "invalid_client", "The client assertion is malformed, or was used before." },
+	{ 70016, 400, "authorization_pending", "OAuth 2.0 device flow error. Authorization is pending. Continue polling." },
+	{ 70018, 400, "bad_verification_code", "The device code is invalid." },
+	{ 70019, 400, "expired_token", "The verification code expired." },
+	{ SIM_DECLINED, 400, "authorization_declined", "The user declined the sign-in." },
+	{ SIM_SLOW_DOWN, 400, "slow_down", "The client polls faster than it was told to." },
+	{ 70000, 400, "invalid_grant", "The provided refresh token is malformed or not of this tenant and app." },
+	{ 70008, 400, "invalid_grant", "The refresh token has expired due to inactivity." },
+	{ 700082, 400, "invalid_grant", "The refresh token has expired due to inactivity." },
+	{ 50173, 400, "invalid_grant", "The provided grant has expired due to it being revoked. The user must sign in again." },
+	{ 70043, 400, "invalid_grant", "The refresh token has expired due to sign-in frequency checks by conditional access." },
+	{ 70044, 400, "invalid_grant", "The session has expired due to sign-in frequency checks by conditional access." },
+	{ 50057, 400, "invalid_grant", "The user account is disabled." },
+	{ 50076, 400, "interaction_required", "Due to a configuration change you must use multi-factor authentication." },
+	{ 50078, 400, "interaction_required", "Presented multi-factor authentication has expired." },
+	{ 50079, 400, "interaction_required", "The user must enroll in multi-factor authentication." },
+	{ 53003, 400, "interaction_required", "Access has been blocked by conditional access policies." },
 };
 
 static void
@@ -86,7 +107,7 @@ sim_token_done(struct sim *sim)
 }
 
 bool
-sim_token_add_app(struct sim *sim, const char *client_id, const char *secret, const char *certificate)
+sim_token_add_app(struct sim *sim, const char *client_id, const char *secret, const char *certificate, bool confidential)
 {
 	struct certificates *certificates = certificate == NULL ? NULL : sim_certificates_parse(certificate);
 	char id[GUID_SIZE];
@@ -106,11 +127,12 @@ sim_token_add_app(struct sim *sim, const char *client_id, const char *secret, co
 	sim_certificates_free(a->certificates);
 	a->secret = must_copy(secret);
 	a->certificates = certificates;
+	a->confidential = confidential;
 	return true;
 }
 
-static void
-refuse(struct call *c, int number)
+void
+sim_token_refuse(struct call *c, int number)
 {
 	const struct aadsts *r = &refusals[0];
 	char text[512], when[TIMESTAMP_SIZE];
@@ -119,55 +141,13 @@ refuse(struct call *c, int number)
 		if (refusals[i].number == number)
 			r = &refusals[i];
 	timestamp_format(clock_wall_ms(c->sim->clock) / 1000 * 1000, when);
-	snprintf(text, sizeof(text), "AADSTS%d: %s Trace ID: %s Timestamp: %s", r->number, r->text, c->request_id, when);
+	snprintf(text, sizeof(text), "AADSTS%d: %s Trace ID: %s Timestamp: %s", r->number > 0 ? r->number : 0, r->text,
+	    c->request_id, when);
 	call_answer(c, r->status,
-	    json_pack("{s:s,s:s,s:[i],s:s,s:s,s:s}", "error", r->error, "error_description", text, "error_codes", r->number,
-	        "timestamp", when, "trace_id", c->request_id, "correlation_id",
+	    json_pack("{s:s,s:s,s:[i],s:s,s:s,s:s}", "error", r->error, "error_description", text, "error_codes",
+	        r->number > 0 ? r->number : 0, "timestamp", when, "trace_id", c->request_id, "correlation_id",
 	        c->client_request_id == NULL ? c->request_id : c->client_request_id));
 	call_note(c, JOURNAL_SIGN_IN, r->text);
-}
-
-/* Form fields are read by the query parser of a call, of which this is a second use. */
-struct form {
-	struct query_param field[CALL_PARAMS_MAX];
-	size_t count;
-};
-
-static void
-form_done(struct form *f)
-{
-	for (size_t i = 0; i < f->count; i++) {
-		free(f->field[i].name);
-		free(f->field[i].value);
-	}
-}
-
-static bool
-form_parse(struct form *f, const char *body)
-{
-	bool good = true;
-
-	for (const char *at = body; *at != '\0' && f->count < CALL_PARAMS_MAX;) {
-		size_t len = strcspn(at, "&"), name_len = strcspn(at, "=&"), n;
-		struct query_param *p = &f->field[f->count++];
-		size_t value_at = name_len < len ? name_len + 1 : len;
-
-		p->name = must_alloc(name_len + 1);
-		p->value = must_alloc(len - value_at + 1);
-		good = percent_decode(at, name_len, 1, p->name, &n) == ERR_OK &&
-		       percent_decode(at + value_at, len - value_at, 1, p->value, &n) == ERR_OK && good;
-		at += len + (at[len] == '&');
-	}
-	return good;
-}
-
-static const char *
-form_get(const struct form *f, const char *name)
-{
-	for (size_t i = 0; i < f->count; i++)
-		if (strcmp(f->field[i].name, name) == 0)
-			return f->field[i].value;
-	return NULL;
 }
 
 static int
@@ -188,14 +168,17 @@ check_assertion(const struct call *c, const struct app *app, const char *jwt, co
 	return app != NULL && app->certificates == NULL && refused != 50027 ? 700027 : refused;
 }
 
-static int
-check_credentials(const struct call *c, const struct form *f, const char *client_id, const char *tenant)
+int
+sim_token_check_app(const struct call *c, const struct form *f, const char *tenant, bool person)
 {
+	const char *client_id = form_get(f, "client_id");
 	const char *secret = form_get(f, "client_secret"), *assertion = form_get(f, "client_assertion");
 	const char *type = form_get(f, "client_assertion_type");
 	char id[GUID_SIZE];
 	const struct app *app;
 
+	if (client_id == NULL)
+		return 900144;
 	if (!sim_guid_copy(id, client_id))
 		return 700016;
 	app = sim_map_get(&c->sim->apps, id);
@@ -204,7 +187,7 @@ check_credentials(const struct call *c, const struct form *f, const char *client
 	if (assertion != NULL && type != NULL && strcmp(type, ASSERTION_TYPE) == 0)
 		return check_assertion(c, app, assertion, client_id, tenant);
 	if (secret == NULL)
-		return 7000218;
+		return person && (app == NULL || !app->confidential) ? 0 : 7000218;
 	if (app != NULL && (app->secret == NULL || strcmp(app->secret, secret) != 0))
 		return 7000215;
 	return 0;
@@ -213,21 +196,19 @@ check_credentials(const struct call *c, const struct form *f, const char *client
 static int
 check_request(const struct call *c, const struct form *f, const struct tenant *tenant, const char *tenant_text)
 {
-	const char *grant = form_get(f, "grant_type"), *scope = form_get(f, "scope"), *client = form_get(f, "client_id");
+	const char *scope = form_get(f, "scope");
 	size_t len = scope == NULL ? 0 : strlen(scope);
 	int refused;
 
-	if (client == NULL)
+	if (form_get(f, "client_id") == NULL)
 		return 900144;
-	if (grant == NULL || strcmp(grant, "client_credentials") != 0)
-		return 70003;
 	if (len < 9 || strcmp(scope + len - 9, "/.default") != 0)
 		return 70011;
 	if (tenant == NULL)
 		return 90002;
 	if (tenant->consent == CONSENT_ABSENT)
 		return 700016;
-	refused = check_credentials(c, f, client, tenant_text);
+	refused = sim_token_check_app(c, f, tenant_text, false);
 	return refused == 0 && tenant->consent == CONSENT_WITHDRAWN ? 65001 : refused;
 }
 
@@ -250,40 +231,132 @@ sweep(struct sim *sim, int64_t now_ms)
 	sim_map_done(&old);
 }
 
+/* Appends one part of a JWT. Takes json. */
 static void
-issue(struct call *c, const char *client_id)
+part_add(struct text *t, json_t *json)
 {
-	struct token *t = must_alloc(sizeof(*t));
+	char *plain = json_dumps(json, JSON_COMPACT), *encoded = must_alloc(BASE64URL_LEN(strlen(plain)) + 1);
+
+	base64url_encode(plain, strlen(plain), encoded);
+	text_adds(t, encoded);
+	free(encoded);
+	free(plain);
+	json_decref(json);
+}
+
+char *
+sim_token_jwt(struct call *c, json_t *claims)
+{
 	uint8_t random[48];
 	char text[BASE64URL_LEN(sizeof(random)) + 1];
+	json_int_t now_s = clock_wall_ms(c->sim->clock) / 1000;
+	struct text t;
 
+	json_object_set_new(claims, "iat", json_integer(now_s));
+	json_object_set_new(claims, "nbf", json_integer(now_s));
+	json_object_set_new(claims, "exp", json_integer(now_s + c->sim->settings.token_s));
 	rng_bytes(&c->sim->rng, random, sizeof(random));
 	base64url_encode(random, sizeof(random), text);
-	if (asprintf(&t->text, "sim.%s", text) < 0)
-		t->text = must_copy(text);
-	t->tenant = c->tenant;
+	text_init(&t, 65536);
+	part_add(&t, json_pack("{s:s,s:s,s:s}", "typ", "JWT", "alg", "RS256", "kid", "simulated"));
+	text_adds(&t, ".");
+	part_add(&t, claims);
+	text_addf(&t, ".%s", text);
+	return text_take(&t);
+}
+
+/* What was granted, as the token says it: a list of roles to an app, one text of scopes to a person. */
+static void
+claim_permissions(json_t *claims, const struct tenant *tenant, bool person)
+{
+	json_t *roles = json_array();
+	struct text scopes;
+
+	text_init(&scopes, 4096);
+	for (int i = 0; i < PERMISSION_COUNT; i++)
+		if ((tenant->permissions & (1u << i)) != 0) {
+			const char *name = sim_permission_name((enum permission_bit)i);
+
+			json_array_append_new(roles, json_string(name));
+			text_addf(&scopes, "%s%s", scopes.len > 0 ? " " : "", name);
+		}
+	if (person)
+		json_object_set_new(claims, "scp", json_string(scopes.data == NULL ? "" : scopes.data));
+	else
+		json_object_set(claims, "roles", roles);
+	json_decref(roles);
+	text_done(&scopes);
+}
+
+static json_t *
+access_claims(const struct call *c, const char *app_id, const struct user *user)
+{
+	json_t *claims = json_pack("{s:s,s:s,s:s,s:s}", "aud", "https://graph.microsoft.com", "appid", app_id, "tid",
+	    c->tenant->id, "idtyp", user == NULL ? "app" : "user");
+
+	if (user != NULL) {
+		json_object_set_new(claims, "oid", json_string(user->id));
+		json_object_set_new(claims, "upn", json_string(user->upn));
+	}
+	claim_permissions(claims, c->tenant, user != NULL);
+	return claims;
+}
+
+json_t *
+sim_token_issue(struct call *c, const char *client_id, struct user *user)
+{
+	struct token *t = must_alloc(sizeof(*t));
+	json_int_t life_s = c->sim->settings.token_s;
+
 	sim_guid_copy(t->app_id, client_id);
-	t->expires_ms = c->now_ms + c->sim->settings.token_s * 1000;
+	t->text = sim_token_jwt(c, access_claims(c, t->app_id, user));
+	t->tenant = c->tenant;
+	t->user = user;
+	t->expires_ms = c->now_ms + life_s * 1000;
 	sweep(c->sim, c->now_ms);
 	sim_map_put(&c->sim->tokens, t->text, t);
-	call_answer(c, 200,
-	    json_pack("{s:s,s:I,s:I,s:s}", "token_type", "Bearer", "expires_in", (json_int_t)c->sim->settings.token_s,
-	        "ext_expires_in", (json_int_t)c->sim->settings.token_s, "access_token", t->text));
+	return json_pack(
+	    "{s:s,s:I,s:I,s:s}", "token_type", "Bearer", "expires_in", life_s, "ext_expires_in", life_s, "access_token", t->text);
 }
+
+static void
+grant_to_app(struct call *c, const struct form *f, const char *tenant)
+{
+	int refused = check_request(c, f, c->tenant, tenant);
+
+	if (refused != 0)
+		sim_token_refuse(c, refused);
+	else
+		call_answer(c, 200, sim_token_issue(c, form_get(f, "client_id"), NULL));
+}
+
+static const struct {
+	const char *grant;
+	void (*handle)(struct call *c, const struct form *f, const char *tenant);
+} grants[] = {
+	{ "client_credentials", grant_to_app },
+	{ "urn:ietf:params:oauth:grant-type:device_code", sim_delegated_grant_device },
+	{ "device_code", sim_delegated_grant_device }, /* the name that Microsoft's own clients send */
+	{ "refresh_token", sim_delegated_grant_refresh },
+};
 
 void
 sim_token_handle(struct call *c, const char *tenant)
 {
 	struct form f = { .count = 0 };
-	int refused;
+	bool good = form_parse(&f, c->body == NULL ? "" : c->body);
+	const char *grant = form_get(&f, "grant_type");
+	size_t i = 0;
 
-	c->template = "/{tenant}/oauth2/v2.0/token";
 	c->tenant = world_tenant(&c->sim->world, tenant);
-	refused = form_parse(&f, c->body == NULL ? "" : c->body) ? check_request(c, &f, c->tenant, tenant) : 900144;
-	if (refused != 0)
-		refuse(c, refused);
+	while (grant != NULL && i < sizeof(grants) / sizeof(*grants) && strcmp(grants[i].grant, grant) != 0)
+		i++;
+	if (!good || form_get(&f, "client_id") == NULL)
+		sim_token_refuse(c, 900144);
+	else if (grant == NULL || i == sizeof(grants) / sizeof(*grants))
+		sim_token_refuse(c, 70003);
 	else
-		issue(c, form_get(&f, "client_id"));
+		grants[i].handle(c, &f, tenant);
 	form_done(&f);
 }
 
@@ -310,6 +383,7 @@ sim_token_authenticate(struct call *c)
 		return false;
 	}
 	c->tenant = t->tenant;
+	c->user = t->user;
 	memcpy(c->app_id, t->app_id, sizeof(c->app_id));
 	if (c->tenant->consent != CONSENT_GRANTED) {
 		call_refuse(c, 403, "Authorization_RequestDenied", JOURNAL_FORBIDDEN,

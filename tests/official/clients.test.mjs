@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
-import { ConfidentialClientApplication } from '@azure/msal-node';
+import { ConfidentialClientApplication, PublicClientApplication } from '@azure/msal-node';
 import { Client, PageIterator } from '@microsoft/microsoft-graph-client';
 import { Stack, eventually } from '../e2e/lib/stack.mjs';
 
@@ -31,19 +31,24 @@ function makeClientCertificate(name) {
 const good = makeClientCertificate('good');
 const stranger = makeClientCertificate('stranger');
 
+/** What Microsoft's client needs to know of a sign-in service that is not Microsoft's. */
+function authOf(tenant, id) {
+  const authority = `${stack.simUrl}/${tenant}`;
+  return {
+    clientId: id, authority, knownAuthorities: [new URL(authority).host],
+    authorityMetadata: JSON.stringify({ issuer: `${authority}/v2.0`, token_endpoint: `${authority}/oauth2/v2.0/token`, authorization_endpoint: `${authority}/oauth2/v2.0/authorize`, jwks_uri: `${authority}/discovery/v2.0/keys` }),
+  };
+}
+
 /** Microsoft's client with one way to prove itself; bodies gets the token requests it sends. */
 function msal(proof, { tenant = world.tenant, id = clientId, bodies } = {}) {
-  const authority = `${stack.simUrl}/${tenant}`;
   const fetchJson = async (url, options, method) => {
     bodies?.push(new URLSearchParams(options.body));
     const answer = await fetch(url, { ...options, method });
     return { headers: Object.fromEntries(answer.headers), body: await answer.json(), status: answer.status };
   };
   return new ConfidentialClientApplication({
-    auth: {
-      clientId: id, authority, knownAuthorities: [new URL(authority).host], ...proof,
-      authorityMetadata: JSON.stringify({ issuer: `${authority}/v2.0`, token_endpoint: `${authority}/oauth2/v2.0/token`, authorization_endpoint: `${authority}/oauth2/v2.0/authorize`, jwks_uri: `${authority}/discovery/v2.0/keys` }),
-    },
+    auth: { ...authOf(tenant, id), ...proof },
     system: { protocolMode: 'OIDC', ...(bodies ? { networkClient: { sendGetRequestAsync: (u, o) => fetchJson(u, o, 'GET'), sendPostRequestAsync: (u, o) => fetchJson(u, o, 'POST') } } : {}) },
   });
 }
@@ -171,6 +176,38 @@ test('microsoft-graph-client creates, lists, renews and deletes a subscription; 
   assert.ok(renewed.expirationDateTime >= made.expirationDateTime);
   await client.api(`/subscriptions/${made.id}`).delete();
   assert.deepEqual((await client.api('/subscriptions').get()).value, []);
+});
+
+/** Microsoft's client for people; decide says what the person does with the code. */
+async function signInByCode(decide) {
+  const application = new PublicClientApplication({ auth: authOf(world.tenant, clientId), system: { protocolMode: 'OIDC' } });
+  const shown = [];
+  const deviceCodeCallback = (code) => { shown.push(code); decide(code); };
+  const token = await application.acquireTokenByDeviceCode({ scopes: SCOPES, deviceCodeCallback });
+  return { application, token, shown };
+}
+
+test('msal-node signs a person in by device code, and again by the refresh token', async () => {
+  const [person] = world.users;
+  await stack.control('POST', 'settings', { device_interval_s: 1 });
+  const approve = (code) => setTimeout(() => stack.control('POST', 'device', { tenant: world.tenant, user_code: code.userCode, user: person.upn }), 1500);
+  const { application, token, shown } = await signInByCode(approve);
+  assert.match(shown[0].userCode, /^[A-Z0-9]{9}$/);
+  assert.equal(shown[0].verificationUri, 'https://microsoft.com/devicelogin');
+  assert.equal(token.account.username, person.upn);
+  assert.equal(token.account.tenantId, world.tenant);
+  const answer = await fetch(`${stack.simUrl}/v1.0/teams/${world.team.id}`, { headers: { authorization: `Bearer ${token.accessToken}` } });
+  assert.equal(answer.status, 200);
+  const again = await application.acquireTokenSilent({ account: token.account, scopes: SCOPES, forceRefresh: true });
+  assert.notEqual(again.accessToken, token.accessToken);
+  await stack.control('POST', 'refresh', { tenant: world.tenant, end: 50173 });
+  await assert.rejects(application.acquireTokenSilent({ account: token.account, scopes: SCOPES, forceRefresh: true }), /AADSTS50173/);
+});
+
+test('msal-node is told when the person declines', async () => {
+  const decline = (code) => stack.control('POST', 'device', { tenant: world.tenant, user_code: code.userCode, decision: 'decline' });
+  await assert.rejects(signInByCode(decline), /authorization_declined/);
+  await stack.control('POST', 'settings', { device_interval_s: 5 });
 });
 
 // --- our assertion ---

@@ -179,7 +179,7 @@ drive_forget_answer(struct drive *d)
 static UNUSED_OK const char *
 drive_header(void *arg, const char *name)
 {
-	static char value[256];
+	static char value[4096];
 	const struct drive *d = arg;
 
 	if (str_equal_nocase(name, "Authorization") && d->token != NULL) {

@@ -76,7 +76,7 @@ stop(void **state)
 	return 0;
 }
 
-static char token[256];
+static char token[4096];
 
 static const char *
 header(void *arg, const char *name)

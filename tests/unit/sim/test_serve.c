@@ -47,7 +47,7 @@ keep(void *arg, const struct http_answer *a)
 static struct http_exchange *
 ask(const char *method, const char *target, const char *body)
 {
-	char authorization[256];
+	char authorization[4096];
 	const char *const headers[] = { authorization, NULL };
 	struct http_exchange *x;
 

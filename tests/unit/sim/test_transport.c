@@ -48,7 +48,7 @@ keep(void *arg, const struct http_answer *a)
 static struct http_call *
 send_to(const char *url, int64_t timeout_ms, size_t max)
 {
-	char authorization[256];
+	char authorization[4096];
 	const char *const headers[] = { authorization, NULL };
 	struct http_request r = {
 		.method = "GET", .url = url, .headers = headers, .timeout_ms = timeout_ms, .answer_max_bytes = max
