@@ -863,6 +863,7 @@ tell_emptied(struct connections *all)
 void
 connections_turn(struct connections *all)
 {
+	intake_expect(all->env.intake, guests_in(all->guests, GUEST_HANDSHAKE) + guests_in(all->guests, GUEST_REQUEST));
 	intake_turn(all->env.intake);
 	guests_turn(all->guests);
 	if (all->ended != NULL)

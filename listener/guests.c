@@ -24,6 +24,7 @@ struct guest_address {
 
 struct queue {
 	struct guest *first, *last;
+	size_t count;
 };
 
 struct guests {
@@ -131,6 +132,12 @@ guests_count(const struct guests *all)
 	return all->count;
 }
 
+size_t
+guests_in(const struct guests *all, enum guest_phase phase)
+{
+	return all->phases[phase].count;
+}
+
 struct guest *
 guests_first(const struct guests *all, enum guest_phase phase)
 {
@@ -147,6 +154,7 @@ phase_remove(struct guests *all, struct guest *guest)
 	*(guest->prev != NULL ? &guest->prev->next : &q->first) = guest->next;
 	*(guest->next != NULL ? &guest->next->prev : &q->last) = guest->prev;
 	guest->prev = guest->next = NULL;
+	q->count--;
 }
 
 static void
@@ -169,6 +177,7 @@ phase_append(struct guests *all, struct guest *guest, enum guest_phase phase)
 	guest->next = NULL;
 	*(q->last != NULL ? &q->last->next : &q->first) = guest;
 	q->last = guest;
+	q->count++;
 	timer_need(all, guest->deadline_ms);
 }
 

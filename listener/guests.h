@@ -83,6 +83,8 @@ void guest_leave(struct guests *all, struct guest *guest);
 bool guests_make_room(struct guests *all);
 
 size_t guests_count(const struct guests *all);
+/* Those in a phase now. */
+size_t guests_in(const struct guests *all, enum guest_phase phase);
 /* The first of a phase, oldest deadline first; go on with guest->next. */
 struct guest *guests_first(const struct guests *all, enum guest_phase phase);
 /* The end of a loop turn: within one, the clock is read once. */

@@ -55,10 +55,12 @@ struct intake {
 	int64_t turn_boot_ms;
 	int64_t reopen_wait_ms;
 	bool trim_asked, reopening;
+	bool expecting; /* as in_company was last set */
 	/* The writer's. */
 	struct intake_store store;
 	uint64_t trimmed;
 	int64_t housekept_s;
+	int64_t begun_us; /* the last commit */
 	/* Shared. */
 	pthread_mutex_t lock;
 	pthread_cond_t work;
@@ -68,6 +70,8 @@ struct intake {
 	uint8_t trim_epoch[PEER_EPOCH_LEN];
 	bool ticked, stop, failing;
 	bool sign_asked; /* of life; the writer withdraws it */
+	bool in_company; /* more requests are on their way */
+	bool gathering;  /* the writer wakes by itself: it need not be told of a batch */
 	struct intake_status status;
 	/* Set once. */
 	pthread_t thread;
@@ -153,6 +157,7 @@ write_batch(struct intake *in, struct batch *b)
 {
 	int64_t start_us = monotonic_us();
 
+	in->begun_us = start_us;
 	b->err = is_failing(in) ? ERR_IO : ERR_OK;
 	for (size_t at = 0; at < b->count && b->err == ERR_OK; at += INTAKE_BATCH_MAX) {
 		size_t n = b->count - at < INTAKE_BATCH_MAX ? b->count - at : INTAKE_BATCH_MAX;
@@ -248,6 +253,19 @@ trim_due(const struct intake *in)
 	return in->ticked || in->trim_to - in->trimmed >= TRIM_AT_ONCE;
 }
 
+/* Until INTAKE_GATHER_MS after the last commit began, unless there is something else to do. Under the lock. */
+static void
+gather(struct intake *in)
+{
+	int64_t until_us = in->begun_us + INTAKE_GATHER_MS * 1000;
+	const struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
+
+	in->gathering = true;
+	while (in->in_company && !in->stop && monotonic_us() < until_us)
+		(void)pthread_cond_timedwait(&in->work, &in->lock, &until);
+	in->gathering = false;
+}
+
 static struct task
 next_task(struct intake *in)
 {
@@ -259,6 +277,8 @@ next_task(struct intake *in)
 		pthread_cond_wait(&in->work, &in->lock);
 		in->sign_asked = false;
 	}
+	if (in->queue.first != NULL)
+		gather(in);
 	task.trim = trim_due(in);
 	task.trim_to = in->trim_to;
 	memcpy(task.epoch, in->trim_epoch, sizeof(task.epoch));
@@ -450,16 +470,29 @@ start_thread(struct intake *in)
 	return failed == 0 ? ERR_OK : ERR_NOMEM;
 }
 
+/* Its waits are by the monotonic clock: a step of the wall's must not hold a commit up. */
+static bool
+init_lock(struct intake *in)
+{
+	pthread_condattr_t attributes;
+
+	if (pthread_mutex_init(&in->lock, NULL) != 0)
+		return false;
+	if (pthread_condattr_init(&attributes) == 0) {
+		in->has_lock = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+		               pthread_cond_init(&in->work, &attributes) == 0;
+		(void)pthread_condattr_destroy(&attributes);
+	}
+	if (!in->has_lock)
+		(void)pthread_mutex_destroy(&in->lock);
+	return in->has_lock;
+}
+
 static enum err
 prepare(struct intake *in, struct event_base *base)
 {
-	if (pthread_mutex_init(&in->lock, NULL) != 0)
+	if (!init_lock(in))
 		return ERR_NOMEM;
-	if (pthread_cond_init(&in->work, NULL) != 0) {
-		(void)pthread_mutex_destroy(&in->lock);
-		return ERR_NOMEM;
-	}
-	in->has_lock = true;
 	in->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (in->done_fd < 0)
 		return ERR_NOMEM;
@@ -617,9 +650,25 @@ intake_commit(struct intake *in, struct intake_ticket *ticket)
 }
 
 void
+intake_expect(struct intake *in, size_t coming)
+{
+	bool company = coming >= INTAKE_COMPANY;
+
+	if (company == in->expecting)
+		return;
+	in->expecting = company;
+	pthread_mutex_lock(&in->lock);
+	in->in_company = company;
+	pthread_mutex_unlock(&in->lock);
+	if (!company)
+		pthread_cond_signal(&in->work);
+}
+
+void
 intake_turn(struct intake *in)
 {
 	struct batch *b = in->staged;
+	bool gathering;
 
 	if (b == NULL)
 		return;
@@ -630,9 +679,11 @@ intake_turn(struct intake *in)
 	}
 	pthread_mutex_lock(&in->lock);
 	list_push(&in->queue, b);
+	gathering = in->gathering;
 	pthread_mutex_unlock(&in->lock);
 	/* Outside the lock, or the writer would wake only to wait for it. */
-	pthread_cond_signal(&in->work);
+	if (!gathering)
+		pthread_cond_signal(&in->work);
 }
 
 void

@@ -2,8 +2,9 @@
  * intake.h - from accepted items to a durable inbox: group commit on a writer thread.
  *
  * The loop stages hints request by request; at the end of each turn what is staged is open to the writer thread, the only user of
- * the store. While a commit is under way further turns add to the same next batch, so batches grow with load and no timer is
- * needed. A ticket's done is called on the loop, with ERR_OK only after the commit that holds all its hints: then 202, else 503.
+ * the store. While a commit is under way further turns add to the same next batch, so batches grow with load. Only where many
+ * requests are known to be on their way (intake_expect) two commits begin INTAKE_GATHER_MS apart: a connection for each post is
+ * bound by the handshakes' arithmetic, and a sync for every second post would take a fifth of the processor from it. A ticket's done is called on the loop, with ERR_OK only after the commit that holds all its hints: then 202, else 503.
  * A failed sync closes and opens the store again, with back-off; until that worked everything is answered 503.
  * Bounds: INTAKE_BACKLOG_MAX hints staged or being written, beyond which, or when the writer is INTAKE_LATE_MS behind, a request is
  * refused at once. All functions are for the event-loop thread.
@@ -28,6 +29,9 @@ struct intake;
 /* 512 connections with 50 items each are 25,600; 18 MiB of memory. */
 #define INTAKE_BACKLOG_MAX 32768
 #define INTAKE_LATE_MS     1000
+/* So many on their way are company worth waiting for, so long at most from one commit's start to the next one's. */
+#define INTAKE_COMPANY   8
+#define INTAKE_GATHER_MS 4
 
 struct intake_status {
 	uint64_t first, last; /* sequence numbers in the store; first > last when empty */
@@ -77,6 +81,8 @@ void intake_keep(struct intake *in);
 void intake_cancel(struct intake *in);
 /* Borrows ticket until its done is called, which is never before this returns. */
 void intake_commit(struct intake *in, struct intake_ticket *ticket);
+/* How many connections are about to bring a request, as of this turn. Changes when a commit begins, never whether. */
+void intake_expect(struct intake *in, size_t coming);
 /* The end of a loop turn. */
 void intake_turn(struct intake *in);
 

@@ -5,7 +5,7 @@
  *
  * keep: connections stay; new: each post has its own; idle: one post a connection, then SECONDS of silence.
  * Prints one line of JSON: posts, other answers, broken connections, posts a second, latencies in microseconds (for "new" they
- * include connecting), this process's CPU.
+ * include connecting), how much of its core this process used: near 1 it is the limit, not the server.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -260,6 +260,16 @@ run_until(int64_t end_us)
 	}
 }
 
+static double
+cpu_seconds(void)
+{
+	struct rusage usage;
+
+	(void)getrusage(RUSAGE_SELF, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 static SSL_CTX *
 make_context(void)
 {
@@ -267,6 +277,11 @@ make_context(void)
 
 	if (made == NULL)
 		die("SSL_CTX");
+	/* One offer of each kind, that all servers take: a client that spends as long on its hello as on its key is the limit itself. */
+	if (SSL_CTX_set_min_proto_version(made, TLS1_3_VERSION) != 1 ||
+	    SSL_CTX_set_ciphersuites(made, "TLS_AES_128_GCM_SHA256") != 1 || SSL_CTX_set1_groups_list(made, "X25519") != 1 ||
+	    SSL_CTX_set1_sigalgs_list(made, "ECDSA+SHA256") != 1)
+		die("TLS 1.3");
 	/* The certificate is made for this run: not checked, but the handshake is a full one. */
 	SSL_CTX_set_verify(made, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -279,7 +294,7 @@ int
 main(int argc, char **argv)
 {
 	struct client *clients;
-	struct rusage usage;
+	double cpu_s;
 	int64_t start_us, took_us, seconds;
 	uint64_t before;
 	size_t count;
@@ -317,17 +332,17 @@ main(int argc, char **argv)
 	(void)fflush(stdout);
 	measuring = true;
 	before = posts;
+	cpu_s = cpu_seconds();
 	start_us = now_us();
 	run_until(start_us + seconds * 1000000);
 	took_us = now_us() - start_us;
-	(void)getrusage(RUSAGE_SELF, &usage);
+	cpu_s = cpu_seconds() - cpu_s;
 	qsort(samples, sample_count, sizeof(*samples), compare);
 	(void)printf("{\"posts\":%llu,\"others\":%llu,\"broken\":%llu,\"per_second\":%.0f,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":"
-	             "%u,\"client_cpu_s\":%.2f}\n",
+	             "%u,\"client_busy\":%.2f}\n",
 	    (unsigned long long)(posts - before), (unsigned long long)others, (unsigned long long)broken,
 	    (double)(posts - before) * 1e6 / (double)took_us, percentile(0.5), percentile(0.99), percentile(1.0),
-	    (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
-	        (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+	    cpu_s / ((double)took_us / 1e6));
 	for (size_t i = 0; i < count; i++)
 		close_client(&clients[i]);
 	SSL_CTX_free(ctx);

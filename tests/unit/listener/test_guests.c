@@ -262,7 +262,7 @@ test_random(void **state)
 	(void)state;
 	open_house(&h, 50, 5);
 	for (int round = 0; round < 30000; round++) {
-		size_t i = rng_below(&rng, 400), here = 0;
+		size_t i = rng_below(&rng, 400), here = 0, in[GUEST_PHASE_COUNT] = { 0 };
 		struct visit *v = &h.visits[i];
 		char address[32];
 
@@ -283,9 +283,13 @@ test_random(void **state)
 			pass(&h, (int64_t)rng_below(&rng, 3000));
 		for (size_t k = 0; k < 400; k++) {
 			here += h.visits[k].here;
-			if (h.visits[k].here)
-				assert_true(h.visits[k].guest.deadline_ms > clock_boot_ms(h.clock));
+			if (!h.visits[k].here)
+				continue;
+			assert_true(h.visits[k].guest.deadline_ms > clock_boot_ms(h.clock));
+			in[h.visits[k].guest.phase]++;
 		}
+		for (int phase = 0; phase < GUEST_PHASE_COUNT; phase++)
+			assert_int_equal(guests_in(h.guests, (enum guest_phase)phase), in[phase]);
 		assert_int_equal(guests_count(h.guests), here);
 		assert_true(here <= 50);
 	}

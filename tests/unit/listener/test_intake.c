@@ -3,12 +3,14 @@
 
 #include <event2/event.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -247,6 +249,36 @@ test_turns_share_a_commit(void **state)
 	close_desk(d);
 }
 
+/* Two commits begin INTAKE_GATHER_MS apart, however the turns fall; without company nothing waits. */
+static void
+test_company_is_waited_for(void **state)
+{
+	struct desk *d = open_desk();
+	struct timespec start, end;
+	int64_t took_ms;
+
+	(void)state;
+	intake_expect(d->intake, INTAKE_COMPANY);
+	(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	for (size_t i = 0; i < 200; i++) {
+		assert_int_equal(post(d, i, 1), ERR_OK);
+		intake_turn(d->intake);
+		(void)sched_yield();
+	}
+	wait_answers(d, 200);
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	took_ms = (end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000;
+	assert_in_range(d->store.commits, 1, took_ms / INTAKE_GATHER_MS + 2);
+	/* The company leaves while the writer waits for it. */
+	assert_int_equal(post(d, 200, 1), ERR_OK);
+	intake_turn(d->intake);
+	intake_expect(d->intake, INTAKE_COMPANY - 1);
+	wait_answers(d, 201);
+	for (size_t i = 0; i <= 200; i++)
+		assert_int_equal(d->store.seen[i], 1);
+	close_desk(d);
+}
+
 static void
 test_cancel(void **state)
 {
@@ -457,6 +489,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),
 		cmocka_unit_test(test_turns_share_a_commit),
+		cmocka_unit_test(test_company_is_waited_for),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_behind),
 		cmocka_unit_test(test_failed_sync),
