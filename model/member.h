@@ -83,6 +83,9 @@ struct member {
 	bool missing_once;               /* a write of unknown outcome was looked for and has not happened */
 	int64_t attempts, retry_wall_ms; /* towards Teams: not before */
 	enum plan_mark mark;
+	/* the last callback queued about this person, 0 = the app has heard all; and what it has once it took that one */
+	uint64_t queued_seq;
+	struct side queued;
 };
 
 #endif

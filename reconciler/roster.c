@@ -131,7 +131,8 @@ person_erg_set(struct reconciler *r, const struct member *m, bool present)
 static bool
 member_is_over(const struct member *m)
 {
-	return !m->app.present && !m->teams.present && !m->base.present && m->callback_seq == 0 && m->teams_write == PENDING_NONE;
+	return !m->app.present && !m->teams.present && !m->base.present && m->callback_seq == 0 && m->queued_seq == 0 &&
+	       m->teams_write == PENDING_NONE;
 }
 
 void
@@ -309,7 +310,10 @@ agree(const struct roster_view *v, struct member *m)
 	m->kept_in_teams = false;
 	m->missing_once = false;
 	m->mark = PLAN_UNMARKED;
-	set_status(v, m, m->private_ && !m->teams.present ? MEMBER_PRIVATE : MEMBER_SYNCED, "");
+	if (!m->teams.present && m->queued_seq != 0)
+		set_status(v, m, MEMBER_REMOVING_FROM_APP, "The app has not heard all of it yet.");
+	else
+		set_status(v, m, m->private_ && !m->teams.present ? MEMBER_PRIVATE : MEMBER_SYNCED, "");
 }
 
 static void
@@ -353,9 +357,13 @@ tell_app(const struct roster_view *v, const struct person *p, struct member *m, 
 	m->told = m->teams;
 	m->callback_seq = seq;
 	m->callback_write = towards_app[a].write;
+	m->queued_seq = seq;
+	m->queued = m->told;
 	set_status(v, m, towards_app[a].status, "");
-	if (!tell_waits(v->r))
+	if (!tell_waits(v->r)) {
+		m->queued_seq = 0;
 		app_took(v, m);
+	}
 	return true;
 }
 
@@ -440,12 +448,12 @@ static bool
 member_same(const struct member *a, const struct member *b)
 {
 	return side_same(&a->app, &b->app) && side_same(&a->teams, &b->teams) && side_same(&a->base, &b->base) &&
-	       side_same(&a->told, &b->told) && a->private_ == b->private_ && a->kept_in_teams == b->kept_in_teams &&
-	       a->missing_once == b->missing_once && a->status == b->status && a->since_wall_ms == b->since_wall_ms &&
-	       a->teams_write == b->teams_write && a->teams_write_wall_ms == b->teams_write_wall_ms &&
-	       a->callback_seq == b->callback_seq && a->callback_write == b->callback_write && a->attempts == b->attempts &&
-	       a->retry_wall_ms == b->retry_wall_ms && a->mark == b->mark && strcmp(a->membership_id, b->membership_id) == 0 &&
-	       strcmp(a->detail, b->detail) == 0;
+	       side_same(&a->told, &b->told) && side_same(&a->queued, &b->queued) && a->queued_seq == b->queued_seq &&
+	       a->private_ == b->private_ && a->kept_in_teams == b->kept_in_teams && a->missing_once == b->missing_once &&
+	       a->status == b->status && a->since_wall_ms == b->since_wall_ms && a->teams_write == b->teams_write &&
+	       a->teams_write_wall_ms == b->teams_write_wall_ms && a->callback_seq == b->callback_seq &&
+	       a->callback_write == b->callback_write && a->attempts == b->attempts && a->retry_wall_ms == b->retry_wall_ms &&
+	       a->mark == b->mark && strcmp(a->membership_id, b->membership_id) == 0 && strcmp(a->detail, b->detail) == 0;
 }
 
 /* A write that Teams has not shown within the settle time is done with: what is open is decided anew. */
@@ -599,16 +607,22 @@ callback_overtaken(struct member *m)
 	m->callback_write = PENDING_NONE;
 }
 
-/* What is under way says otherwise than the app just did, and may arrive only now: the app's own word follows it, so that the last it
+/* What is queued says otherwise than the app just did, and may arrive only now: the app's own word follows it, so that the last it
  * hears is what it said last. */
 static void
-callback_contradicted(const struct roster_view *v, const struct person *p, struct member *m, const struct side *says)
+have_last_word(const struct roster_view *v, const struct person *p, struct member *m, const struct side *says)
 {
-	bool same = side_equal(&m->told, says);
+	uint64_t seq;
 
-	callback_overtaken(m);
-	if (!same)
-		tell_member(v->r, says->present ? CHANGE_MEMBER_ADDED : CHANGE_MEMBER_REMOVED, v->erg, p, says->role);
+	if (m->callback_seq != 0)
+		callback_overtaken(m);
+	if (m->queued_seq == 0 || side_equal(&m->queued, says))
+		return;
+	seq = tell_member(v->r, says->present ? CHANGE_MEMBER_ADDED : CHANGE_MEMBER_REMOVED, v->erg, p, says->role);
+	if (seq == 0)
+		return;
+	m->queued_seq = seq;
+	m->queued = *says;
 }
 
 static void
@@ -621,12 +635,10 @@ app_lists(const struct roster_view *v, const struct person *p, struct member *m,
 	if (m->teams.present && m->teams.role == ROLE_GUEST && role == ROLE_MEMBER)
 		role = ROLE_GUEST;
 	repeated = m->app.present && m->app.role == role && m->private_ == says->private_;
-	if (m->callback_seq != 0) {
-		/* It may not have read the callback yet. */
-		if (repeated)
-			return;
-		callback_contradicted(v, p, m, &(struct side){ true, role, 0 });
-	}
+	/* It may not have read the callback yet. */
+	if (m->callback_seq != 0 && repeated)
+		return;
+	have_last_word(v, p, m, &(struct side){ true, role, 0 });
 	if (!repeated)
 		m->app = (struct side){ true, role, clock_wall_ms(v->r->clock) };
 	m->private_ = says->private_;
@@ -655,8 +667,7 @@ roster_app_says(const struct roster_view *v, const struct person *p, const struc
 	} else if (!known) {
 		return (struct roster_step){ DIFF_NOTHING, p->id, false };
 	} else {
-		if (m.callback_seq != 0)
-			callback_contradicted(v, p, &m, &(struct side){ false, ROLE_MEMBER, 0 });
+		have_last_word(v, p, &m, &(struct side){ false, ROLE_MEMBER, 0 });
 		if (m.app.present || m.base.present) {
 			m.app = (struct side){ false, ROLE_MEMBER, clock_wall_ms(v->r->clock) };
 			m.retry_wall_ms = m.teams_write == PENDING_NONE ? 0 : m.retry_wall_ms;
@@ -748,8 +759,10 @@ roster_restore(const struct roster_view *v, struct member *m)
 
 	if (person_load(v->r, m->person, &p) != ERR_OK)
 		return;
-	if (m->callback_seq != 0)
+	if (m->callback_seq != 0) {
+		m->app = m->told;
 		callback_overtaken(m);
+	}
 	if (m->app.present) {
 		memset(&m->teams, 0, sizeof(m->teams));
 		m->membership_id[0] = '\0';
@@ -793,16 +806,16 @@ roster_acknowledged(struct reconciler *r, const struct feed_record *change, enum
 		identity_named(r, &erg, change->person, user);
 		erg_store(r, &erg);
 	}
-	if (member_load(r, &change->erg, change->person, &m) != ERR_OK || m.callback_seq == 0)
+	if (member_load(r, &change->erg, change->person, &m) != ERR_OK || (m.callback_seq == 0 && m.queued_seq != change->seq))
 		return;
 	before = m;
-	if (m.callback_seq != change->seq && what == CALLBACK_APPLIED)
+	if (m.queued_seq == change->seq)
+		m.queued_seq = 0;
+	if (m.callback_seq != change->seq && m.callback_seq != 0 && what == CALLBACK_APPLIED)
 		app_moved(&m, change->type);
-	else if (m.callback_seq != change->seq)
-		return;
-	else if (what == CALLBACK_APPLIED)
+	else if (m.callback_seq == change->seq && what == CALLBACK_APPLIED)
 		app_took(&v, &m);
-	else
+	else if (m.callback_seq == change->seq)
 		app_refused(&v, &m, detail);
 	roster_store(r, &erg, &before, &m);
 	erg_settle(r, &erg);

@@ -124,6 +124,8 @@ static const struct field member_fields[] = {
 	I64(retry_wall_ms, 1),
 	SIDE(told, 1),
 	ENUM(mark, PLAN_RESTORE + 1, 2),
+	U64(queued_seq, 3),
+	SIDE(queued, 3),
 };
 #undef RECORD
 
@@ -296,7 +298,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(PEOPLE, person, person_fields, 1),
 	SCHEMA(PERSON_INDEX, person_ref, person_ref_fields, 1),
 	SCHEMA(PERSON_ERGS, erg_ref, erg_ref_fields, 1),
-	SCHEMA(MEMBERS, member, member_fields, 2),
+	SCHEMA(MEMBERS, member, member_fields, 3),
 	SCHEMA(MEMBERSHIPS, person_ref, person_ref_fields, 1),
 	SCHEMA(SUBSCRIPTIONS, subscription, subscription_fields, 1),
 	SCHEMA(CURSORS, cursor_record, cursor_fields, 1),
