@@ -19,6 +19,9 @@
 
 typedef uint64_t person_id;
 
+/* Guests are known when Teams or the directory has shown them as such. */
+enum person_kind { PERSON_UNKNOWN, PERSON_MEMBER, PERSON_GUEST };
+
 enum resolution { RESOLUTION_NONE, RESOLUTION_DONE, RESOLUTION_NOT_FOUND, RESOLUTION_DISABLED, RESOLUTION_FAILED };
 
 struct person {
@@ -32,6 +35,7 @@ struct person {
 	enum resolution resolution;
 	char resolution_detail[DETAIL_SIZE];
 	int64_t resolved_wall_ms, resolve_again_wall_ms;
+	enum person_kind kind;
 };
 
 /* What one side said last. */

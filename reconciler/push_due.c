@@ -50,6 +50,13 @@ found_begun(const struct roster_view *v, struct intent_record *row, struct membe
 	roster_sent(v, m, w, NULL, clock_wall_ms(v->r->clock) + PUSH_UNKNOWN_LOOK_MS);
 }
 
+/* A guest can be neither added nor made an owner: who is to be one, and whom nobody has shown yet, is looked up first. */
+static bool
+kind_matters(const struct person *person, const struct member *m)
+{
+	return person->kind == PERSON_UNKNOWN && m->app.role == ROLE_OWNER && person->home_tenant.s[0] == '\0';
+}
+
 static void
 sort_one(const struct roster_view *v, struct intent_record *row, struct push_due *d, int64_t now_ms)
 {
@@ -69,6 +76,8 @@ sort_one(const struct roster_view *v, struct intent_record *row, struct push_due
 	if (kind == PUSH_ADD && person.entra_id.s[0] == '\0') {
 		d->unlooked |= person.resolution == RESOLUTION_NONE || person.resolution == RESOLUTION_FAILED;
 		due_add(d, PUSH_LOOKUP, person.id, person.resolve_again_wall_ms, now_ms);
+	} else if (kind == PUSH_ADD && kind_matters(&person, &m)) {
+		due_add(d, PUSH_LOOKUP, person.id, m.retry_wall_ms, now_ms);
 	} else if (kind == PUSH_NONE) {
 		roster_look(v, &m);
 		if (member_load(v->r, &row->erg, row->person, &m) == ERR_OK && intent_wanted(&m) && m.teams_write != PENDING_NONE)

@@ -23,6 +23,16 @@ unresolved(struct reconciler *r, struct person *person, enum resolution how, con
 }
 
 static void
+kind_known(struct reconciler *r, struct person *person, bool guest)
+{
+	struct person before = *person;
+
+	person->kind = guest ? PERSON_GUEST : PERSON_MEMBER;
+	if (person->kind != before.kind)
+		people_store(r, &before, person);
+}
+
+static void
 resolved(const struct roster_view *v, struct person *person, const struct graph_user *user)
 {
 	struct person other;
@@ -34,6 +44,8 @@ resolved(const struct roster_view *v, struct person *person, const struct graph_
 	else if (identity_resolved(v->r, v->erg, person, &user->id, user->name) != ERR_OK)
 		unresolved(v->r, person, RESOLUTION_NOT_FOUND,
 		    "The account with this e-mail address belongs to somebody the app knows by another id.", RESOLVE_AGAIN_MS);
+	else
+		kind_known(v->r, person, user->guest);
 }
 
 /* The other ERGs that wait for the same person. */
@@ -76,5 +88,17 @@ resolve_take(const struct roster_view *v, struct person *person, const struct gr
 	if (member_load(v->r, &v->erg->id, person->id, &m) == ERR_OK)
 		roster_look(v, &m);
 	wake_ergs(v->r, person->id);
+	return true;
+}
+
+bool
+resolve_take_kind(const struct roster_view *v, struct person *person, const struct graph_answer *answer)
+{
+	struct graph_user user;
+	enum err e = graph_user_read(answer, &user);
+
+	if (e != ERR_OK && (answer->sign_in_failed || (e != ERR_NOTFOUND && e != ERR_FORBIDDEN)))
+		return false;
+	kind_known(v->r, person, e == ERR_OK && user.guest);
 	return true;
 }

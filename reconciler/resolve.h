@@ -17,5 +17,8 @@
 
 /* The answer of graph_user_find for a person of v's ERG who has no Entra id yet. False: Graph did not say; nothing has changed. */
 bool resolve_take(const struct roster_view *v, struct person *person, const struct graph_answer *answer);
+/* The answer of graph_user_get for a person whose Entra id the app has named: is it a guest's? Whoever cannot be looked up passes for
+ * no guest; then Graph judges the write. False: Graph did not say. */
+bool resolve_take_kind(const struct roster_view *v, struct person *person, const struct graph_answer *answer);
 
 #endif

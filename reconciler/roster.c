@@ -35,6 +35,7 @@ static void
 person_of(const struct roster_view *v, const struct roster_seen *seen, struct person *ret)
 {
 	struct guid home = seen->home_tenant;
+	enum person_kind kind = seen->role == ROLE_GUEST ? PERSON_GUEST : PERSON_MEMBER;
 	struct person before;
 	bool changed;
 
@@ -42,7 +43,8 @@ person_of(const struct roster_view *v, const struct roster_seen *seen, struct pe
 		home.s[0] = '\0';
 	if (people_find_entra(v->r, &v->erg->tenant, &seen->user, &home, ret) == ERR_OK) {
 		before = *ret;
-		changed = text_update(ret->name, sizeof(ret->name), seen->name);
+		changed = text_update(ret->name, sizeof(ret->name), seen->name) || ret->kind != kind;
+		ret->kind = kind;
 		/* The app's own address for a person it named stays. */
 		if (ret->user.s[0] == '\0')
 			changed |= text_update(ret->email, sizeof(ret->email), seen->email);
@@ -55,6 +57,7 @@ person_of(const struct roster_view *v, const struct roster_seen *seen, struct pe
 	ret->entra_id = seen->user;
 	ret->home_tenant = home;
 	ret->resolution = RESOLUTION_DONE;
+	ret->kind = kind;
 	text_update(ret->name, sizeof(ret->name), seen->name);
 	text_update(ret->email, sizeof(ret->email), seen->email);
 	if (v->dry_run)

@@ -98,6 +98,7 @@ static const struct field person_fields[] = {
 	STR(resolution_detail, 1),
 	I64(resolved_wall_ms, 1),
 	I64(resolve_again_wall_ms, 1),
+	ENUM(kind, PERSON_GUEST + 1, 2),
 };
 #undef RECORD
 
@@ -295,7 +296,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(ERGS, erg, erg_fields, 1),
 	SCHEMA(TENANT_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(TEAM_ERGS, erg_ref, erg_ref_fields, 1),
-	SCHEMA(PEOPLE, person, person_fields, 1),
+	SCHEMA(PEOPLE, person, person_fields, 2),
 	SCHEMA(PERSON_INDEX, person_ref, person_ref_fields, 1),
 	SCHEMA(PERSON_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(MEMBERS, member, member_fields, 3),

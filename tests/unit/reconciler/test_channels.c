@@ -127,8 +127,11 @@ a_shared_channel_takes_nobody_from_us(void **state)
 	(void)state;
 	rig_make(&rig, 43, 30, 10);
 	make_channel(&rig, "shared");
+	rig_forget_requests(&rig);
 	join(&rig, 5);
 	rig_run(&rig, 300000);
+	assert_int_equal(rig_requests(&rig, "POST /teams/{team}/channels/{channel}/members"), 0);
+	assert_int_equal(violations(&rig), 0);
 	assert_int_equal(status_of(&rig, "pride", 5), MEMBER_REFUSED_BY_TEAMS);
 	assert_int_equal(rig_count(&rig, "ergsync.member.refused", 0), 1);
 	rig_done(&rig);

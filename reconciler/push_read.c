@@ -1,0 +1,235 @@
+/* Nobody counts as gone by one read, and a roster that cannot be read says nothing of anybody. */
+#include "reconciler/push_task.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "reconciler/apply.h"
+#include "reconciler/chores.h"
+#include "reconciler/dirty.h"
+#include "reconciler/listing.h"
+#include "reconciler/reconciler.h"
+#include "reconciler/resolve.h"
+#include "reconciler/scope.h"
+#include "reconciler/standing.h"
+#include "reconciler/tables.h"
+
+#define LOOK_MAX_MS (10 * 60 * 1000)
+
+void
+push_find_start(struct push_task *t, enum push_step step)
+{
+	struct push *p = t->push;
+	struct graph_roster roster = push_roster(p);
+
+	if (step == PUSH_STEP_FIND_IN_TEAM)
+		roster.channel = NULL;
+	t->by_id = false;
+	push_task_call(t, step, graph_member_find(p->r->graph, &p->where, &roster, &t->user, push_on_answer, t));
+}
+
+void
+push_read_start(struct push_task *t, enum push_step step)
+{
+	struct push *p = t->push;
+	struct graph_roster roster = push_roster(p);
+
+	if (t->membership_id[0] == '\0') {
+		push_find_start(t, step);
+		return;
+	}
+	t->by_id = true;
+	push_task_call(t, step, graph_member_get(p->r->graph, &p->where, &roster, t->membership_id, push_on_answer, t));
+}
+
+static enum err
+read_answer(const struct push_task *t, const struct graph_answer *a, struct graph_member *ret)
+{
+	enum err e;
+
+	if (!t->by_id)
+		return graph_member_find_read(a, &t->user, ret);
+	e = graph_member_answer_read(a, ret);
+	return e == ERR_OK && strcmp(ret->user_id.s, t->user.s) != 0 ? ERR_UNEXPECTED : e;
+}
+
+/* The roster itself cannot be read: says nothing of the person. */
+static void
+roster_failed(struct push *p, const struct graph_answer *a)
+{
+	struct roster_view v;
+	struct subscription scope;
+	struct erg erg;
+
+	push_trouble(p, a);
+	if (!push_erg_open(p, &erg, &v))
+		return;
+	tenant_judge(p->r, &erg.tenant, a);
+	if (!erg_judge_failure(p->r, &erg, a, p->channel[0] != '\0' ? "the channel" : "the team"))
+		return;
+	erg_store(p->r, &erg);
+	/* Nothing else looks at a broken one: from now on it is probed slowly until it can be read. */
+	if (scope_of_erg(p->r, &erg, &scope) == ERR_OK)
+		dirty_mark(p->r, &scope.scope, CHORE_PROBE_MS);
+}
+
+/* Takes in what a read of one person showed. True when Teams has the person. */
+static bool
+take_find(struct push_task *t, const struct graph_answer *a, const struct graph_member *member)
+{
+	struct push *p = t->push;
+	struct compare_result result = { 0 };
+	struct subscription scope;
+	struct roster_seen seen;
+	struct erg erg;
+
+	(void)a;
+	if (erg_load(p->r, &p->erg, &erg) != ERR_OK || erg.generation != p->generation)
+		return false;
+	if (member != NULL)
+		seen = roster_seen_of(member);
+	if (!apply_one(p->r, &erg, &p->where.directory, member != NULL ? &seen : NULL, t->person, &result) &&
+	    scope_of_erg(p->r, &erg, &scope) == ERR_OK)
+		dirty_mark(p->r, &scope.scope, 0);
+	erg_store(p->r, &erg);
+	return member != NULL;
+}
+
+/* When to look again for a write Teams has not shown yet: later each time, and once settle is over. */
+static int64_t
+next_look_ms(struct reconciler *r, const struct member *m)
+{
+	int64_t now_ms = clock_wall_ms(r->clock), age_ms = now_ms - m->teams_write_wall_ms;
+	int64_t end_ms = m->teams_write_wall_ms + r->config->settle_ms;
+	int64_t wait_ms = age_ms < PUSH_LAG_MS ? PUSH_LAG_MS : age_ms > LOOK_MAX_MS ? LOOK_MAX_MS : age_ms;
+
+	return now_ms + wait_ms < end_ms || end_ms <= now_ms ? now_ms + wait_ms : end_ms;
+}
+
+/* A read that began after the write, and later than reads lag, does not show it. */
+static void
+not_shown(struct push *p, const struct roster_view *v, struct member *m, int64_t read_wall_ms)
+{
+	if (push_row_unknown(p, m->person) && read_wall_ms - m->teams_write_wall_ms >= PUSH_LAG_MS)
+		roster_missing(v, m);
+	else
+		roster_put_off(v, m, next_look_ms(v->r, m));
+}
+
+static void
+on_look(struct push_task *t, const struct graph_member *member, const struct graph_answer *a)
+{
+	struct push *p = t->push;
+	struct person person;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+
+	take_find(t, a, member);
+	if (!push_task_open(t, &erg, &v, &m, &person) || m.teams_write == PENDING_NONE)
+		return;
+	not_shown(p, &v, &m, clock_wall_ms(p->r->clock));
+	push_erg_close(p, &erg);
+}
+
+/* Right before a leave is written: is the person still there, and is it still to be? */
+static void
+on_confirm(struct push_task *t, const struct graph_member *member, const struct graph_answer *a)
+{
+	struct person person;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+
+	t->dropped = true;
+	if (!take_find(t, a, member) || !push_task_open(t, &erg, &v, &m, &person))
+		return;
+	if (roster_decide(&v, &person, &m) != DIFF_REMOVE_FROM_TEAMS)
+		return;
+	t->dropped = false;
+	t->role = member->role;
+	memcpy(t->membership_id, member->membership_id, sizeof(t->membership_id));
+}
+
+static void
+on_verify(struct push_task *t, const struct graph_member *member, const struct graph_answer *a)
+{
+	push_row_end(t->push, t, false);
+	if (!take_find(t, a, member) || t->push->kind != PUSH_ADD)
+		push_outcome(t, false, t->refusal, NULL);
+}
+
+void
+push_on_find(struct push_task *t, const struct graph_answer *a)
+{
+	struct push *p = t->push;
+	struct graph_member member;
+	enum err e = read_answer(t, a, &member);
+	const struct graph_member *found = e == ERR_OK ? &member : NULL;
+
+	if (t->by_id && e == ERR_NOTFOUND) {
+		push_find_start(t, t->step);
+		return;
+	}
+	if (e != ERR_OK && (e != ERR_NOTFOUND || a->err != ERR_OK)) {
+		t->dropped = true;
+		if (t->step == PUSH_STEP_VERIFY || t->step == PUSH_STEP_FIND_IN_TEAM)
+			push_row_end(p, t, false);
+		roster_failed(p, a);
+		return;
+	}
+	switch (t->step) {
+	case PUSH_STEP_LOOK: on_look(t, found, a); break;
+	case PUSH_STEP_CONFIRM: on_confirm(t, found, a); break;
+	case PUSH_STEP_VERIFY: on_verify(t, found, a); break;
+	case PUSH_STEP_OWNER: p->owner_stays = take_find(t, a, found) && found->role == ROLE_OWNER; break;
+	default: push_add_start(t, found != NULL ? PUSH_STEP_ADD : PUSH_STEP_ADD_TO_TEAM); break;
+	}
+}
+
+void
+push_on_lookup(struct push_task *t, const struct graph_answer *a)
+{
+	struct push *p = t->push;
+	struct person person;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+
+	/* Asked by address, and by now somebody else has found out who it is. */
+	if (!push_task_open(t, &erg, &v, &m, &person) || strcmp(person.entra_id.s, t->user.s) != 0)
+		return;
+	tenant_judge(p->r, &erg.tenant, a);
+	if ((t->user.s[0] != '\0' ? resolve_take_kind : resolve_take)(&v, &person, a))
+		push_erg_close(p, &erg);
+	else
+		push_trouble(p, a);
+}
+
+void
+push_look_at_all(struct push *p)
+{
+	int64_t now_ms = clock_wall_ms(p->r->clock);
+	struct subscription scope;
+	struct person person;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+	bool read = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		if (!push_task_open(&p->tasks[i], &erg, &v, &m, &person))
+			continue;
+		if (erg.read_wall_ms - m.teams_write_wall_ms >= PUSH_LAG_MS) {
+			not_shown(p, &v, &m, erg.read_wall_ms);
+		} else {
+			read = true;
+			roster_put_off(&v, &m, now_ms + PUSH_LAG_MS);
+		}
+		push_erg_close(p, &erg);
+	}
+	if (read && push_erg_open(p, &erg, &v) && scope_of_erg(p->r, &erg, &scope) == ERR_OK)
+		dirty_mark(p->r, &scope.scope, 0);
+	timer_arm(p->timer, 0);
+}
