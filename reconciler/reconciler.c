@@ -18,6 +18,7 @@
 #include "reconciler/ingest.h"
 #include "reconciler/keeper.h"
 #include "reconciler/push.h"
+#include "reconciler/rekey.h"
 #include "reconciler/resync.h"
 #include "reconciler/standing.h"
 #include "reconciler/work.h"
@@ -46,6 +47,7 @@ open_store(struct reconciler *r, const struct reconciler_options *o, char *why, 
 	secret_wipe(&options.key, sizeof(options.key));
 	if (e != ERR_OK)
 		return e;
+	r->scope_key = *store_scope_key(r->store);
 	if ((e = outbox_open(r->store, r->clock, &r->outbox)) != ERR_OK)
 		snprintf(why, why_size, "the outbox cannot be read: %s", err_text(e));
 	return e;
@@ -97,6 +99,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 		e = drift_new(r, &r->drift);
 	if (e == ERR_OK)
 		e = ingest_new(r, &r->ingest);
+	if (e == ERR_OK)
+		e = rekey_new(r, &r->rekey);
 	if (e != ERR_OK)
 		snprintf(why, why_size, "it cannot start: %s", err_text(e));
 	return e;
@@ -111,7 +115,6 @@ take_options(struct reconciler *r, const struct reconciler_options *o)
 	r->graph_http = o->graph_http;
 	r->app_http = o->app_http;
 	r->intake_key = o->intake_key;
-	key_derive(&o->state_key, "ergsync scope id v1", &r->scope_key);
 	if (o->callback_secret != NULL)
 		str_copy(r->callback_secret, sizeof(r->callback_secret), o->callback_secret);
 	r->wake_listener = o->wake_listener;
@@ -154,6 +157,7 @@ reconciler_wake(struct reconciler *r)
 static void
 stop_parts(struct reconciler *r)
 {
+	rekey_free(r->rekey);
 	ingest_free(r->ingest);
 	drift_free(r->drift);
 	audit_free(r->audit);

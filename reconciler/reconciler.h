@@ -17,6 +17,7 @@
  *	resync   sweeps and requested comparisons, by compare
  *	drift    what changed in the directory, for fifty teams a call: hints for work
  *	backend  the app API's operations (app/api.h) on all of these
+ *	rekey    values under keys that are to go -> sealed anew
  *	peer     datagrams with the listener: wake-up in, "consumed up to N" out
  * Everything is driven by struct clock and the two transports, so a test runs it without sockets.
  */
@@ -48,6 +49,7 @@ struct keeper;
 struct outbox;
 struct peer_socket;
 struct pushes;
+struct rekey;
 struct resyncs;
 struct audit;
 struct store;
@@ -92,6 +94,7 @@ struct reconciler {
 	struct deliver *deliver;
 	struct resyncs *resyncs;
 	struct audit *audit;
+	struct rekey *rekey;
 	bool changes_told;             /* on_changes is to be called after this turn */
 	void (*on_changes)(void *arg); /* the feed has new entries on disk; set by the daemon's main, may be NULL */
 	void *on_changes_arg;

@@ -165,14 +165,5 @@ subscription_load(struct reconciler *r, const struct scope_id *scope, struct sub
 uint64_t
 number_next(struct reconciler *r, const char *counter)
 {
-	struct store_key key;
-	struct meta_record record;
-
-	store_key_init(&key);
-	store_key_bytes(&key, counter, strlen(counter));
-	if (store_get(r->store, TABLE_META, &key, &record) != ERR_OK)
-		record.number = 0;
-	record.number++;
-	store_put(r->store, TABLE_META, &key, &record);
-	return record.number;
+	return store_next_number(r->store, counter);
 }

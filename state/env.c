@@ -42,6 +42,8 @@ struct env {
 	int data_fd, lock_fd;
 	uint64_t page_size;
 	char data_path[PATH_MAX];
+	char what[32];
+	uint32_t format;
 	uint64_t free_bytes; /* when last counted, less what was asked for since */
 };
 
@@ -296,7 +298,7 @@ env_usage(struct env *env, struct env_usage *ret)
 /* --- the format record --- */
 
 static enum err
-format_check(const struct env_options *options, const MDB_val *value, char *why, size_t why_size)
+format_check(struct env *env, const struct env_options *options, const MDB_val *value, char *why, size_t why_size)
 {
 	char what[32] = "";
 	struct decoder d;
@@ -316,27 +318,44 @@ format_check(const struct env_options *options, const MDB_val *value, char *why,
 		    options->what, (unsigned long long)format, options->format);
 		return ERR_TOONEW;
 	}
+	env->format = (uint32_t)format;
 	return ERR_OK;
 }
 
-static enum err
-format_write(const struct env_options *options, MDB_txn *txn, MDB_val *key)
+enum err
+env_format_set(struct env *env, MDB_txn *txn, uint32_t format)
 {
+	MDB_val key = { sizeof(format_key), (void *)(uintptr_t)format_key }, value;
 	uint8_t buffer[64];
 	struct encoder e;
-	MDB_val value;
+	enum err err;
+
+	encoder_init(&e, buffer, sizeof(buffer));
+	encode_string(&e, env->what, strlen(env->what));
+	encode_u64(&e, format);
+	if (e.err != ERR_OK)
+		return e.err;
+	value = (MDB_val){ e.len, buffer };
+	if ((err = env_err(mdb_put(txn, 1, &key, &value, 0))) == ERR_OK)
+		env->format = format;
+	return err;
+}
+
+uint32_t
+env_format(const struct env *env)
+{
+	return env->format;
+}
+
+static enum err
+format_write(struct env *env, const struct env_options *options, MDB_txn *txn)
+{
 	MDB_stat st;
 
 	/* Something without our record is not ours to write into. */
 	if (mdb_stat(txn, 1, &st) != 0 || st.ms_entries > 0)
 		return ERR_CORRUPT;
-	encoder_init(&e, buffer, sizeof(buffer));
-	encode_string(&e, options->what, strlen(options->what));
-	encode_u64(&e, options->format);
-	if (e.err != ERR_OK)
-		return e.err;
-	value = (MDB_val){ e.len, buffer };
-	return env_err(mdb_put(txn, 1, key, &value, 0));
+	return env_format_set(env, txn, options->format);
 }
 
 static enum err
@@ -355,9 +374,9 @@ format_open(struct env *env, const struct env_options *options, char *why, size_
 	if ((rc = mdb_dbi_open(txn, NULL, 0, &dbi)) == 0)
 		rc = mdb_get(txn, dbi, &key, &value);
 	if (rc == 0)
-		e = format_check(options, &value, why, why_size);
+		e = format_check(env, options, &value, why, why_size);
 	else if (rc == MDB_NOTFOUND && options->writer)
-		e = format_write(options, txn, &key);
+		e = format_write(env, options, txn);
 	else
 		e = env_err(rc);
 	if (rc != 0 && e != ERR_OK)
@@ -460,6 +479,7 @@ env_open(const struct env_options *options, struct env **ret, char *why, size_t 
 	if (env == NULL)
 		return ERR_NOMEM;
 	env->lock_fd = env->data_fd = -1;
+	(void)snprintf(env->what, sizeof(env->what), "%s", options->what);
 	if ((size_t)snprintf(env->data_path, sizeof(env->data_path), "%s/data.mdb", options->directory) >= sizeof(env->data_path))
 		e = explain(ERR_TOOBIG, ENAMETOOLONG, "cannot use", options->directory, why, why_size);
 	else

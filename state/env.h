@@ -36,6 +36,10 @@ struct env_options {
 enum err env_open(const struct env_options *options, struct env **ret, char *why, size_t why_size);
 void env_close(struct env *env); /* no transaction may be open; NULL is fine */
 
+/* The format the environment was found in; that of the options when it was new. */
+uint32_t env_format(const struct env *env);
+/* What the transaction writes makes it of this format. */
+enum err env_format_set(struct env *env, MDB_txn *txn, uint32_t format);
 /* The unnamed table. Its keys that begin with a zero byte are env's (the format) and those of the one table that lives there. */
 MDB_dbi env_main(const struct env *env);
 /* Has the data file's name come to stand for another file, or for none? */

@@ -54,6 +54,8 @@ struct schema;
 const struct schema *table_schema(enum table t);
 /* No record of any table encodes to more. */
 #define RECORD_ENCODED_MAX 24576
+/* No record's struct is larger. */
+#define RECORD_SIZE_MAX 32768
 
 struct meta_record {
 	uint64_t number;

@@ -11,19 +11,26 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#define SEAL_VERSION 1
-#define SEAL_KEY_ID  1
-#define NONCE_LEN    12
-#define TAG_LEN      16
-#define NONCE_AT     2
-#define TAG_AT       (NONCE_AT + NONCE_LEN)
-#define TEXT_AT      (TAG_AT + TAG_LEN)
+#define NONCE_LEN 12
+#define TAG_LEN   16
 
-_Static_assert(TEXT_AT == SEAL_OVERHEAD, "the layout and its announced size");
+_Static_assert(SEAL_OVERHEAD == 2 + NONCE_LEN + TAG_LEN, "the first layout and its announced size");
+_Static_assert(SEAL_OVERHEAD_MAX == 5 + NONCE_LEN + TAG_LEN, "the second layout and its announced size");
 
 struct seal {
 	EVP_CIPHER_CTX *in, *out;
+	uint32_t id;
+	bool first; /* writes the first layout */
 };
+
+/* Length of the header before the nonce, by layout; 0: no layout of ours. */
+static size_t
+header_len(const uint8_t *sealed, size_t len)
+{
+	size_t header = len == 0 ? 0 : sealed[0] == 1 ? 2 : sealed[0] == 2 ? 5 : 0;
+
+	return header > 0 && len >= header + NONCE_LEN + TAG_LEN ? header : 0;
+}
 
 static EVP_CIPHER_CTX *
 context_new(const struct key32 *key, int encrypt)
@@ -38,24 +45,73 @@ context_new(const struct key32 *key, int encrypt)
 	return ctx;
 }
 
-enum err
-seal_new(const struct key32 *master, const char *label, struct seal **ret)
+static enum err
+make(const struct key32 *key, uint32_t id, bool first, struct seal **ret)
 {
-	struct key32 key;
 	struct seal *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return ERR_NOMEM;
-	key_derive(master, label, &key);
-	s->in = context_new(&key, 1);
-	s->out = context_new(&key, 0);
-	secret_wipe(&key, sizeof(key));
+	s->id = id;
+	s->first = first;
+	s->in = context_new(key, 1);
+	s->out = context_new(key, 0);
 	if (s->in == NULL || s->out == NULL) {
 		seal_free(s);
 		return ERR_NOMEM;
 	}
 	*ret = s;
 	return ERR_OK;
+}
+
+enum err
+seal_new(const struct key32 *master, const char *label, struct seal **ret)
+{
+	struct key32 key;
+	enum err e;
+
+	key_derive(master, label, &key);
+	e = make(&key, SEAL_ID_FIRST, true, ret);
+	secret_wipe(&key, sizeof(key));
+	return e;
+}
+
+enum err
+seal_new_id(const struct key32 *key, uint32_t id, struct seal **ret)
+{
+	return make(key, id, false, ret);
+}
+
+size_t
+seal_overhead(const struct seal *s)
+{
+	return s->first ? SEAL_OVERHEAD : SEAL_OVERHEAD_MAX;
+}
+
+uint32_t
+seal_key_id(const void *sealed, size_t sealed_len)
+{
+	const uint8_t *in = sealed;
+
+	switch (header_len(in, sealed_len)) {
+	case 2: return in[1];
+	case 5: return (uint32_t)in[1] << 24 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 8 | in[4];
+	default: return 0;
+	}
+}
+
+static size_t
+header_write(const struct seal *s, uint8_t *ret)
+{
+	if (s->first) {
+		ret[0] = 1;
+		ret[1] = SEAL_ID_FIRST;
+		return 2;
+	}
+	ret[0] = 2;
+	for (size_t i = 0; i < 4; i++)
+		ret[1 + i] = (uint8_t)(s->id >> (24 - 8 * i));
+	return 5;
 }
 
 void
@@ -82,17 +138,17 @@ begin(EVP_CIPHER_CTX *ctx, int encrypt, const uint8_t *nonce, const struct seal_
 enum err
 seal_wrap(struct seal *s, const struct seal_place *place, const void *plain, size_t plain_len, uint8_t *ret)
 {
+	size_t header = header_write(s, ret);
+	uint8_t *nonce = ret + header, *tag = nonce + NONCE_LEN, *text = tag + TAG_LEN;
 	int n, last;
 
 	if (plain_len > INT_MAX)
 		return ERR_TOOBIG;
-	ret[0] = SEAL_VERSION;
-	ret[1] = SEAL_KEY_ID;
-	if (RAND_bytes(ret + NONCE_AT, NONCE_LEN) != 1)
+	if (RAND_bytes(nonce, NONCE_LEN) != 1)
 		return ERR_IO;
-	if (!begin(s->in, 1, ret + NONCE_AT, place) || EVP_CipherUpdate(s->in, ret + TEXT_AT, &n, plain, (int)plain_len) != 1 ||
-	    EVP_CipherFinal_ex(s->in, ret + TEXT_AT + n, &last) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(s->in, EVP_CTRL_GCM_GET_TAG, TAG_LEN, ret + TAG_AT) != 1)
+	if (!begin(s->in, 1, nonce, place) || EVP_CipherUpdate(s->in, text, &n, plain, (int)plain_len) != 1 ||
+	    EVP_CipherFinal_ex(s->in, text + n, &last) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(s->in, EVP_CTRL_GCM_GET_TAG, TAG_LEN, tag) != 1)
 		return ERR_IO;
 	return ERR_OK;
 }
@@ -101,19 +157,20 @@ enum err
 seal_unwrap(struct seal *s, const struct seal_place *place, const void *sealed, size_t sealed_len, uint8_t *ret, size_t *ret_len)
 {
 	const uint8_t *in = sealed;
+	size_t header = header_len(in, sealed_len), text_at = header + NONCE_LEN + TAG_LEN;
 	uint8_t tag[TAG_LEN];
 	int n, last;
 
-	if (sealed_len < SEAL_OVERHEAD || sealed_len > INT_MAX || in[0] != SEAL_VERSION || in[1] != SEAL_KEY_ID)
+	if (header == 0 || sealed_len > INT_MAX || seal_key_id(sealed, sealed_len) != s->id || (s->first && header != 2))
 		return ERR_CORRUPT;
-	memcpy(tag, in + TAG_AT, TAG_LEN); /* the call below wants it writable */
-	if (!begin(s->out, 0, in + NONCE_AT, place) ||
-	    EVP_CipherUpdate(s->out, ret, &n, in + TEXT_AT, (int)(sealed_len - TEXT_AT)) != 1 ||
+	memcpy(tag, in + header + NONCE_LEN, TAG_LEN); /* the call below wants it writable */
+	if (!begin(s->out, 0, in + header, place) ||
+	    EVP_CipherUpdate(s->out, ret, &n, in + text_at, (int)(sealed_len - text_at)) != 1 ||
 	    EVP_CIPHER_CTX_ctrl(s->out, EVP_CTRL_GCM_SET_TAG, TAG_LEN, tag) != 1 ||
 	    EVP_CipherFinal_ex(s->out, ret + n, &last) != 1) {
-		secret_wipe(ret, sealed_len - TEXT_AT); /* nobody may read what was not proved */
+		secret_wipe(ret, sealed_len - text_at); /* nobody may read what was not proved */
 		return ERR_CORRUPT;
 	}
-	*ret_len = sealed_len - TEXT_AT;
+	*ret_len = sealed_len - text_at;
 	return ERR_OK;
 }

@@ -1,7 +1,10 @@
 /*
  * seal.h - authenticated encryption of stored values: AES-256-GCM, bound to the table and the key they are stored under.
  *
- *	ver (1) | key id (1) | nonce (12) | tag (16) | ciphertext         AAD: table name | 0 | key
+ *	1 (1) | 1 (1) | nonce (12) | tag (16) | ciphertext                one key for all that it seals: seal_new
+ *	2 (1) | key id (4, big-endian) | nonce (12) | tag (16) | ciphertext         one of several keys: seal_new_id
+ *
+ * AAD: table name | 0 | key the value is stored under.
  *
  * LMDB has no checksums (reliability.md section 0, 6): the tag is ours. A value that was changed, cut, or moved to another key or
  * table does not open. Nonces are random: one key is good for 2^32 values (NIST SP 800-38D 8.3).
@@ -18,7 +21,10 @@
 
 struct seal;
 
-#define SEAL_OVERHEAD (1 + 1 + 12 + 16)
+#define SEAL_OVERHEAD     (1 + 1 + 12 + 16)
+#define SEAL_OVERHEAD_MAX (1 + 4 + 12 + 16)
+/* What values of the first layout say of their key. */
+#define SEAL_ID_FIRST 1
 
 /* What a value is bound to; borrowed for one call. */
 struct seal_place {
@@ -29,9 +35,15 @@ struct seal_place {
 
 /* The sealing key is derived from master and label. ERR_NOMEM; gives *ret. */
 enum err seal_new(const struct key32 *master, const char *label, struct seal **ret);
+/* Seals with key itself, in the second layout; opens the first one, too, when id is SEAL_ID_FIRST. */
+enum err seal_new_id(const struct key32 *key, uint32_t id, struct seal **ret);
 void seal_free(struct seal *s); /* wipes; NULL is fine */
+/* SEAL_OVERHEAD, or SEAL_OVERHEAD_MAX for one made with an id. */
+size_t seal_overhead(const struct seal *s);
+/* Which key a value says it was sealed with; 0: none that could be. */
+uint32_t seal_key_id(const void *sealed, size_t sealed_len);
 
-/* ret holds plain_len + SEAL_OVERHEAD. ERR_IO when OpenSSL has no randomness to give. */
+/* ret holds plain_len + seal_overhead. ERR_IO when OpenSSL has no randomness to give. */
 enum err seal_wrap(struct seal *s, const struct seal_place *place, const void *plain, size_t plain_len, uint8_t *ret);
 /* ret holds sealed_len bytes. ERR_CORRUPT for all that seal_wrap has not made with this key for this place. */
 enum err

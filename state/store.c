@@ -7,6 +7,7 @@
 #include "state/store.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,21 +19,25 @@
 #include "base/log.h"
 #include "state/codec.h"
 #include "state/env.h"
+#include "state/keyring.h"
 #include "state/seal.h"
 
-#define STORE_FORMAT  1
+/* 1: all values under one key derived from the master key, and a canary for it. 2: a key ring. */
+#define STORE_FORMAT  2
 #define STORE_RESERVE (8ULL << 20)
 /* Room that a turn finds ready; longer turns ask for more on the way. */
 #define TURN_ROOM   (1ULL << 20)
-#define SEALED_MAX  (RECORD_ENCODED_MAX + SEAL_OVERHEAD)
-#define ID_HASH_LEN 16
+#define SEALED_MAX  (RECORD_ENCODED_MAX + SEAL_OVERHEAD_MAX)
+#define ID_HASH_LEN KEY_OWNER_LEN
+/* More damage than that is told of when the first of it has been dealt with. */
+#define DAMAGED_MAX 64
+/* For the curious; beyond that a damaged row is only removed. */
+#define QUARANTINE_MAX 10000
+#define ERG_CACHE      256
 
-#define SEAL_LABEL  "store seal v1"
-#define INDEX_LABEL "store index v1"
-
-/* A sealed row in the unnamed table that only the right key opens. */
+/* Format 1: the key of all values, and a row in the unnamed table that only it opened. */
+#define SEAL_LABEL_1 "store seal v1"
 static const char canary_key[] = "\0canary";
-static const char canary_text[] = "ergsync store";
 
 struct waiter {
 	void (*cb)(void *arg);
@@ -44,9 +49,25 @@ struct batch {
 	size_t count, size;
 };
 
+/* Where a table's record names its tenant or its ERG; -1: nowhere. */
+struct owner_fields {
+	int32_t tenant, erg;
+};
+
+struct damaged {
+	enum table table;
+	struct store_key key;
+};
+
+struct erg_owner {
+	bool known;
+	uint8_t erg[ID_HASH_LEN];
+	struct key_owner owner;
+};
+
 struct store {
 	struct env *env;
-	struct seal *seal;
+	struct keyring *keys;
 	struct key32 index_key;
 	struct clock *clock;
 	void (*on_failure)(void *arg, enum err e);
@@ -54,7 +75,16 @@ struct store {
 	void (*on_commit)(void *arg, const struct store_op *ops, size_t count);
 	void *on_commit_arg;
 
-	MDB_dbi tables[TABLE_COUNT];
+	MDB_dbi tables[TABLE_COUNT], quarantine;
+	struct owner_fields owners[TABLE_COUNT];
+	struct erg_owner ergs[ERG_CACHE];
+	struct damaged damaged_rows[DAMAGED_MAX];
+	size_t damaged_count;
+	void (*on_damaged)(void *arg);
+	void *on_damaged_arg;
+	unsigned reseal_table; /* where store_reseal goes on; TABLE_COUNT: all was seen */
+	struct store_key reseal_at;
+	uint64_t reseal_rows;
 	MDB_txn *write, *read; /* of this turn; at most one of them is not NULL */
 	struct timer *turn;
 	struct waiter *waiters;
@@ -229,27 +259,105 @@ store_after_commit(struct store *s, void (*cb)(void *arg), void *arg)
 
 /* --- opening --- */
 
+/* Format 1: is this the master key its values were sealed with? An empty one was never sealed. */
 static enum err
-canary_check(struct store *s, MDB_txn *txn)
+canary_check(struct store *s, const struct key32 *master, char *why, size_t why_size)
 {
 	MDB_val key = { sizeof(canary_key), (void *)(uintptr_t)canary_key }, value;
 	struct seal_place place = { "", key.mv_data, key.mv_size };
+	struct seal *seal = NULL;
+	MDB_txn *txn;
 	size_t len;
 	enum err e;
 	int rc;
 
-	rc = mdb_get(txn, env_main(s->env), &key, &value);
-	if (rc == 0) {
-		if (value.mv_size > sizeof(s->plain))
-			return ERR_CORRUPT;
-		return seal_unwrap(s->seal, &place, value.mv_data, value.mv_size, s->plain, &len);
-	}
-	if (rc != MDB_NOTFOUND)
-		return env_err(rc);
-	if ((e = seal_wrap(s->seal, &place, canary_text, sizeof(canary_text), s->sealed)) != ERR_OK)
+	if ((e = env_begin(s->env, false, &txn)) != ERR_OK)
 		return e;
-	value = (MDB_val){ sizeof(canary_text) + SEAL_OVERHEAD, s->sealed };
-	return env_err(mdb_put(txn, env_main(s->env), &key, &value, 0));
+	rc = mdb_get(txn, env_main(s->env), &key, &value);
+	if (rc == 0 && value.mv_size > sizeof(s->plain))
+		e = ERR_CORRUPT;
+	else if (rc == 0 && (e = seal_new(master, SEAL_LABEL_1, &seal)) == ERR_OK &&
+	         seal_unwrap(seal, &place, value.mv_data, value.mv_size, s->plain, &len) != ERR_OK)
+		e = ERR_UNAUTHORIZED;
+	else if (rc != 0 && rc != MDB_NOTFOUND)
+		e = env_err(rc);
+	mdb_txn_abort(txn);
+	seal_free(seal);
+	if (e != ERR_OK)
+		(void)snprintf(why, why_size, "the key in key_file is not the one this store was sealed with");
+	return e;
+}
+
+/* Nothing but the format: it was made just now, or a crash came in between. */
+static bool
+is_empty(struct store *s)
+{
+	MDB_stat st = { 0 };
+	MDB_txn *txn;
+	bool empty;
+
+	if (env_begin(s->env, false, &txn) != ERR_OK)
+		return false;
+	empty = mdb_stat(txn, env_main(s->env), &st) == 0 && st.ms_entries <= 1;
+	mdb_txn_abort(txn);
+	return empty;
+}
+
+static enum err
+keys_make(struct store *s, const struct store_options *options, const char *path, char *why, size_t why_size)
+{
+	struct key32 first;
+	enum err e;
+
+	if (is_empty(s))
+		return keyring_make(path, &options->key, NULL, &s->keys, why, why_size);
+	if (env_format(s->env) != 1) {
+		(void)snprintf(why, why_size, "%s, which holds the store's keys, is missing", path);
+		return ERR_CORRUPT;
+	}
+	if ((e = canary_check(s, &options->key, why, why_size)) != ERR_OK)
+		return e;
+	key_derive(&options->key, SEAL_LABEL_1, &first);
+	e = keyring_make(path, &options->key, &first, &s->keys, why, why_size);
+	secret_wipe(&first, sizeof(first));
+	return e;
+}
+
+static enum err
+keys_open(struct store *s, const struct store_options *options, char *why, size_t why_size)
+{
+	char path[PATH_MAX];
+	enum err e;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/" STORE_KEYS_FILE, options->directory) >= sizeof(path))
+		return ERR_TOOBIG;
+	e = keyring_open(path, &options->key, options->previous_key, &s->keys, why, why_size);
+	if (e == ERR_NOTFOUND)
+		e = keys_make(s, options, path, why, why_size);
+	if (e != ERR_OK)
+		return e;
+	if (keyring_fixed(s->keys, KEY_INDEX) == NULL || keyring_fixed(s->keys, KEY_SCOPE) == NULL) {
+		(void)snprintf(why, why_size, "the store's key ring is damaged");
+		return ERR_CORRUPT;
+	}
+	s->index_key = *keyring_fixed(s->keys, KEY_INDEX);
+	return ERR_OK;
+}
+
+/* The migrations, oldest first. */
+static enum err
+migrate(struct store *s, MDB_txn *txn)
+{
+	MDB_val key = { sizeof(canary_key), (void *)(uintptr_t)canary_key };
+	int rc;
+
+	if (env_format(s->env) == STORE_FORMAT)
+		return ERR_OK;
+	/* 1 to 2: the values follow one by one, as with any retired key. */
+	if ((rc = mdb_del(txn, env_main(s->env), &key, NULL)) != 0 && rc != MDB_NOTFOUND)
+		return env_err(rc);
+	log_put(LOG_INFO, "store_migrated", LI("from", (int64_t)env_format(s->env)), LI("to", STORE_FORMAT));
+	return env_format_set(s->env, txn, STORE_FORMAT);
 }
 
 static enum err
@@ -265,10 +373,12 @@ tables_open(struct store *s, char *why, size_t why_size)
 	}
 	for (unsigned t = 0; t < TABLE_COUNT && rc == 0; t++)
 		rc = mdb_dbi_open(txn, table_name((enum table)t), MDB_CREATE, &s->tables[t]);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, "QUARANTINE", MDB_CREATE, &s->quarantine);
 	if ((e = env_err(rc)) != ERR_OK)
 		(void)snprintf(why, why_size, "the tables of the store cannot be opened: %s", mdb_strerror(rc));
-	else if ((e = canary_check(s, txn)) != ERR_OK)
-		(void)snprintf(why, why_size, "the key in key_file is not the one this store was sealed with");
+	else if ((e = migrate(s, txn)) != ERR_OK)
+		(void)snprintf(why, why_size, "the store cannot be brought to this version's format: %s", err_text(e));
 	if (e != ERR_OK) {
 		mdb_txn_abort(txn);
 		return e;
@@ -276,6 +386,24 @@ tables_open(struct store *s, char *why, size_t why_size)
 	if ((rc = mdb_txn_commit(txn)) != 0)
 		(void)snprintf(why, why_size, "the store cannot be written: %s", mdb_strerror(rc));
 	return env_err(rc);
+}
+
+/* Which field of each record tells whose it is: found by name, so that a new table needs nothing here. */
+static void
+owners_find(struct store *s)
+{
+	for (unsigned t = 0; t < TABLE_COUNT; t++) {
+		const struct schema *schema = table_schema((enum table)t);
+		const char *tenant = t == TABLE_TENANTS ? "id.s" : "tenant.s";
+
+		s->owners[t] = (struct owner_fields){ -1, -1 };
+		for (size_t i = 0; i < schema->field_count; i++) {
+			if (strcmp(schema->fields[i].name, tenant) == 0)
+				s->owners[t].tenant = (int32_t)schema->fields[i].offset;
+			else if (strcmp(schema->fields[i].name, "erg.s") == 0)
+				s->owners[t].erg = (int32_t)schema->fields[i].offset;
+		}
+	}
 }
 
 static enum err
@@ -287,17 +415,16 @@ attach(struct store *s, const struct store_options *options, char *why, size_t w
 		.format = STORE_FORMAT,
 		.map_size_bytes = options->map_size_bytes,
 		.reserve_bytes = STORE_RESERVE,
-		.tables_max = TABLE_COUNT,
+		.tables_max = TABLE_COUNT + 1,
 		.writer = true,
 	};
 	enum err e;
 
-	key_derive(&options->key, INDEX_LABEL, &s->index_key);
-	if ((e = seal_new(&options->key, SEAL_LABEL, &s->seal)) != ERR_OK)
-		return e;
+	owners_find(s);
 	if ((s->turn = timer_new(s->clock, end_turn, s)) == NULL)
 		return ERR_NOMEM;
-	if ((e = env_open(&env, &s->env, why, why_size)) != ERR_OK || (e = tables_open(s, why, why_size)) != ERR_OK)
+	if ((e = env_open(&env, &s->env, why, why_size)) != ERR_OK || (e = keys_open(s, options, why, why_size)) != ERR_OK ||
+	    (e = tables_open(s, why, why_size)) != ERR_OK)
 		return e;
 	s->has_room = true;
 	make_room(s);
@@ -319,6 +446,8 @@ store_open(const struct store_options *options, struct store **ret, char *why, s
 	s->on_failure_arg = options->on_failure_arg;
 	s->on_commit = options->on_commit;
 	s->on_commit_arg = options->on_commit_arg;
+	s->on_damaged = options->on_damaged;
+	s->on_damaged_arg = options->on_damaged_arg;
 	if ((e = attach(s, options, why, why_size)) != ERR_OK) {
 		store_drop(s);
 		return e;
@@ -338,7 +467,7 @@ store_drop(struct store *s)
 		mdb_txn_abort(s->read);
 	timer_free(s->turn);
 	env_close(s->env);
-	seal_free(s->seal);
+	keyring_free(s->keys);
 	batch_clear(&s->batch);
 	free(s->batch.ops);
 	free(s->waiters);
@@ -411,18 +540,49 @@ val_of(const struct store_key *key)
 	return (MDB_val){ key->len, (void *)(uintptr_t)key->b };
 }
 
+/* Noted once, until somebody has asked for it. */
+static void
+note_damaged(struct store *s, enum table t, const MDB_val *key)
+{
+	struct damaged *d;
+
+	for (size_t i = 0; i < s->damaged_count; i++)
+		if (s->damaged_rows[i].table == t && s->damaged_rows[i].key.len == key->mv_size &&
+		    memcmp(s->damaged_rows[i].key.b, key->mv_data, key->mv_size) == 0)
+			return;
+	s->damaged++;
+	log_put(LOG_ERROR, "store_record_damaged", LS("table", table_name(t)));
+	if (s->damaged_count == DAMAGED_MAX || key->mv_size > STORE_KEY_MAX)
+		return;
+	d = &s->damaged_rows[s->damaged_count++];
+	d->table = t;
+	store_key_init(&d->key);
+	store_key_bytes(&d->key, key->mv_data, key->mv_size);
+	if (s->on_damaged != NULL)
+		s->on_damaged(s->on_damaged_arg);
+}
+
 static enum err
-unseal(struct store *s, enum table t, const MDB_val *key, const MDB_val *value, void *ret)
+unseal_as(struct store *s, struct seal *seal, enum table t, const MDB_val *key, const MDB_val *value, void *ret)
 {
 	struct seal_place place = { table_name(t), key->mv_data, key->mv_size };
 	size_t len;
+	enum err e;
 
-	if (value->mv_size <= sizeof(s->plain) &&
-	    seal_unwrap(s->seal, &place, value->mv_data, value->mv_size, s->plain, &len) == ERR_OK &&
-	    schema_decode(table_schema(t), s->plain, len, ret) == ERR_OK)
+	if (seal == NULL || value->mv_size > sizeof(s->plain))
+		return ERR_CORRUPT;
+	e = seal_unwrap(seal, &place, value->mv_data, value->mv_size, s->plain, &len);
+	return e == ERR_OK ? schema_decode(table_schema(t), s->plain, len, ret) : e;
+}
+
+static enum err
+unseal(struct store *s, enum table t, const MDB_val *key, const MDB_val *value, void *ret)
+{
+	struct seal *seal = keyring_by_id(s->keys, seal_key_id(value->mv_data, value->mv_size));
+
+	if (unseal_as(s, seal, t, key, value, ret) == ERR_OK)
 		return ERR_OK;
-	s->damaged++;
-	log_put(LOG_ERROR, "store_record_damaged", LS("table", table_name(t)));
+	note_damaged(s, t, key);
 	return ERR_CORRUPT;
 }
 
@@ -502,27 +662,115 @@ note(struct store *s, enum table t, const MDB_val *key, const MDB_val *value)
 		make_room(s);
 }
 
+/* --- whose key --- */
+
+static struct key_owner
+owner_of_tenant(const struct store *s, const char *tenant)
+{
+	struct key_owner owner;
+	struct store_key key;
+
+	store_key_init(&key);
+	store_key_id(s, &key, "tenant", tenant);
+	memcpy(owner.b, key.b, sizeof(owner.b));
+	return owner;
+}
+
+static struct erg_owner *
+erg_slot(struct store *s, const struct store_key *erg)
+{
+	return &s->ergs[erg->b[0] % ERG_CACHE];
+}
+
+static void
+erg_owner_learn(struct store *s, const struct store_key *erg, const struct key_owner *owner)
+{
+	struct erg_owner *slot = erg_slot(s, erg);
+
+	slot->known = owner != NULL;
+	if (owner == NULL)
+		return;
+	memcpy(slot->erg, erg->b, sizeof(slot->erg));
+	slot->owner = *owner;
+}
+
+/* An ERG nobody knows (any more) is nobody's. */
+static struct key_owner
+owner_of_erg(struct store *s, const char *id)
+{
+	static struct erg erg; /* 3 KB; one thread */
+	struct key_owner owner = { { 0 } };
+	struct erg_owner *slot;
+	struct store_key key;
+
+	store_key_init(&key);
+	store_key_id(s, &key, "erg", id);
+	slot = erg_slot(s, &key);
+	if (slot->known && memcmp(slot->erg, key.b, sizeof(slot->erg)) == 0)
+		return slot->owner;
+	if (store_get(s, TABLE_ERGS, &key, &erg) != ERR_OK)
+		return owner;
+	owner = owner_of_tenant(s, erg.tenant.s);
+	erg_owner_learn(s, &key, &owner);
+	return owner;
+}
+
+static struct key_owner
+owner_of(struct store *s, enum table t, const void *record)
+{
+	const struct owner_fields *f = &s->owners[t];
+	const char *tenant = f->tenant >= 0 ? (const char *)record + f->tenant : "";
+	const char *erg = f->erg >= 0 ? (const char *)record + f->erg : "";
+
+	if (tenant[0] != '\0')
+		return owner_of_tenant(s, tenant);
+	if (erg[0] != '\0')
+		return owner_of_erg(s, erg);
+	return (struct key_owner){ { 0 } };
+}
+
+/* Record to s->sealed. */
+static enum err
+reseal(struct store *s, enum table t, const void *key, size_t key_len, const void *record, size_t *ret_len)
+{
+	struct seal_place place = { table_name(t), key, key_len };
+	struct key_owner owner = owner_of(s, t, record);
+	struct seal *seal;
+	size_t len = 0;
+	enum err e = keyring_seal(s->keys, &owner, &seal);
+
+	if (e == ERR_OK)
+		e = schema_encode(table_schema(t), record, s->plain, RECORD_ENCODED_MAX, &len);
+	if (e == ERR_OK)
+		e = seal_wrap(seal, &place, s->plain, len, s->sealed);
+	if (e == ERR_OK)
+		*ret_len = len + seal_overhead(seal);
+	return e;
+}
+
 void
 store_put(struct store *s, enum table t, const struct store_key *key, const void *record)
 {
-	struct seal_place place = { table_name(t), key->b, key->len };
 	MDB_val k = val_of(key), value = { 0, s->sealed };
-	MDB_txn *txn = writing(s);
-	size_t len = 0;
+	struct key_owner owner;
+	MDB_txn *txn;
 	enum err e;
 
 	assert(key->len > 0);
 
-	if (txn == NULL)
+	/* The owner may have to be read: before the value is in s->sealed. */
+	e = reseal(s, t, key->b, key->len, record, &value.mv_size);
+	if ((txn = writing(s)) == NULL)
 		return;
-	if ((e = schema_encode(table_schema(t), record, s->plain, RECORD_ENCODED_MAX, &len)) == ERR_OK)
-		e = seal_wrap(s->seal, &place, s->plain, len, s->sealed);
-	value.mv_size = len + SEAL_OVERHEAD;
 	if (e == ERR_OK)
 		e = env_err(mdb_put(txn, s->tables[t], &k, &value, 0));
 	if (e != ERR_OK) {
 		fail(s, e, "put");
 		return;
+	}
+	if (t == TABLE_ERGS) {
+		owner = owner_of(s, t, record);
+		erg_owner_learn(s, key, &owner);
 	}
 	note(s, t, &k, &value);
 }
@@ -536,6 +784,8 @@ store_del(struct store *s, enum table t, const struct store_key *key)
 
 	if (!store_has(s, t, key) || (txn = writing(s)) == NULL)
 		return;
+	if (t == TABLE_ERGS)
+		erg_owner_learn(s, key, NULL);
 	if ((rc = mdb_del(txn, s->tables[t], &k, NULL)) != 0)
 		fail(s, env_err(rc), "delete");
 	else
@@ -669,6 +919,176 @@ store_last(struct store *s, enum table t, struct store_key *ret_key)
 	return ERR_OK;
 }
 
+/* --- damaged records --- */
+
+enum err
+store_damaged_next(struct store *s, enum table *ret_table, struct store_key *ret_key)
+{
+	if (s->damaged_count == 0)
+		return ERR_NOTFOUND;
+	*ret_table = s->damaged_rows[0].table;
+	*ret_key = s->damaged_rows[0].key;
+	s->damaged_count--;
+	memmove(&s->damaged_rows[0], &s->damaged_rows[1], s->damaged_count * sizeof(s->damaged_rows[0]));
+	return ERR_OK;
+}
+
+void
+store_quarantine(struct store *s, enum table t, const struct store_key *key)
+{
+	uint8_t name[STORE_KEY_MAX + 32];
+	MDB_val k = val_of(key), value, to = { 0, name };
+	MDB_txn *txn = writing(s);
+	MDB_stat st;
+	int rc = 0;
+
+	if (txn == NULL || mdb_get(txn, s->tables[t], &k, &value) != 0)
+		return;
+	to.mv_size = (size_t)snprintf((char *)name, 32, "%s", table_name(t)) + 1;
+	memcpy(name + to.mv_size, key->b, key->len);
+	to.mv_size += key->len;
+	if (value.mv_size <= sizeof(s->sealed) && mdb_stat(txn, s->quarantine, &st) == 0 && st.ms_entries < QUARANTINE_MAX) {
+		memcpy(s->sealed, value.mv_data, value.mv_size); /* a put may move the page it lies on */
+		value.mv_data = s->sealed;
+		rc = mdb_put(txn, s->quarantine, &to, &value, 0);
+	}
+	if (rc != 0)
+		fail(s, env_err(rc), "quarantine");
+	else
+		store_del(s, t, key);
+}
+
+/* --- keys --- */
+
+const struct key32 *
+store_scope_key(const struct store *s)
+{
+	return keyring_fixed(s->keys, KEY_SCOPE);
+}
+
+bool
+store_rewrapped(const struct store *s)
+{
+	return keyring_rewrapped(s->keys);
+}
+
+static void
+reseal_restart(struct store *s)
+{
+	s->reseal_table = 0;
+	s->reseal_rows = 0;
+	store_key_init(&s->reseal_at);
+}
+
+enum err
+store_retire_tenant(struct store *s, const struct tenant_id *tenant)
+{
+	struct key_owner owner = owner_of_tenant(s, tenant->s);
+
+	reseal_restart(s);
+	return keyring_retire(s->keys, &owner);
+}
+
+bool
+store_retiring(const struct store *s)
+{
+	return keyring_retiring(s->keys, NULL);
+}
+
+/* The row after s->reseal_at in table t; its value is LMDB's. */
+static enum err
+reseal_row(struct store *s, MDB_txn *txn, enum table t, MDB_val *key, MDB_val *value)
+{
+	MDB_cursor *cursor;
+	int rc;
+
+	*key = val_of(&s->reseal_at);
+	if ((rc = mdb_cursor_open(txn, s->tables[t], &cursor)) != 0)
+		return env_err(rc);
+	rc = mdb_cursor_get(cursor, key, value, s->reseal_at.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
+	if (rc == 0 && s->reseal_at.len > 0 && key->mv_size == s->reseal_at.len &&
+	    memcmp(key->mv_data, s->reseal_at.b, key->mv_size) == 0)
+		rc = mdb_cursor_get(cursor, key, value, MDB_NEXT);
+	mdb_cursor_close(cursor);
+	return env_err(rc);
+}
+
+/* One row under a retired key goes over to its owner's present one. */
+static enum err
+reseal_one(struct store *s, enum table t, const MDB_val *key, const MDB_val *value)
+{
+	static union {
+		struct erg erg;
+		struct feed_record feed;
+		uint8_t any[RECORD_SIZE_MAX];
+	} record; /* one thread */
+	MDB_val fresh = { 0, s->sealed }, k = { s->reseal_at.len, s->reseal_at.b };
+	MDB_txn *txn;
+	enum err e;
+
+	if (!keyring_is_retired(s->keys, seal_key_id(value->mv_data, value->mv_size)) ||
+	    unseal(s, t, key, value, &record) != ERR_OK)
+		return ERR_OK;
+	e = reseal(s, t, k.mv_data, k.mv_size, &record, &fresh.mv_size);
+	if (e == ERR_OK && (txn = writing(s)) == NULL)
+		return ERR_IO;
+	if (e == ERR_OK)
+		e = env_err(mdb_put(txn, s->tables[t], &k, &fresh, 0));
+	if (e != ERR_OK) {
+		fail(s, e, "reseal");
+		return e;
+	}
+	note(s, t, &k, &fresh);
+	return ERR_OK;
+}
+
+static uint64_t
+rows_total(struct store *s, MDB_txn *txn)
+{
+	uint64_t total = 0;
+	MDB_stat st;
+
+	for (unsigned t = 0; t < TABLE_COUNT && txn != NULL; t++)
+		total += mdb_stat(txn, s->tables[t], &st) == 0 ? st.ms_entries : 0;
+	return total;
+}
+
+enum err
+store_reseal(struct store *s, size_t max, struct store_reseal *ret)
+{
+	MDB_val key, value;
+	MDB_txn *txn;
+	enum err e = ERR_OK;
+
+	memset(ret, 0, sizeof(*ret));
+	/* All was seen in an earlier turn, and that is on disk. */
+	if (s->reseal_table == TABLE_COUNT && !store_turn_open(s)) {
+		e = keyring_drop_retired(s->keys, &ret->keys_dropped);
+		ret->done = e == ERR_OK;
+		reseal_restart(s);
+		return e;
+	}
+	while (max > 0 && s->reseal_table < TABLE_COUNT && e == ERR_OK && (txn = reading(s)) != NULL) {
+		if ((e = reseal_row(s, txn, (enum table)s->reseal_table, &key, &value)) == ERR_NOTFOUND ||
+		    (e == ERR_OK && key.mv_size > STORE_KEY_MAX)) {
+			s->reseal_table++;
+			store_key_init(&s->reseal_at);
+			e = ERR_OK;
+			continue;
+		}
+		if (e != ERR_OK)
+			break;
+		store_key_init(&s->reseal_at);
+		store_key_bytes(&s->reseal_at, key.mv_data, key.mv_size);
+		e = reseal_one(s, (enum table)s->reseal_table, &key, &value);
+		s->reseal_rows++;
+		max--;
+	}
+	ret->rows = s->reseal_rows;
+	ret->total = rows_total(s, reading(s));
+	return e;
+}
+
 /* --- watching --- */
 
 bool
@@ -688,6 +1108,8 @@ store_stats(struct store *s, struct store_stats *ret)
 	for (unsigned t = 0; t < TABLE_COUNT && txn != NULL; t++)
 		if (mdb_stat(txn, s->tables[t], &st) == 0)
 			ret->rows[t] = st.ms_entries;
+	if (txn != NULL && mdb_stat(txn, s->quarantine, &st) == 0)
+		ret->quarantined = st.ms_entries;
 	env_usage(s->env, &usage);
 	ret->used_bytes = usage.used_bytes;
 	ret->file_bytes = usage.file_bytes;

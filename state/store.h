@@ -9,10 +9,12 @@
  *
  * Failure. A put or commit that fails ends the process through options.on_failure (default: log, _exit(1)): the turn's
  * effects in memory can't be taken back, the disk's state can. store_has_room says beforehand when the high-water mark is
- * reached: API writes are then refused. Damaged values are ERR_CORRUPT for that key only, counted and left for the caller to rebuild.
+ * reached: API writes are then refused. Damaged values are ERR_CORRUPT for that key only, counted, and noted once each for whoever
+ * rebuilds what they were of (on_damaged).
  *
  * Values are AES-256-GCM with a random nonce, AAD = table and key; personal ids in keys are HMACs (store_key_*): no id, name,
- * link or token is readable in a file. Event-loop thread only.
+ * link or token is readable in a file. A record that names its tenant, or an ERG whose tenant is known, is sealed with that tenant's
+ * own key, all else with the store's (keyring.h). Retired keys' values are sealed anew by store_reseal. Event-loop thread only.
  */
 #ifndef STATE_STORE_H
 #define STATE_STORE_H
@@ -28,6 +30,8 @@
 struct clock;
 struct store;
 
+#define STORE_KEYS_FILE "keys" /* the key ring, beside data.mdb */
+
 struct store_op { /* one row of a committed batch, as it is on disk */
 	enum table table;
 	const void *key;
@@ -39,15 +43,19 @@ struct store_op { /* one row of a committed batch, as it is on disk */
 struct store_options {
 	const char *directory; /* state/directory + "/state"; created 0700 */
 	uint64_t map_size_bytes;
-	struct key32 key;                          /* copied */
-	struct clock *clock;                       /* borrowed */
+	struct key32 key;                 /* the master key; copied */
+	const struct key32 *previous_key; /* the one before it, while a change is under way; NULL = none. Borrowed for the call */
+	struct clock *clock;              /* borrowed */
 	void (*on_failure)(void *arg, enum err e); /* NULL: log and _exit(1) */
 	void *on_failure_arg;
 	void (*on_commit)(void *arg, const struct store_op *ops, size_t count); /* the seam for a replicated log; may be NULL */
 	void *on_commit_arg;
+	void (*on_damaged)(void *arg); /* store_damaged_next has something new; called in the middle of a read. May be NULL */
+	void *on_damaged_arg;
 };
 
-/* ERR_TOONEW, ERR_BUSY (another process has it), ERR_CORRUPT (wrong key or damaged), ERR_IO, each with why. Gives *ret. */
+/* ERR_TOONEW, ERR_BUSY (another process has it), ERR_UNAUTHORIZED (another master key), ERR_CORRUPT, ERR_IO, each with why.
+ * An older format is migrated. Gives *ret. */
 enum err store_open(const struct store_options *options, struct store **ret, char *why, size_t why_size);
 /* Commits the open turn first, but runs no store_after_commit callback any more: call store_commit before. NULL is fine. */
 void store_close(struct store *s);
@@ -99,11 +107,37 @@ void store_after_commit(struct store *s, void (*cb)(void *arg), void *arg);
 void store_commit(struct store *s);          /* ends the turn now: shutdown and tests */
 bool store_turn_open(const struct store *s); /* something was put that is not on disk yet */
 
+/* --- damaged records --- */
+/* The next row found damaged since it was last asked for; ERR_NOTFOUND. */
+enum err store_damaged_next(struct store *s, enum table *ret_table, struct store_key *ret_key);
+/* Takes the row out of its table, into one that nothing reads: kept for whoever looks into what happened. */
+void store_quarantine(struct store *s, enum table t, const struct store_key *key);
+
+/* --- keys --- */
+/* For scope ids: stays the same with every master key. */
+const struct key32 *store_scope_key(const struct store *s);
+/* The tenant is erased: its key seals nothing any more, nor does the store's own. What is still sealed with them goes over to others by
+ * store_reseal, and then they are destroyed. */
+enum err store_retire_tenant(struct store *s, const struct tenant_id *tenant);
+/* Some values are still sealed with keys that are to go. */
+bool store_retiring(const struct store *s);
+
+struct store_reseal {
+	uint64_t rows, total; /* looked at, and there are */
+	size_t keys_dropped;  /* set when done */
+	bool done;            /* no retired key is left */
+};
+/* Seals up to max rows anew in this turn. Call again in a later turn until done; after a restart it begins anew and passes over what is
+ * done already. */
+enum err store_reseal(struct store *s, size_t max, struct store_reseal *ret);
+/* Was it opened with the previous master key, so that a change of it has begun just now? */
+bool store_rewrapped(const struct store *s);
+
 bool store_has_room(const struct store *s);
 struct store_stats {
 	uint64_t used_bytes, file_bytes, map_bytes;
-	uint64_t commits, damaged;
-	int64_t last_commit_ms; /* how long the last sync took */
+	uint64_t commits, damaged, quarantined; /* damaged: found since the start; quarantined: rows that lie there */
+	int64_t last_commit_ms;                 /* how long the last sync took */
 	uint64_t rows[TABLE_COUNT];
 };
 void store_stats(struct store *s, struct store_stats *ret);

@@ -353,6 +353,7 @@ every_record_fits(void **state)
 	(void)state;
 	for (unsigned t = 0; t < TABLE_COUNT; t++) {
 		assert_true(schema_encoded_max(table_schema((enum table)t)) <= RECORD_ENCODED_MAX);
+		assert_true(table_schema((enum table)t)->record_size <= RECORD_SIZE_MAX);
 		assert_string_equal(table_name((enum table)t), table_schema((enum table)t)->name);
 	}
 }

@@ -95,6 +95,58 @@ moved_values_do_not_open(void **state)
 	seal_free(NULL);
 }
 
+/* Made by Node's crypto, with the nonce 00112233445566778899aabb; the keys are HKDF-SHA-256(master, "test v1"), and master itself with
+ * the id 0x010203. */
+static void
+another_implementation_made_these(void **state)
+{
+	static const struct {
+		bool by_id;
+		struct seal_place place;
+		const char *plain;
+		size_t plain_len;
+		const char *hex;
+	} vectors[] = {
+		{ false, { "PEOPLE", "key-1", 5 }, "ada@example.org", 16,
+		    "010100112233445566778899aabb97ffb13d1314cf4ef4097ec87407f0fe9daaac5ae1d542664fd0b3c10683c5d9" },
+		{ true, { "PEOPLE", "key-1", 5 }, "ada@example.org", 16,
+		    "020001020300112233445566778899aabb288c7c3252a228354a4993d8623fa0c73fff5ede04ee5c8af829d2164116b169" },
+		{ true, { "", "", 0 }, "", 0, "020001020300112233445566778899aabbe3c69916c9ae0aba0706d8b0fdff34df" },
+	};
+	uint8_t sealed[128], back[128];
+	struct seal *first = seal(), *second, *s;
+	size_t len, back_len;
+
+	(void)state;
+	assert_int_equal(seal_new_id(&master, 0x010203, &second), ERR_OK);
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+		s = vectors[i].by_id ? second : first;
+		for (len = 0; vectors[i].hex[2 * len] != '\0'; len++) {
+			char byte[3] = { vectors[i].hex[2 * len], vectors[i].hex[2 * len + 1], '\0' };
+
+			sealed[len] = (uint8_t)strtoul(byte, NULL, 16);
+		}
+		assert_int_equal(seal_key_id(sealed, len), vectors[i].by_id ? 0x010203 : SEAL_ID_FIRST);
+		assert_int_equal(len, vectors[i].plain_len + seal_overhead(s));
+		assert_int_equal(seal_unwrap(s, &vectors[i].place, sealed, len, back, &back_len), ERR_OK);
+		assert_int_equal(back_len, vectors[i].plain_len);
+		assert_memory_equal(back, vectors[i].plain, back_len);
+		assert_int_equal(
+		    seal_unwrap(s == first ? second : first, &vectors[i].place, sealed, len, back, &back_len), ERR_CORRUPT);
+		for (size_t cut = 0; cut < len; cut++)
+			assert_int_equal(seal_unwrap(s, &vectors[i].place, sealed, cut, back, &back_len), ERR_CORRUPT);
+		for (size_t at = 0; at < len; at++) {
+			sealed[at] ^= 0x20;
+			assert_int_equal(seal_unwrap(s, &vectors[i].place, sealed, len, back, &back_len), ERR_CORRUPT);
+			sealed[at] ^= 0x20;
+		}
+	}
+	assert_int_equal(seal_key_id("", 0), 0);
+	assert_int_equal(seal_key_id("\3abcdefghijklmnopqrstuvwxyz0123456789", 37), 0);
+	seal_free(first);
+	seal_free(second);
+}
+
 int
 main(void)
 {
@@ -103,6 +155,7 @@ main(void)
 		cmocka_unit_test(each_sealing_is_different),
 		cmocka_unit_test(every_flipped_bit_is_found),
 		cmocka_unit_test(moved_values_do_not_open),
+		cmocka_unit_test(another_implementation_made_these),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
