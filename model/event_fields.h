@@ -3,12 +3,12 @@
  *
  * A struct event_fields lives on the heap and owns its strings; none of them is ever NULL. start, end, time_zone and all_day are one
  * field, the time: half of one side's and half of the other's would be a meeting nobody asked for.
- * body_html is without the Teams join block, always. Source: contract section 4; limits: graph-facts section 9.1. Pure.
+ * Of a series the time and the recurrence belong together, too: in a merge, the side that wins one of them must give both.
+ * body_html is without the Teams join block, always. As JSON: model/event_json.h. Source: contract section 4; limits: graph-facts section 9.1. Pure.
  */
 #ifndef MODEL_EVENT_FIELDS_H
 #define MODEL_EVENT_FIELDS_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +43,7 @@
 enum event_field { EVENT_FIELD_TABLE(X) EVENT_FIELD_COUNT };
 #undef X
 #define EVENT_MASK(field) (1u << EVENT_FIELD_##field)
+#define EVENT_MASK_SERIES (EVENT_MASK(TIME) | EVENT_MASK(RECURRENCE))
 #define EVENT_MASK_ALL    ((1u << EVENT_FIELD_COUNT) - 1)
 const char *event_field_name(enum event_field field);
 
@@ -91,6 +92,9 @@ bool event_exception_add(
     struct event_fields *f, const struct event_exception *e); /* keeps the order; one with its original_ms is replaced */
 const struct event_attendee *event_attendee_find(const struct event_fields *f, const char *email); /* without case */
 
+/* ERR_NOTFOUND: a single meeting; else as rrule_read. */
+enum err event_recurrence(const struct event_fields *f, struct recurrence *ret);
+
 /* The instants. Zones are known: checked when the fields were read. */
 int64_t event_start_ms(const struct event_fields *f);
 int64_t event_end_ms(const struct event_fields *f);
@@ -102,29 +106,11 @@ int64_t event_next_end_ms(const struct event_fields *f, int64_t now_ms);
 /*
  * Which fields differ, as a mask. By meaning: times as instants (of a series also by zone, whose rules it follows; all-day ones
  * by date), attendees as a set by e-mail without case (name counts only when both sides have one), recurrence by its
- * occurrences, texts after the white space at their ends is gone, bodies by event_body_equal.
+ * occurrences, texts after the white space at their ends is gone, bodies by what a reader sees
+ * (model/html_text.h).
  */
 unsigned event_fields_diff(const struct event_fields *a, const struct event_fields *b);
-/* Is HTML the same to a reader? Outlook rewrites what it is given: compares the text that shows, the links and pictures. */
-bool event_body_equal(const char *a, const char *b);
 /* Copies the fields of mask from src. Out of memory: ERR_NOMEM, f is then half changed. */
 enum err event_fields_take(struct event_fields *f, const struct event_fields *src, unsigned mask);
-
-/* ---- JSON ---- */
-
-/*
- * The PUT of contract section 4, strictly: ERR_INVALID with every mistake in *ret_errors (given; may be NULL), each with its JSON
- * pointer and what would be right; ERR_NOMEM. Gives *ret.
- */
-enum err event_fields_read(const json_t *root, struct event_fields **ret, json_t **ret_errors);
-/* Sets the members of mask in o, named as the PUT names them. 0, or -1 when out of memory. */
-int event_fields_write(const struct event_fields *f, unsigned mask, json_t *o);
-/* {"accepted","tentative","declined","none"} and, in attendees of event_fields_write, "response" are set by: */
-int event_responses_write(const struct event_fields *f, json_t *attendees);
-
-/* All of it as one text, for state/, and back. ERR_CORRUPT: not what to_text has made. to_text gives; NULL: out of memory. */
-#define EVENT_TEXT_MAX (2u << 20)
-char *event_fields_to_text(const struct event_fields *f, size_t *ret_len);
-enum err event_fields_from_text(const char *text, size_t len, struct event_fields **ret);
 
 #endif

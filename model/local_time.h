@@ -20,7 +20,7 @@ struct local_time {
 	int64_t s;
 };
 
-/* "2026-12-01T17:00:00", also with a fraction, which is dropped (Graph sends ".0000000"). No zone, no offset. Years 1601 to 9999, as
+/* "2026-12-01T17:00:00", also with a fraction, which is dropped (Graph sends ".0000000"). No zone, no offset. Years 1601 to 4499, as
  * Outlook has them: ERR_MALFORMED, ERR_INVALID. */
 enum err local_time_parse(const char *s, struct local_time *ret);
 void local_time_format(struct local_time t, char ret[LOCAL_TIME_SIZE]);
@@ -28,7 +28,7 @@ void local_time_format(struct local_time t, char ret[LOCAL_TIME_SIZE]);
 /* Days since 1970-01-01 of a date, "2026-12-01". */
 enum err local_date_parse(const char *s, int64_t *ret_day);
 void local_date_format(int64_t day, char ret[LOCAL_DATE_SIZE]);
-int64_t local_date_make(int year, int month, int day); /* a date that exists; days in between are counted on */
+int64_t local_date_make(int year, int month); /* its first day; years 1 to 9999, months 1 to 12 */
 void local_date_split(int64_t day, int *ret_year, int *ret_month, int *ret_day);
 
 int64_t local_day(struct local_time t); /* days since 1970-01-01 */

@@ -1,16 +1,14 @@
 /*
- * recurrence.h - a series of meetings as Graph can say it, from and to RFC 5545's RRULE, and its occurrences.
+ * recurrence.h - a series of meetings as Graph can say it, and its occurrences. From RRULE: model/rrule.h; Graph's JSON:
+ * model/recurrence_json.h.
  *
- * struct recurrence has the members of Graph's recurrencePattern and recurrenceRange. RRULE says more than Graph can; what it cannot is
- * refused with a sentence that says why and what would do. Days of the month that a month does not have: Graph's absoluteMonthly
- * on the 31st falls on the month's last day, RRULE's BYMONTHDAY=31 skips the month. So a rule with BYMONTHDAY beyond 28 is
- * refused unless every month it meets has that day, or it carries RSCALE=GREGORIAN;SKIP=BACKWARD (RFC 7529), which means just Graph's way.
+ * struct recurrence has the members of Graph's recurrencePattern and recurrenceRange.
+ * Days that a month does not have fall on its last day, as Graph has it ([MS-OXOCAL] 2.2.1.44.1).
  * Pure; only libical behind it.
  */
 #ifndef MODEL_RECURRENCE_H
 #define MODEL_RECURRENCE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,9 +17,9 @@
 #include "model/local_time.h"
 #include "model/time_zone.h"
 
-#define RRULE_SIZE     256
-#define RECURRENCE_WHY 320
-#define RECURRENCE_MAX 999 /* occurrences or interval: Outlook's own ceiling for both */
+#define RRULE_SIZE              256
+#define RECURRENCE_MAX          999 /* occurrences; days of an interval: Outlook's ceiling for both */
+#define RECURRENCE_INTERVAL_MAX 99  /* weeks, months, years of an interval */
 
 /* names as Graph spells them; compare without case */
 enum recurrence_type {
@@ -54,22 +52,12 @@ struct recurrence {
 	int count;                  /* only NUMBERED */
 };
 
-/*
- * rrule is the value alone ("FREQ=WEEKLY;BYDAY=MO"), case-blind; start is the first occurrence, local in zone. What the rule leaves
- * out is taken from start. ERR_MALFORMED: not a rule; ERR_UNSUPPORTED: Graph cannot say it; ERR_INVALID: start is not an
- * occurrence of it, or it ends before. why says which and what to do.
- */
-enum err recurrence_of_rrule(
-    const char *rrule, struct local_time start, const char *zone, struct recurrence *ret, char *why, size_t why_size);
-/* The rule in its one normal form. */
+/* The rule in its one normal form, UNTIL as a date. */
 void recurrence_to_rrule(const struct recurrence *r, char ret[RRULE_SIZE]);
+/* The same for others to read, UNTIL as RFC 5545 wants it beside a start with a zone: the last possible start, in UTC. */
+void recurrence_show(const struct recurrence *r, struct local_time start, const char *zone, char ret[RRULE_SIZE]);
 
-/* Graph's patternedRecurrence. to: gives, NULL when out of memory. zone may be NULL. */
-json_t *recurrence_to_json(const struct recurrence *r, const char *zone);
-/* ERR_UNEXPECTED: not as Graph has it. ret_zone: recurrenceTimeZone as it stands there ("" when absent); may be NULL. */
-enum err recurrence_from_json(const json_t *json, struct recurrence *ret, char ret_zone[TIME_ZONE_SIZE]);
-
-/* Do they mean the same occurrences, as far as their members tell? */
+/* Do they mean the same days? */
 bool recurrence_equal(const struct recurrence *a, const struct recurrence *b);
 
 struct recurrence_occurrence {
@@ -82,5 +70,8 @@ struct recurrence_occurrence {
  */
 enum err recurrence_expand(const struct recurrence *r, struct local_time start, const char *zone, int64_t from_ms, int64_t to_ms,
     struct recurrence_occurrence *ret, size_t max, size_t *ret_count);
+
+/* The day of the last occurrence; INT64_MAX when there is no end. */
+int64_t recurrence_last_day(const struct recurrence *r);
 
 #endif

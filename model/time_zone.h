@@ -30,5 +30,7 @@ enum time_zone_fit { TIME_ZONE_ONCE, TIME_ZONE_SKIPPED, TIME_ZONE_TWICE };
 /* ERR_NOTFOUND: no such zone. ret_fit may be NULL. */
 enum err time_zone_to_utc(const char *iana, struct local_time local, int64_t *ret_unix_ms, enum time_zone_fit *ret_fit);
 enum err time_zone_to_local(const char *iana, int64_t unix_ms, struct local_time *ret);
+/* Do clocks in both show the same from from_ms on, for two years? Outlook calls Rome's time Berlin's. */
+bool time_zone_same(const char *a, const char *b, int64_t from_ms);
 
 #endif
