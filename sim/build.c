@@ -21,6 +21,7 @@
 const char *const control_consents[3] = { "granted", "withdrawn", "absent" };
 const char *const control_channel_types[3] = { "standard", "private", "shared" };
 const char *const control_roles[3] = { "member", "owner", "guest" };
+static const char *const mailboxes[3] = { "open", "absent", "denied" };
 
 bool
 control_fail(struct control *k, const char *format, ...)
@@ -246,11 +247,12 @@ build_user(struct control *k, struct tenant *tenant, const json_t *o, struct use
 {
 	const char *id = NULL, *upn = NULL, *mail = NULL, *name = NULL;
 	bool enabled = true, licensed = true;
+	int mailbox = -1;
 	struct user *u;
 
-	if (!control_only(k, o, " tenant id upn mail display_name enabled guest licensed deleted count ") ||
+	if (!control_only(k, o, " tenant id upn mail display_name enabled guest licensed deleted mailbox count ") ||
 	    !control_guid(k, o, "id", &id) || !control_text(k, o, "upn", &upn) || !control_text(k, o, "mail", &mail) ||
-	    !control_text(k, o, "display_name", &name))
+	    !control_text(k, o, "display_name", &name) || !control_name(k, o, "mailbox", mailboxes, 3, &mailbox))
 		return false;
 	u = id == NULL ? NULL : world_user_by_id(&k->sim->world, id);
 	if (u != NULL && u->tenant != tenant)
@@ -264,6 +266,8 @@ build_user(struct control *k, struct tenant *tenant, const json_t *o, struct use
 	    !control_flag(k, o, "guest", &u->guest) || !control_flag(k, o, "deleted", &u->deleted))
 		return false;
 	u->disabled = !enabled;
+	if (mailbox >= 0)
+		u->mailbox = (enum mailbox_access)mailbox;
 	u->unlicensed = !licensed;
 	sim_user_set_names(&k->sim->world, u, upn, mail, name);
 	if (!k->created && u->deleted)

@@ -11,6 +11,7 @@
 
 #include "base/encode.h"
 #include "base/timestamp.h"
+#include "sim/mailbox.h"
 #include "sim/memory.h"
 
 /* Longer than any link the simulator gives out; a longer query is cut off at parsing. */
@@ -81,6 +82,7 @@ call_new(struct sim *sim, const struct sim_request *r, sim_done done, void *arg)
 	c->authorization = copy_header(r, "Authorization");
 	c->client_request_id = copy_header(r, "client-request-id");
 	c->prefer = copy_header(r, "Prefer");
+	c->if_match = copy_header(r, "If-Match");
 	c->fault.kind = FAULT_COUNT;
 	c->template = "(none)";
 	c->now_ms = c->read_ms = clock_boot_ms(sim->clock);
@@ -101,6 +103,7 @@ call_free(struct call *c)
 	if (c->next != NULL)
 		c->next->link = c->link;
 	timer_free(c->timer);
+	call_mailbox_leave(c);
 	for (size_t i = 0; i < c->segment_count; i++)
 		free(c->segment[i]);
 	for (size_t i = 0; i < c->param_count; i++) {
@@ -115,6 +118,7 @@ call_free(struct call *c)
 	free(c->authorization);
 	free(c->client_request_id);
 	free(c->prefer);
+	free(c->if_match);
 	free(c->path);
 	free(c->query);
 	free(c->body);
@@ -416,6 +420,8 @@ call_finish(struct call *c)
 		c->finished = true;
 		return;
 	}
+	if (c->fault.kind == FAULT_STATUS_AFTER && c->status < 400)
+		call_refuse(c, c->fault.status, "UnknownError", JOURNAL_NONE, "A scripted fault, after the effect.");
 	if (!c->inner && str_starts(c->path, GRAPH_PREFIX "/")) {
 		call_header(c, "request-id: %s", c->request_id);
 		call_header(c, "client-request-id: %s", c->client_request_id == NULL ? c->request_id : c->client_request_id);

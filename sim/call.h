@@ -7,6 +7,7 @@
 #define SIM_CALL_H
 
 #include "base/clock.h"
+#include "sim/calendar.h"
 #include "sim/faults.h"
 #include "sim/journal.h"
 #include "sim/settings.h"
@@ -32,6 +33,7 @@ struct sim {
 	struct rng rng;
 	struct settings settings;
 	struct world world;
+	struct mailboxes mailboxes;
 	struct faults faults;
 	struct throttle throttle;
 	struct journal *journal;
@@ -77,7 +79,7 @@ struct call {
 	char *body;
 	size_t body_len;
 	json_t *json; /* the parsed body or NULL */
-	char *authorization, *client_request_id, *prefer;
+	char *authorization, *client_request_id, *prefer, *if_match;
 	char *segment[CALL_SEGMENTS_MAX];
 	size_t segment_count;
 	const char *argument[4]; /* what the template's {x} took, in order */
@@ -88,7 +90,8 @@ struct call {
 	const char *template; /* for the journal */
 
 	struct tenant *tenant;
-	struct user *user; /* who has signed in; NULL: the app itself */
+	struct mailbox *in_mailbox; /* among its requests under way; mailbox.h */
+	struct user *user;          /* who has signed in; NULL: the app itself */
 	char app_id[GUID_SIZE];
 	char request_id[GUID_SIZE];
 	struct fault fault; /* a copy; kind FAULT_COUNT = none */

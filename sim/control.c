@@ -7,8 +7,10 @@
 
 #include "sim/build.h"
 #include "sim/call.h"
+#include "sim/control_events.h"
 #include "sim/delegated.h"
 #include "sim/delivery.h"
+#include "sim/mailbox.h"
 #include "sim/subscriptions.h"
 #include "sim/token.h"
 
@@ -65,7 +67,6 @@ show_user(const struct user *u)
 	return json_pack("{s:s,s:s,s:s?,s:s}", "id", u->id, "upn", u->upn, "mail", u->mail, "display_name", u->name);
 }
 
-/* Each sets the call's answer or returns false with k->why set. body is an empty object when none was sent. */
 typedef bool (*control_do)(struct control *k, const json_t *body);
 
 static bool
@@ -509,6 +510,9 @@ do_reset(struct control *k, const json_t *body)
 	faults_done(&k->sim->faults);
 	delivery_clear_counts(k->sim->delivery);
 	if (world) {
+		for (struct call *c = k->sim->open; c != NULL; c = c->next)
+			call_mailbox_leave(c);
+		mailboxes_done(&k->sim->mailboxes);
 		sim_subscriptions_reset(k->sim->subscriptions);
 		delivery_reset(k->sim->delivery);
 		sim_token_done(k->sim);
@@ -562,6 +566,13 @@ static const struct row {
 	{ "DELETE", "/_sim/requests", do_journal_reset, "Forgets requests and journal." },
 	{ "GET", "/_sim/journal", do_journal_get, "What Graph would have refused or throttled." },
 	{ "DELETE", "/_sim/journal", do_journal_reset, "Forgets requests and journal." },
+	{ "GET", "/_sim/mailbox", control_mailbox_get, "?user=U: its counts of mails, and how many requests it had at a time." },
+	{ "GET", "/_sim/events", control_events_get,
+	    "?user=U[&id=I][&property=V][&subject=S][&gone=true]: the truth about its events, with mails by attendee." },
+	{ "POST", "/_sim/events", control_event,
+	    "{op: create | change | cancel | delete | move | respond, user, id, date, event, organizer, address, response, "
+	    "quiet, "
+	    "count, repeat}" },
 	{ "GET", "/_sim/subscriptions", do_subscriptions_get, "All subscriptions, with clientState." },
 	{ "DELETE", "/_sim/subscriptions/", do_subscription_delete, "Graph loses one, silently." },
 	{ "GET", "/_sim/notifications", do_notifications_get, "Counts of deliveries." },
@@ -584,9 +595,9 @@ do_help(struct control *k, const json_t *body)
 	    "Control API of the Microsoft Graph simulator. JSON in and out; members not named keep their value or default.\n\n");
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		text_addf(&t, "%-7s%-24s%s\n", rows[i].method, rows[i].path, rows[i].help);
-	text_adds(&t,
-	    "\nKinds of faults for requests: status timeout_before timeout_after close_before close_after delay truncate\n"
-	    "truncated_page short_page empty_page lag; for notifications: drop duplicate reorder hold.\n");
+	text_adds(&t, "\nKinds of faults for requests: status status_after timeout_before timeout_after close_before close_after "
+	              "delay truncate\n"
+	              "truncated_page short_page empty_page lag late_join; for notifications: drop duplicate reorder hold.\n");
 	k->call->text = text_take(&t);
 	k->call->status = 200;
 	return true;

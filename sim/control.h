@@ -15,8 +15,10 @@
  *                         assertion signs in
  *   POST /_sim/tenants    {"id"?, "domain"?, "consent"?: "granted" | "withdrawn" | "absent", "permissions"?: ["TeamMember.Read.All"...]}
  *                         a new tenant has consent and all permissions the simulator knows
- *   POST /_sim/users      {"tenant", "id"?, "upn"?, "mail"?, "display_name"?, "enabled"?, "guest"?, "licensed"?, "deleted"?}
+ *   POST /_sim/users      {"tenant", "id"?, "upn"?, "mail"?, "display_name"?, "enabled"?, "guest"?, "licensed"?, "deleted"?,
+ *                          "mailbox"?: "open" | "absent" | "denied" (there, but a policy keeps the application out)}
  *                         or {"tenant", "count": N}; -> {"users":[{"id","upn","mail","display_name"}]}
+ *                         guests and the unlicensed have no mailbox, all others have one
  *   POST /_sim/teams      {"tenant", "id"?, "name"?, "archived"?, "deleted"?, "dynamic"?, "synced"?, "owners"?: [user], "members"?: [user] | N,
  *                          "channels"?: [channel]}; N = the tenant's first N users by age, made when missing, the first as owner.
  *                         -> {"id","name","general": channel id}. The General channel comes by itself
@@ -28,6 +30,26 @@
  *                         -> {"changed", "unchanged", "members":[{"id","user","role"}]}
  *   GET  /_sim/members?team=T[&channel=C]      the truth, without lag: {"members":[{"id","user","tenant","role","upn","mail"}]}
  *   "user" is an object id, UPN or mail of the team's tenant (an object id of any tenant in a shared channel).
+ *
+ * Events: what people do in Outlook; subscribers are told, unless "quiet": true, and Exchange's mails go out
+ *   POST /_sim/events     {"op", "user": whose mailbox, ...}; a user is an object id, UPN or mail; "id" is an event's id of either kind
+ *     {"op":"create", "user":"org@acme.example", "event":{Graph's event, as POST takes it}, "organizer"?: somebody else's address (a
+ *      meeting the mailbox only attends), "count"?: N of the same}    -> {"id","rest_id","ids":[id]}
+ *     {"op":"change", "user", "id", "event":{"subject":"Moved","start":{...},"end":{...}}, "bare"?: true}   only the members given;
+ *      a new body keeps the join block unless bare; "date":"2027-03-09" changes that occurrence of a series
+ *     {"op":"cancel", "user", "id", "date"?}     or "delete", which does the same here; it is gone from the mailbox afterwards
+ *     {"op":"move", "user", "id"}                to another folder: its ordinary id is another one from now on
+ *     {"op":"respond", "user", "id", "address":"bob@x.example", "response":"accepted" | "declined" | "tentativelyAccepted" | "none"}
+ *     {"op":"touch", "user", "id", "repeat"?: N} new etags without any other change, N times told of
+ *     "date" is the day the pattern has the occurrence on, in the series' zone. "join_delay_ms", "lag_ms": for this one only.
+ *     All but create -> the event, as in GET
+ *   GET /_sim/events?user=U[&id=I][&property=V][&subject=S][&gone=true]     the truth, without lag; property = the value of an extended
+ *     property. {"events":[{"id","rest_id","etag","version","ical_uid","subject","start","end" (instants),"gone","foreign","join_url",
+ *     "transaction_id","properties":{id: value},"mails":{"invitations","updates","cancellations"},"attendees":[{"address","type",
+ *     "response","invited","mails":{...}}] (also those not invited any more),"state":{Graph's members},"series","date" (of a changed
+ *     occurrence),"cancelled_dates"}]}
+ *   GET /_sim/mailbox?user=U    {"user","events": how many now,"in_flight","in_flight_max","mails":{...} of all its events,
+ *     "late_mails": those about meetings that were over}
  *
  * Permissions
  *   POST /_sim/consent      {"tenant", "consent": "granted" | "withdrawn" | "absent"}   also refuses tokens given before
@@ -43,10 +65,13 @@
  *   fault = {"kind", "method"?, "path"?: what the path after /v1.0 begins with (or that of a token request), "skip"?: leave the first n matches,
  *            "count"?: act on n matches (default 1; 0 = for ever), "probability"?: 0..1, "status"?, "retry_after_s"?, "delay_ms"?, "code"?,
  *            "subscription"?: id}
- *   kinds for requests: status (status; retry_after_s; code), timeout_before (no effect, no answer), timeout_after (effect, no answer),
+ *   kinds for requests: status (status; retry_after_s; code), status_after (the same, but after the effect), timeout_before (no effect,
+ *     no answer), timeout_after (effect, no answer),
  *     close_before, close_after (connection closed), delay (delay_ms), truncate (the body breaks off), truncated_page (nextLink missing),
  *     short_page (fewer items than there are, no nextLink), empty_page (no items, no nextLink), lag (this read sees nothing younger
- *     than delay_ms)
+ *     than delay_ms), late_join (the event made has its join link only delay_ms later). A 412 out of nothing:
+ *     {"kind":"status","status":412,"method":"PATCH","path":"/users/"}; a time-out after the meeting was made:
+ *     {"kind":"timeout_after","method":"POST","path":"/users/"}
  *   kinds for notifications (path = the resource's beginning): drop, duplicate, reorder, hold (delay_ms)
  *
  * Settings: POST /_sim/settings with any of these; GET shows all
@@ -67,6 +92,8 @@
  *   notify_delay_ms 0, notify_jitter_ms 0, notify_window_ms 10 (items of one URL that go out together), notify_batch_max 20
  *   retry_first_ms 5000, retry_for_ms 14400000       deliveries not answered 2xx: doubling, until dropped
  *   spellings "wild"       notifications in all documented spellings; "plain": only teams('..')/members('..') and lower-case changeType
+ *   join_delay_ms 0        the join link of an online meeting comes so much later
+ *   event_echoes true      each change of an event is told two or three times; event_echo_ms 2000: the later ones within this
  *   quota_teams 10000, quota_directory 100           subscriptions (403 beyond)
  *   exact_permissions true   false: permissions are not checked
  *

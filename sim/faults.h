@@ -14,6 +14,7 @@
 /*        name              text             of a notification */
 #define FAULT_TABLE(X)                                                                                                           \
 	X(STATUS, "status", false)                                                                                               \
+	X(STATUS_AFTER, "status_after", false)                                                                                   \
 	X(TIMEOUT_BEFORE, "timeout_before", false)                                                                               \
 	X(TIMEOUT_AFTER, "timeout_after", false)                                                                                 \
 	X(CLOSE_BEFORE, "close_before", false)                                                                                   \
@@ -24,6 +25,7 @@
 	X(SHORT_PAGE, "short_page", false)                                                                                       \
 	X(EMPTY_PAGE, "empty_page", false)                                                                                       \
 	X(LAG, "lag", false)                                                                                                     \
+	X(LATE_JOIN, "late_join", false)                                                                                         \
 	X(DROP, "drop", true)                                                                                                    \
 	X(DUPLICATE, "duplicate", true)                                                                                          \
 	X(REORDER, "reorder", true)                                                                                              \

@@ -33,6 +33,19 @@ void handle_members_add(struct call *c);
 void handle_members_remove(struct call *c);
 void handle_user_has_access(struct call *c);
 
+/* event_calls.c */
+void handle_event_create(struct call *c);
+void handle_events_list(struct call *c);
+void handle_event_get(struct call *c);
+void handle_event_patch(struct call *c);
+void handle_event_delete(struct call *c);
+void handle_event_cancel(struct call *c);
+void handle_event_instances(struct call *c);
+void handle_calendar_view(struct call *c);
+
+/* event_view.c */
+void handle_calendar_delta(struct call *c);
+
 /* subscriptions.c */
 void handle_subscription_create(struct call *c);
 void handle_subscriptions_list(struct call *c);

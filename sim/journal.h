@@ -33,7 +33,11 @@
 	X(REAUTHORIZE_TWICE, "reauthorize_twice", true)  /* reauthorize and PATCH within 10 minutes */                           \
 	X(LAST_OWNER, "last_owner", true)                /* would have left a team without owner */                              \
 	X(POLLED, "polled", false)                       /* a second full list of one team within a day */                       \
-	X(SIGN_IN, "sign_in", false)                     /* the token endpoint refused */
+	X(JOIN_BLOCK_LOST, "join_block_lost", true)      /* a new body took the join link out of a meeting */                    \
+	X(MUTABLE_ID, "mutable_id", false)               /* an Outlook call without Prefer: IdType="ImmutableId" */              \
+	X(CONFLICT, "conflict", false)                   /* 412: If-Match named another version */                               \
+	X(DUPLICATE_TRANSACTION, "duplicate_transaction", false)                                                                 \
+	X(SIGN_IN, "sign_in", false) /* the token endpoint refused */
 
 #define X(name, text, violation) JOURNAL_##name,
 enum journal_kind { JOURNAL_TABLE(X) JOURNAL_COUNT };

@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "sim/call.h"
 #include "sim/handlers.h"
+#include "sim/mailbox.h"
 #include "sim/memory.h"
 #include "sim/token.h"
 
@@ -16,12 +17,22 @@
 #define READS_TEAM_MEMBERS    (P(TEAM_MEMBER_READ) | P(TEAM_MEMBER_WRITE))
 #define ADDS_TEAM_MEMBERS     (P(TEAM_MEMBER_NONOWNER) | P(TEAM_MEMBER_WRITE))
 #define READS_CHANNEL_MEMBERS (P(CHANNEL_MEMBER_READ) | P(CHANNEL_MEMBER_WRITE))
+#define READS_CALENDARS       (P(CALENDARS_READ) | P(CALENDARS_WRITE))
 #define READS_GROUP_MEMBERS   (P(GROUP_MEMBER_READ) | P(GROUP_MEMBER_WRITE) | P(GROUP_READ))
 
 /* First match wins: literal rows stand before those with braces. */
 static const struct route routes[] = {
 	{ "GET", "/users", P(USER_READ), TRAFFIC_IDENTITY_READ, 2, handle_users_list },
 	{ "GET", "/users/{user}", P(USER_READ), TRAFFIC_IDENTITY_READ, 1, handle_user_get },
+	{ "GET", "/users/{user}/events", READS_CALENDARS, TRAFFIC_OUTLOOK, 1, handle_events_list },
+	{ "POST", "/users/{user}/events", P(CALENDARS_WRITE), TRAFFIC_OUTLOOK, 1, handle_event_create },
+	{ "GET", "/users/{user}/events/{event}", READS_CALENDARS, TRAFFIC_OUTLOOK, 1, handle_event_get },
+	{ "PATCH", "/users/{user}/events/{event}", P(CALENDARS_WRITE), TRAFFIC_OUTLOOK, 1, handle_event_patch },
+	{ "DELETE", "/users/{user}/events/{event}", P(CALENDARS_WRITE), TRAFFIC_OUTLOOK, 1, handle_event_delete },
+	{ "POST", "/users/{user}/events/{event}/cancel", P(CALENDARS_WRITE), TRAFFIC_OUTLOOK, 1, handle_event_cancel },
+	{ "GET", "/users/{user}/events/{event}/instances", READS_CALENDARS, TRAFFIC_OUTLOOK, 1, handle_event_instances },
+	{ "GET", "/users/{user}/calendarView", READS_CALENDARS, TRAFFIC_OUTLOOK, 1, handle_calendar_view },
+	{ "GET", "/users/{user}/calendarView/delta", READS_CALENDARS, TRAFFIC_OUTLOOK, 1, handle_calendar_delta },
 	{ "GET", "/groups/delta", READS_GROUP_MEMBERS, TRAFFIC_IDENTITY_READ, 3, handle_groups_delta },
 	{ "GET", "/groups/{group}", READS_GROUP_MEMBERS, TRAFFIC_IDENTITY_READ, 1, handle_group_get },
 	{ "GET", "/groups/{group}/members", READS_GROUP_MEMBERS, TRAFFIC_IDENTITY_READ, 3, handle_group_members },
@@ -72,7 +83,7 @@ static const struct route routes[] = {
 };
 
 /* Collections whose key may stand in parentheses: teams('..')/members('..'). */
-static const char *const keyed[] = { "users", "groups", "teams", "channels", "members", "allMembers", "subscriptions" };
+static const char *const keyed[] = { "users", "groups", "teams", "channels", "members", "allMembers", "subscriptions", "events" };
 
 static bool
 is_keyed(const char *name, size_t len)
@@ -186,6 +197,7 @@ code_of(int status)
 		{ 404, "NotFound" },
 		{ 409, "Conflict" },
 		{ 410, "Gone" },
+		{ 412, "ErrorIrresolvableConflict" },
 		{ 423, "Locked" },
 		{ 429, "TooManyRequests" },
 		{ 500, "InternalServerError" },
@@ -246,18 +258,25 @@ static bool
 within_limits(struct call *c)
 {
 	bool teams = strncasecmp(c->template, "/teams/", 7) == 0;
+	struct user *owner = c->route->traffic == TRAFFIC_OUTLOOK ? call_mailbox_user(c) : NULL;
 	struct throttle_call t = { .traffic = c->route->traffic,
 		.units = units_of(c),
 		.identity_limit = identity_limit(c->tenant),
 		.app = c->app_id,
 		.tenant = c->tenant->id,
 		.team = teams ? c->argument[0] : NULL,
-		.channel = teams && strstr(c->template, "{channel}") != NULL ? c->argument[1] : NULL };
+		.channel = teams && strstr(c->template, "{channel}") != NULL ? c->argument[1] : NULL,
+		.mailbox = owner != NULL ? owner->id : NULL };
 	struct throttle_verdict v = sim_throttle_count(&c->sim->throttle, &t, c->now_ms);
 
 	/* Who was never sent away cannot come back too early. */
 	if (v.early && c->sim->settings.strict != 0)
 		call_note(c, JOURNAL_TOO_EARLY, "a call before the Retry-After of its bucket was over");
+	if (owner != NULL && !call_mailbox_enter(c, owner) && !v.over) {
+		v.over = true;
+		v.retry_after_s = 1;
+		v.limit = "4 requests at a time in one mailbox";
+	}
 	if (!v.over)
 		return true;
 	if (c->sim->settings.strict == 0) {

@@ -48,6 +48,9 @@ enum spellings { SPELLINGS_PLAIN, SPELLINGS_WILD };
 	X(spellings, SPELLINGS_WILD, SPELLINGS_PLAIN, SPELLINGS_WILD)                                                            \
 	X(quota_teams, 10000, 0, 1000000)                                                                                        \
 	X(quota_directory, 100, 0, 1000000)                                                                                      \
+	X(join_delay_ms, 0, 0, 24 * HOUR_MS)                                                                                     \
+	X(event_echoes, 1, 0, 1)                                                                                                 \
+	X(event_echo_ms, 2000, 0, HOUR_MS)                                                                                       \
 	X(exact_permissions, 1, 0, 1)
 
 struct settings {

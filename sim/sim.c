@@ -46,6 +46,7 @@ sim_free(struct sim *s)
 	sim_throttle_done(&s->throttle);
 	faults_done(&s->faults);
 	journal_free(s->journal);
+	mailboxes_done(&s->mailboxes);
 	world_done(&s->world);
 	free(s->base_url);
 	free(s);

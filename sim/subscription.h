@@ -39,7 +39,8 @@ struct subscription {
 	char *resource; /* as the client wrote it */
 	char *key;      /* "tenant id|resource" in one spelling */
 	unsigned changes;
-	bool indirect; /* asked for indirect changes of shared channels: facts 2.3 */
+	bool indirect;  /* asked for indirect changes of shared channels: facts 2.3 */
+	bool immutable; /* made with Prefer: IdType="ImmutableId": facts 9.5 */
 	char *change_type, *url, *lifecycle_url, *client_state, *tls;
 	int64_t expires_wall_ms, expires_ms, authorized_ms;
 	int64_t warn_expiry_ms, warn_authorized_ms; /* NEVER once warned */
@@ -69,7 +70,7 @@ void sim_subscription_set_expiry(struct subscription *x, int64_t wall_ms);
 /* As Graph shows it; clientState only on request. */
 json_t *sim_subscription_show(const struct subscription *x, bool with_secret);
 /* Takes item. Waits while there is no authorization. */
-void sim_subscription_queue(struct subscription *x, const char *url, json_t *item);
+void sim_subscription_queue(struct subscription *x, const char *url, json_t *item, int64_t delay_ms);
 /* Ends all requests that wait for a client's URL. */
 void sim_handshakes_drop(struct subscriptions *s);
 

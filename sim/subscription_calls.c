@@ -273,6 +273,7 @@ read_body(struct call *c)
 	x->resource = must_copy(jx_get_str(c->json, "resource"));
 	x->client_state = must_copy(jx_get_str(c->json, "clientState"));
 	x->indirect = x->resource != NULL && strcasestr(x->resource, "notifyOnIndirectMembershipUpdate=true") != NULL;
+	x->immutable = call_prefers(c, "IdType=\"ImmutableId\"");
 	x->tls = must_copy(tls == NULL ? "v1_2" : tls);
 	return x;
 }

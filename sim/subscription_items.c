@@ -68,14 +68,14 @@ spell_change(struct sim *sim, enum change change)
 
 /* Takes data. */
 static void
-queue_change(struct subscription *x, enum change change, const char *resource, json_t *data)
+queue_change(struct subscription *x, enum change change, const char *resource, json_t *data, int64_t delay_ms)
 {
 	json_t *item = item_base(x);
 
 	json_object_set_new(item, "changeType", json_string(spell_change(x->all->sim, change)));
 	json_object_set_new(item, "resource", json_string(resource));
 	json_object_set_new(item, "resourceData", data);
-	sim_subscription_queue(x, x->url, item);
+	sim_subscription_queue(x, x->url, item, delay_ms);
 }
 
 static json_t *
@@ -99,7 +99,7 @@ tell_member(struct subscription *x, const struct happening *h)
 	if (h->channel != NULL)
 		add_part(path, sizeof(path), s, "channels", h->channel->id);
 	add_part(path, sizeof(path), s, h->indirect ? "allMembers" : "members", h->member_id);
-	queue_change(x, h->change, path, data_of(sim, "aadUserConversationMember", path, h->member_id));
+	queue_change(x, h->change, path, data_of(sim, "aadUserConversationMember", path, h->member_id), 0);
 }
 
 /* Facts 4.1: one `updated` of the group carries its members' changes; `deleted` means gone for good. */
@@ -122,7 +122,22 @@ tell_group(struct subscription *x, const struct happening *h)
 			    rng_below(&sim->rng, 2) == 0 ? json_string("deleted") : json_pack("{s:s}", "reason", "deleted"));
 		json_object_set_new(data, "members@delta", json_pack("[o]", who));
 	}
-	queue_change(x, CHANGE_UPDATED, path, data);
+	queue_change(x, CHANGE_UPDATED, path, data, 0);
+}
+
+/* Also users/<id>@<tenant>, of events only: facts 4.1. */
+static void
+spell_user(struct sim *sim, const struct happening *h, struct spelling s, char *path, size_t path_size)
+{
+	char name[2 * GUID_SIZE];
+
+	if (h->kind == HAPPENING_EVENT && s.slashes && sim->settings.spellings == SPELLINGS_WILD &&
+	    rng_below(&sim->rng, 2) == 0) {
+		snprintf(name, sizeof(name), "%s@%s", h->user->id, h->tenant->id);
+		add_part(path, path_size, s, "users", name);
+		return;
+	}
+	add_part(path, path_size, s, "Users", h->user->id);
 }
 
 static void
@@ -145,18 +160,18 @@ tell_other(struct subscription *x, const struct happening *h)
 		}
 	} else {
 		s.slashes = s.slashes || h->kind == HAPPENING_USER;
-		add_part(path, sizeof(path), s, "Users", h->user->id);
 		id = h->user->id;
+		spell_user(sim, h, s, path, sizeof(path));
 		if (h->kind == HAPPENING_EVENT) {
-			add_part(path, sizeof(path), s, "Events", h->event_id);
+			id = x->immutable ? h->immutable_id : h->event_id;
+			add_part(path, sizeof(path), s, "Events", id);
 			type = "event";
-			id = h->event_id;
 		}
 	}
 	data = data_of(sim, type, path, id);
 	if (h->etag != NULL)
 		json_object_set_new(data, "@odata.etag", json_string(h->etag));
-	queue_change(x, h->change, path, data);
+	queue_change(x, h->change, path, data, h->delay_ms);
 }
 
 typedef void (*tell_one)(struct subscription *x, const struct happening *h);
@@ -247,7 +262,7 @@ sim_subscription_notify(struct subscription *x, const char *resource, const char
 		snprintf(path, sizeof(path), member == NULL ? "%s" : "%s('%s')", x->resource + (x->resource[0] == '/'), member);
 	for (uint64_t i = 0; i < repeat; i++)
 		queue_change(
-		    x, kind, path, data_of(x->all->sim, "aadUserConversationMember", path, member == NULL ? "" : member));
+		    x, kind, path, data_of(x->all->sim, "aadUserConversationMember", path, member == NULL ? "" : member), 0);
 }
 
 void

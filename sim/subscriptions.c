@@ -151,13 +151,13 @@ warning_before(const struct sim *sim, int64_t now_ms, int64_t end_ms)
 }
 
 void
-sim_subscription_queue(struct subscription *x, const char *url, json_t *item)
+sim_subscription_queue(struct subscription *x, const char *url, json_t *item, int64_t delay_ms)
 {
 	struct sim *sim = x->all->sim;
 
 	if (clock_boot_ms(sim->clock) < x->authorized_ms) {
 		x->told++;
-		delivery_queue(sim->delivery, url, x->id, item, 0);
+		delivery_queue(sim->delivery, url, x->id, item, delay_ms);
 		return;
 	}
 	x->paused = must_grow(x->paused, x->paused_count, &x->paused_cap, sizeof(*x->paused));

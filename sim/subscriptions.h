@@ -37,8 +37,9 @@ struct happening {
 	struct channel *channel;
 	struct user *user;
 	char member_id[MEMBER_ID_SIZE];
-	bool indirect;               /* HAPPENING_CHANNEL_MEMBER by way of a team the channel is shared with */
-	const char *event_id, *etag; /* HAPPENING_EVENT */
+	bool indirect;                              /* HAPPENING_CHANNEL_MEMBER by way of a team the channel is shared with */
+	const char *event_id, *immutable_id, *etag; /* HAPPENING_EVENT */
+	int64_t delay_ms;                           /* told so much later */
 };
 
 struct subscriptions *sim_subscriptions_new(struct sim *sim);

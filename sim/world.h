@@ -47,6 +47,8 @@ enum permission { PERMISSION_TABLE(X) PERMISSION_ALL = (1u << PERMISSION_COUNT) 
 enum consent { CONSENT_GRANTED, CONSENT_WITHDRAWN, CONSENT_ABSENT };
 enum role { ROLE_MEMBER, ROLE_OWNER, ROLE_GUEST };
 enum channel_type { CHANNEL_STANDARD, CHANNEL_PRIVATE, CHANNEL_SHARED };
+/* Denied: there, but a policy keeps the application out. Guests and the unlicensed have none in any case. */
+enum mailbox_access { MAILBOX_OPEN, MAILBOX_ABSENT, MAILBOX_DENIED };
 
 struct tenant {
 	char id[GUID_SIZE];
@@ -65,6 +67,7 @@ struct user {
 	char *upn, *mail, *name;  /* mail may be NULL */
 	char *upn_key, *mail_key; /* of the login index */
 	bool disabled, guest, unlicensed, deleted;
+	enum mailbox_access mailbox;
 };
 
 struct member {

@@ -66,6 +66,7 @@ struct drive {
 	/* What the endpoint does: 0 = no answer. */
 	int validate_status, post_status;
 	bool wrong_echo;
+	const char *prefer, *if_match; /* headers of every request; NULL: without */
 	struct posted posts[POSTS_MAX];
 	size_t post_count, validations;
 	/* The last answer. */
@@ -148,11 +149,23 @@ drive_items(const struct drive *d)
 }
 
 static UNUSED_OK void
+drive_forget_answer(struct drive *d)
+{
+	json_decref(d->json);
+	free(d->text);
+	d->json = NULL;
+	d->text = NULL;
+	d->answered = false;
+	d->status = 0;
+}
+
+static UNUSED_OK void
 drive_keep(void *arg, const struct sim_answer *a)
 {
 	struct drive *d = arg;
 	size_t at = 0;
 
+	drive_forget_answer(d);
 	d->answered = true;
 	d->fate = a->fate;
 	d->status = a->status;
@@ -165,17 +178,6 @@ drive_keep(void *arg, const struct sim_answer *a)
 	}
 }
 
-static UNUSED_OK void
-drive_forget_answer(struct drive *d)
-{
-	json_decref(d->json);
-	free(d->text);
-	d->json = NULL;
-	d->text = NULL;
-	d->answered = false;
-	d->status = 0;
-}
-
 static UNUSED_OK const char *
 drive_header(void *arg, const char *name)
 {
@@ -186,6 +188,10 @@ drive_header(void *arg, const char *name)
 		snprintf(value, sizeof(value), "Bearer %s", d->token);
 		return value;
 	}
+	if (str_equal_nocase(name, "Prefer"))
+		return d->prefer;
+	if (str_equal_nocase(name, "If-Match"))
+		return d->if_match;
 	return str_equal_nocase(name, "client-request-id") ? "c1d2" : NULL;
 }
 
