@@ -237,6 +237,28 @@ tenant_remove(struct call *c)
 }
 
 static enum err
+tenant_sign_in_start(struct call *c)
+{
+	struct app_sign_in sign_in = { .state = APP_SIGN_IN_NONE };
+	enum err e = OPS(c)->tenant_sign_in_start(CTX(c), &c->tenant, &sign_in, &c->problem);
+
+	c->status = 202;
+	c->json = e == ERR_OK ? view_sign_in(&sign_in) : NULL;
+	return e;
+}
+
+static enum err
+tenant_sign_in_get(struct call *c)
+{
+	struct app_sign_in sign_in = { .state = APP_SIGN_IN_NONE };
+	enum err e = OPS(c)->tenant_sign_in_get(CTX(c), &c->tenant, &sign_in, &c->problem);
+
+	c->status = 200;
+	c->json = e == ERR_OK ? view_sign_in(&sign_in) : NULL;
+	return e;
+}
+
+static enum err
 erg_put(struct call *c)
 {
 	struct app_erg_put put = { .id = c->erg };
@@ -469,6 +491,8 @@ static const struct route routes[] = {
 	{ "PUT", "/v1/tenants/{tenant}", OP(tenant_put), true, tenant_put },
 	{ "GET", "/v1/tenants/{tenant}", OP(tenant_get), false, tenant_get },
 	{ "DELETE", "/v1/tenants/{tenant}", OP(tenant_remove), false, tenant_remove },
+	{ "POST", "/v1/tenants/{tenant}/sign-in", OP(tenant_sign_in_start), false, tenant_sign_in_start },
+	{ "GET", "/v1/tenants/{tenant}/sign-in", OP(tenant_sign_in_get), false, tenant_sign_in_get },
 	{ "GET", "/v1/ergs", OP(erg_list), false, erg_list },
 	{ "PUT", "/v1/ergs/{erg}", OP(erg_put), true, erg_put },
 	{ "GET", "/v1/ergs/{erg}", OP(erg_get), false, erg_get },

@@ -56,6 +56,7 @@ struct app_tenant_put {
 	struct tenant_id id;
 	struct guid directory_id;
 	char organizer[UPN_SIZE]; /* a plausible UPN, or a GUID in lower case */
+	int sign_in;              /* enum tenant_sign_in; -1: not given, so as it was */
 };
 
 struct app_erg_put {
@@ -94,6 +95,27 @@ struct tenant_view {
 	char consent_url[1024]; /* "": none */
 };
 
+/* How the dedicated account of a tenant stands. */
+enum app_sign_in_state {
+	APP_SIGN_IN_NONE,      /* nobody has signed in */
+	APP_SIGN_IN_STARTING,  /* a code is being asked for */
+	APP_SIGN_IN_WAITING,   /* user_code waits to be entered at verification_uri */
+	APP_SIGN_IN_SIGNED_IN, /* as account */
+	APP_SIGN_IN_FAILED     /* detail says why and what to do */
+};
+extern const char *const app_sign_in_state_names[];
+
+struct app_sign_in {
+	struct tenant_id tenant;
+	enum tenant_sign_in sign_in;
+	enum app_sign_in_state state;
+	char user_code[64], verification_uri[256];
+	int64_t expires_wall_ms; /* of the code */
+	char account[UPN_SIZE];
+	int64_t signed_in_wall_ms, renewed_wall_ms;
+	char detail[DETAIL_SIZE];
+};
+
 #define ERG_VIEW_SUBSCRIPTIONS_MAX 4
 struct erg_view {
 	struct erg erg;
@@ -111,7 +133,7 @@ struct app_members_replaced {
 };
 
 #define APP_STATUS_PROBLEMS_MAX 16
-#define APP_TENANT_STATES       (TENANT_REMOVING + 1)
+#define APP_TENANT_STATES       TENANT_STATE_COUNT
 #define APP_ERG_STATES          (ERG_OFF + 1)
 #define APP_SUBSCRIPTION_STATES (SUBSCRIPTION_LEAVING + 1)
 
@@ -186,6 +208,10 @@ struct app_ops {
 	    struct app_cursor *ret_next, struct problem *p);
 	/* Starts the removal; ret is the tenant with state "removing". */
 	enum err (*tenant_remove)(void *ctx, const struct tenant_id *id, struct tenant_view *ret, struct problem *p);
+
+	/* Begins to sign the dedicated account in, or tells of what is under way. */
+	enum err (*tenant_sign_in_start)(void *ctx, const struct tenant_id *id, struct app_sign_in *ret, struct problem *p);
+	enum err (*tenant_sign_in_get)(void *ctx, const struct tenant_id *id, struct app_sign_in *ret, struct problem *p);
 
 	enum err (*erg_put)(void *ctx, const struct app_erg_put *put, struct erg_view *ret, bool *ret_created, struct problem *p);
 	enum err (*erg_get)(void *ctx, const struct erg_id *id, struct erg_view *ret, struct problem *p);

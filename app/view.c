@@ -43,6 +43,8 @@ struct field {
 	}
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+const char *const app_sign_in_state_names[] = { "none", "starting", "waiting", "signed_in", "failed", NULL };
+
 const char *const plan_action_names[] = { "add_to_app", "remove_from_app", "add_to_teams", "remove_from_teams", "set_role_in_app",
 	"set_role_in_teams", NULL };
 
@@ -129,12 +131,32 @@ view_tenant(const struct tenant_view *tenant)
 		TEXT("organizer", struct tenant_view, tenant.organizer),
 		TEXT("organizer_id", struct tenant_view, tenant.organizer_id.s),
 		ENUM("state", struct tenant_view, tenant.state, tenant_state_names),
+		ENUM("sign_in", struct tenant_view, tenant.sign_in, tenant_sign_in_names),
 		TEXT("detail", struct tenant_view, tenant.detail),
 		TEXT("consent_url", struct tenant_view, consent_url),
 		INT("ergs", struct tenant_view, tenant.erg_count),
 	};
 
 	return OBJECT_OF(fields, tenant);
+}
+
+json_t *
+view_sign_in(const struct app_sign_in *sign_in)
+{
+	static const struct field fields[] = {
+		TEXT("tenant", struct app_sign_in, tenant.s),
+		ENUM("sign_in", struct app_sign_in, sign_in, tenant_sign_in_names),
+		ENUM("state", struct app_sign_in, state, app_sign_in_state_names),
+		TEXT("user_code", struct app_sign_in, user_code),
+		TEXT("verification_uri", struct app_sign_in, verification_uri),
+		TIME("expires_at", struct app_sign_in, expires_wall_ms),
+		TEXT("account", struct app_sign_in, account),
+		TIME("signed_in_at", struct app_sign_in, signed_in_wall_ms),
+		TIME("renewed_at", struct app_sign_in, renewed_wall_ms),
+		TEXT("detail", struct app_sign_in, detail),
+	};
+
+	return OBJECT_OF(fields, sign_in);
 }
 
 static json_t *

@@ -398,6 +398,7 @@ run_tenant_add(struct ctl *c)
 	body = json_object();
 	set_option(c, body, "directory-id", "directory_id");
 	set_option(c, body, "organizer", "organizer");
+	set_option(c, body, "sign-in", "sign_in");
 	return write_command(c, "PUT", "/v1/tenants/{}", body, "The tenant is stored. See how it stands: ergsyncctl tenant list");
 }
 
@@ -685,7 +686,8 @@ const struct command commands[] = {
 	    "  ergsyncctl status --json | jq .ergs\n",
 	    run_status, { { NULL, NULL, NULL } } },
 	{ "tenant list", "", 0, 0, "List tenants",
-	    "One line a tenant, with its state: active, consent_missing, unreachable or removing.\n\n"
+	    "One line a tenant, with its state: active, consent_missing, sign_in_needed, unreachable or\n"
+	    "removing.\n\n"
 	    "Example:\n"
 	    "  ergsyncctl tenant list\n",
 	    run_tenant_list, { { NULL, NULL, NULL } } },
@@ -702,7 +704,17 @@ const struct command commands[] = {
 	    "      --directory-id 0a1b2c3d-0000-4000-8000-000000000001\n",
 	    run_tenant_add,
 	    { { "directory-id", "GUID", "The customer's Microsoft Entra directory (tenant) id." },
-	        { "organizer", "ACCOUNT", "User principal name or object id of the account that organises meetings." } } },
+	        { "organizer", "ACCOUNT", "User principal name or object id of the account that organises meetings." },
+	        { "sign-in", "WHO", "Whose permissions are used: application (default), or delegated: an account's." } } },
+	{ "tenant sign-in", "TENANT", 1, 1, "Sign in the account that is used in the tenant",
+	    "For tenants with \"sign_in\": \"delegated\". Shows a code and the page where a person enters it, signed in as\n"
+	    "the dedicated account, and waits for the outcome. From then on the account's permissions are used; the\n"
+	    "sign-in renews itself until it is revoked or was not used for 90 days. Signing in again replaces it.\n\n"
+	    "Examples:\n"
+	    "  ergsyncctl tenant add acme --sign-in delegated --organizer ergs@acme.example \\\n"
+	    "      --directory-id 0a1b2c3d-0000-4000-8000-000000000001\n"
+	    "  ergsyncctl tenant sign-in acme\n",
+	    run_sign_in, { { NULL, NULL, NULL } } },
 	{ "tenant remove", "TENANT", 1, 1, "Remove a tenant and all that is stored about it",
 	    "Deletes the tenant's subscriptions on Graph and erases its tokens, references and sealed data. Nobody\n"
 	    "is removed from any team.\n\n"

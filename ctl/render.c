@@ -276,6 +276,8 @@ static const struct {
 } alarms[] = {
 	{ "tenants.consent_missing", "tenant lacks consent", "tenants lack consent",
 	    "ergsyncctl tenant list, then open its consent_url" },
+	{ "tenants.sign_in_needed", "tenant's account must sign in", "tenants' accounts must sign in",
+	    "ergsyncctl tenant list, then ergsyncctl tenant sign-in TENANT" },
 	{ "tenants.unreachable", "tenant cannot be reached", "tenants cannot be reached", "ergsyncctl tenant list" },
 	{ "ergs.broken", "ERG is broken", "ERGs are broken", "ergsyncctl erg list" },
 	{ "ergs.held", "ERG has a plan that waits for a decision", "ERGs have plans that wait for a decision",

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "graph/login.h"
 #include "graph/retry.h"
 #include "graph/schedule.h"
 #include "graph/token.h"
@@ -81,6 +82,8 @@ struct graph {
 	struct clock *clock;
 	struct rng rng;
 	void (*on_sign_in)(void *arg, const struct guid *directory, enum err err, enum tenant_state state, const char *detail);
+	enum tenant_sign_in (*sign_in)(void *arg, const struct guid *directory, char ret_refresh[REFRESH_TOKEN_SIZE]);
+	void (*keep)(void *arg, const struct guid *directory, const char *refresh);
 	void *arg;
 	struct graph_schedule *schedule;
 	struct graph_tokens *tokens;
@@ -159,6 +162,26 @@ on_token_ready(void *arg, void *owner)
 	case GRAPH_TOKEN_FAILED: tenant_tell(t, view.err, view.tenant_state, view.detail); break;
 	case GRAPH_TOKEN_WAIT: break;
 	}
+}
+
+/* Both are asked in the name of the graph's user. */
+static enum tenant_sign_in
+on_token_sign_in(void *arg, const struct guid *directory, char ret_refresh[REFRESH_TOKEN_SIZE])
+{
+	const struct graph *g = arg;
+
+	return g->sign_in == NULL ? SIGN_IN_APPLICATION : g->sign_in(g->arg, directory, ret_refresh);
+}
+
+static void
+on_token_keep(void *arg, const struct guid *directory, const char *refresh)
+{
+	struct graph *g = arg;
+
+	if (g->keep != NULL)
+		g->keep(g->arg, directory, refresh);
+	else
+		graph_tenant_kept(g, directory);
 }
 
 /* --- the end of a call --- */
@@ -508,10 +531,13 @@ graph_new(const struct graph_options *options, struct graph **ret)
 		.login_url = options->login_url,
 		.client_id = options->client_id,
 		.client_secret = options->client_secret,
+		.secret_expires_s = options->secret_expires_s,
 		.certificate = options->client_certificate,
 		.transport = options->transport,
 		.clock = options->clock,
-		.ready = on_token_ready };
+		.ready = on_token_ready,
+		.sign_in = on_token_sign_in,
+		.keep = on_token_keep };
 	struct graph *g;
 	char why[128];
 
@@ -524,6 +550,8 @@ graph_new(const struct graph_options *options, struct graph **ret)
 	g->clock = options->clock;
 	g->rng = options->rng;
 	g->on_sign_in = options->on_sign_in;
+	g->sign_in = options->sign_in;
+	g->keep = options->keep;
 	g->arg = options->arg;
 	TAILQ_INIT(&g->calls);
 	tokens.rng = &g->rng;
@@ -691,6 +719,40 @@ graph_tenant_doubt(struct graph *g, const struct guid *directory)
 }
 
 void
+graph_tenant_kept(struct graph *g, const struct guid *directory)
+{
+	struct graph_tenant *t = tenant_get(g, directory, false);
+
+	if (t != NULL && t->token != NULL)
+		graph_token_kept(t->token);
+}
+
+void
+graph_tenant_sign_in_anew(struct graph *g, const struct guid *directory)
+{
+	struct graph_tenant *t = tenant_get(g, directory, false);
+
+	if (t == NULL || t->token == NULL)
+		return;
+	graph_token_reset(t->token);
+	graph_tenant_queue_reset(&t->queue);
+	graph_tenant_queue_hold(&t->queue, false);
+	t->told = false;
+	pump_soon(g);
+}
+
+json_t *
+graph_tenant_claims(struct graph *g, const struct guid *directory)
+{
+	struct graph_tenant *t = tenant_get(g, directory, false);
+	struct graph_token_view view;
+
+	if (t == NULL || t->token == NULL || graph_token_get(t->token, false, &view) != GRAPH_TOKEN_READY)
+		return NULL;
+	return graph_login_claims(view.text);
+}
+
+void
 graph_tenant_forget(struct graph *g, const struct guid *directory)
 {
 	struct graph_tenant *t = tenant_get(g, directory, false);
@@ -726,9 +788,10 @@ tenants_begin_anew(struct graph *g)
 }
 
 enum err
-graph_set_credential(struct graph *g, const char *client_secret, struct graph_certificate *client_certificate)
+graph_set_credential(
+    struct graph *g, const char *client_secret, int64_t secret_expires_s, struct graph_certificate *client_certificate)
 {
-	enum err e = graph_tokens_set_credential(g->tokens, client_secret, client_certificate);
+	enum err e = graph_tokens_set_credential(g->tokens, client_secret, secret_expires_s, client_certificate);
 
 	if (e == ERR_OK)
 		tenants_begin_anew(g);
@@ -739,6 +802,12 @@ const char *
 graph_base_url(const struct graph *g)
 {
 	return g->base_url;
+}
+
+struct graph_tokens *
+graph_tokens(const struct graph *g)
+{
+	return g->tokens;
 }
 
 static uint64_t
@@ -759,7 +828,8 @@ graph_stats(const struct graph *g, struct graph_stats *ret)
 {
 	*ret = g->stats;
 	ret->token_requests = graph_tokens_requests(g->tokens);
-	ret->certificate_expires_s = graph_tokens_expire_s(g->tokens);
+	ret->credential_expires_s = graph_tokens_expire_s(g->tokens);
+	ret->by_certificate = graph_tokens_by_certificate(g->tokens);
 	ret->in_flight = graph_schedule_in_flight(g->schedule);
 	ret->queued = graph_schedule_queued(g->schedule);
 	ret->breakers_open = open_breakers(g);

@@ -26,6 +26,7 @@ struct clock;
 struct graph;
 struct graph_call;
 struct graph_certificate;
+struct graph_tokens;
 struct http_transport;
 
 /* Highest first. */
@@ -44,6 +45,7 @@ struct graph_options {
 	const char *login_url;                        /* "https://login.microsoftonline.com", copied */
 	const char *client_id;                        /* copied */
 	const char *client_secret;                    /* copied, wiped by graph_free; ignored beside: */
+	int64_t secret_expires_s;                     /* Unix time, as its maker said; 0: not known */
 	struct graph_certificate *client_certificate; /* graph/assertion.h; shared. NULL: by the secret */
 	struct http_transport *transport;             /* borrowed */
 	struct clock *clock;                          /* borrowed */
@@ -52,6 +54,11 @@ struct graph_options {
 	/* Told the outcome of a tenant's first sign-in (and of the first after graph_tenant_retry), and whenever it
 	 * changes: ERR_OK with TENANT_ACTIVE and "", or why not and what to do. May be NULL. Must not call back into graph other than by graph_call. */
 	void (*on_sign_in)(void *arg, const struct guid *directory, enum err err, enum tenant_state state, const char *detail);
+	/* Asked before each sign-in: who signs in to that tenant, and if it is the dedicated account, by which refresh token ("":
+	 * nobody has signed it in). NULL: the app everywhere. */
+	enum tenant_sign_in (*sign_in)(void *arg, const struct guid *directory, char ret_refresh[REFRESH_TOKEN_SIZE]);
+	/* Another refresh token came: make it durable, then call graph_tenant_kept, in a later turn. No call goes before that. */
+	void (*keep)(void *arg, const struct guid *directory, const char *refresh);
 	void *arg;
 };
 
@@ -96,13 +103,21 @@ void graph_tenant_retry(struct graph *g, const struct guid *directory);
 /* Graph refused a permission: tokens say what was granted when they were given, so the next call signs in anew (not more often
  * than a token is given up after a 401). */
 void graph_tenant_doubt(struct graph *g, const struct guid *directory);
+/* The refresh token given to keep is on disk: what came with it may be used. */
+void graph_tenant_kept(struct graph *g, const struct guid *directory);
+/* Somebody else signs in to the tenant from now on: its token is thrown away, its calls go on with the next one. */
+void graph_tenant_sign_in_anew(struct graph *g, const struct guid *directory);
+/* What the tenant's present token says was granted: its claims, unverified, for advice only. NULL: there is none, or it is not readable. Gives. */
+json_t *graph_tenant_claims(struct graph *g, const struct guid *directory);
 /* Cancels the tenant's calls - each is answered ERR_CANCELLED in the next turn - and wipes its token. */
 void graph_tenant_forget(struct graph *g, const struct guid *directory);
 /* Another certificate (shared) or, if that is NULL, secret (copied). Tokens that were got with the former stay in use; tenants
  * whose sign-in had failed sign in again at once. ERR_NOMEM: the former stays. */
-enum err graph_set_credential(struct graph *g, const char *client_secret, struct graph_certificate *client_certificate);
+enum err graph_set_credential(
+    struct graph *g, const char *client_secret, int64_t secret_expires_s, struct graph_certificate *client_certificate);
 
 const char *graph_base_url(const struct graph *g);
+struct graph_tokens *graph_tokens(const struct graph *g); /* for graph/device.c */
 
 /* Counters since the start, and gauges. Pure reading. */
 struct graph_stats {
@@ -111,7 +126,8 @@ struct graph_stats {
 	uint64_t by_operation[GRAPH_OPERATION_COUNT]; /* tries */
 	int64_t last_answer_wall_ms;                  /* when any answer of Graph came last; 0 = never */
 	int64_t clock_skew_ms;                        /* ours minus Graph's Date, at that answer */
-	int64_t certificate_expires_s;                /* the client certificate's end, Unix time; 0 = a secret is in use */
+	int64_t credential_expires_s;                 /* the client certificate's or secret's end, Unix time; 0 = not known */
+	bool by_certificate;
 };
 void graph_stats(const struct graph *g, struct graph_stats *ret);
 

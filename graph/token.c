@@ -1,5 +1,5 @@
 /*
- * token.c - signing in with a client secret or a certificate.
+ * token.c - signing in, as the app or for the dedicated account.
  *
  * Times are of the boot clock from the moment the answer came: neither our wall clock nor the login service's matters. Only an
  * assertion needs the time of day; where our clock is off, the login service's Date corrects it, as it alone judges assertions.
@@ -7,301 +7,39 @@
  */
 #include "graph/token.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/encode.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "graph/assertion.h"
+#include "graph/login.h"
 #include "graph/retry.h"
 #include "graph/wire.h"
 #include "net/http_client.h"
 
-#define BODY_MAX         (GRAPH_ASSERTION_MAX + 4096)
+#define BODY_MAX         (GRAPH_ASSERTION_MAX + 3 * REFRESH_TOKEN_SIZE + 4096)
 #define ANSWER_MAX       (64u << 10)
 #define TIMEOUT_MS       30000
 #define REMEMBER_MAX_MS  (5 * 60 * 1000) /* below the quarter of an hour in which regained consent must be noticed */
 #define ACCEPT_MARGIN_MS 5000            /* a token that is about to end is not sent any more */
 #define DAY_MS           (24 * 3600 * 1000LL)
-#define ASSERTION_TYPE   "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
-#define OUT_OF_TIME      700024
-
-/* --- what the login service means --- */
-
-#define INSTALL "An administrator of the tenant must open the consent link."
-#define POLICY  "Its administrator must exclude the app (workload identity) from that policy."
-#define PERSON  "Sign-in as an application needs no person: check client_id in the [graph] section."
-
-/* passing: the code itself says that trying again helps. */
-static const struct {
-	int64_t number;
-	enum err err;
-	enum tenant_state state;
-	bool passing;
-	const char *detail;
-} refusals[] = {
-	/* our secret or certificate */
-	{ 7000215, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client secret is wrong. Put the secret's value (not its id) into client_secret_file." },
-	{ 70002, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client secret is wrong. Put the secret's value (not its id) into client_secret_file." },
-	{ 7000222, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client secret has expired. Make a new one in the app registration, put it into client_secret_file and reload." },
-	{ 7000218, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The sign-in lacked a client secret or certificate. Set one in the [graph] section." },
-	{ 700025, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The app registration is a public client. Turn off public client flows in it, or check client_id." },
-	{ 700027, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client certificate is not known to the app registration, has expired there, or its key does not fit. Upload "
-	    "client_certificate to the app registration." },
-	{ 50012, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client certificate was refused. Upload client_certificate to the app registration." },
-	{ 700030, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client certificate's subject is not authorized. Upload client_certificate to the app registration." },
-	{ OUT_OF_TIME, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client assertion was outside its time window. Set this machine's clock right." },
-	{ 50013, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client assertion was refused. Check login_url, client_id and this machine's clock." },
-	{ 50027, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client assertion was refused. Check login_url and client_id in the [graph] section." },
-	{ 700021, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client assertion names another app. Check client_id in the [graph] section." },
-	{ 700023, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The client assertion was for another address. Check login_url in the [graph] section." },
-	/* the app in this tenant */
-	{ 700016, ERR_FORBIDDEN, TENANT_CONSENT_MISSING, false, "The app is not installed in this tenant. " INSTALL },
-	{ 700011, ERR_FORBIDDEN, TENANT_CONSENT_MISSING, false, "The app is not installed in this tenant. " INSTALL },
-	{ 7000229, ERR_FORBIDDEN, TENANT_CONSENT_MISSING, false, "The app is not installed in this tenant. " INSTALL },
-	{ 65001, ERR_FORBIDDEN, TENANT_CONSENT_MISSING, false, "Consent is missing. " INSTALL },
-	{ 650056, ERR_FORBIDDEN, TENANT_CONSENT_MISSING, false,
-	    "Consent is missing, or the app registration lists no permissions. " INSTALL },
-	{ 90008, ERR_FORBIDDEN, TENANT_CONSENT_MISSING, false, "Consent is missing. " INSTALL },
-	{ 7000112, ERR_FORBIDDEN, TENANT_CONSENT_MISSING, false,
-	    "The app is disabled in this tenant. Its administrator must enable it under Enterprise applications." },
-	{ 70001, ERR_FORBIDDEN, TENANT_CONSENT_MISSING, false,
-	    "The app is disabled in this tenant. Its administrator must enable it under Enterprise applications." },
-	{ 53003, ERR_FORBIDDEN, TENANT_UNREACHABLE, false, "A conditional access policy of the tenant blocks the app. " POLICY },
-	{ 500021, ERR_FORBIDDEN, TENANT_UNREACHABLE, false,
-	    "A proxy with tenant restrictions blocks the tenant. Allow it there, or sign in past that proxy." },
-	{ 500022, ERR_FORBIDDEN, TENANT_UNREACHABLE, false,
-	    "A proxy with tenant restrictions blocks the tenant. Allow it there, or sign in past that proxy." },
-	/* our configuration */
-	{ 90002, ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "No such tenant. Check its directory id, and that login_url is of the tenant's cloud." },
-	{ 900021, ERR_INVALID, TENANT_UNREACHABLE, false, "No such tenant. Check its directory id." },
-	{ 900023, ERR_INVALID, TENANT_UNREACHABLE, false, "No such tenant. Check its directory id." },
-	{ 90038, ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "The tenant is in another national cloud. Set base_url and login_url of that cloud." },
-	{ 900432, ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "The tenant is in another national cloud. Set base_url and login_url of that cloud." },
-	{ 70011, ERR_INVALID, TENANT_UNREACHABLE, false, "The scope was refused. Check base_url in the [graph] section." },
-	{ 1002012, ERR_INVALID, TENANT_UNREACHABLE, false, "The scope was refused. Check base_url in the [graph] section." },
-	{ 28002, ERR_INVALID, TENANT_UNREACHABLE, false, "The scope was refused. Check base_url in the [graph] section." },
-	{ 500011, ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "This cloud knows no such Graph. Check that base_url and login_url belong together." },
-	{ 50001, ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "This cloud knows no such Graph. Check that base_url and login_url belong together." },
-	{ 900144, ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "The sign-in lacked a field. Check client_id and login_url in the [graph] section." },
-	{ 9002313, ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "The sign-in was not understood. Check login_url in the [graph] section." },
-	/* a person's sign-in; an app's own gets these only when something in between changed the request */
-	{ 50076, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false, "The tenant wants a second factor. " PERSON },
-	{ 50078, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false, "The tenant wants a second factor. " PERSON },
-	{ 50079, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false, "The tenant wants a second factor. " PERSON },
-	{ 700082, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false, "The sign-in has expired: sign in again." },
-	{ 70008, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false, "The sign-in has expired: sign in again." },
-	{ 50173, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false, "The sign-in was revoked: sign in again." },
-	{ 70043, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false, "A policy of the tenant ended the sign-in: sign in again." },
-	{ 70044, ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false, "A policy of the tenant ended the sign-in: sign in again." },
-	/* it says so itself: again */
-	{ 90006, ERR_REMOTE, TENANT_UNREACHABLE, true, "Microsoft's sign-in is unavailable at the moment: it is tried again." },
-	{ 90012, ERR_REMOTE, TENANT_UNREACHABLE, true, "Microsoft's sign-in is unavailable at the moment: it is tried again." },
-	{ 90024, ERR_REMOTE, TENANT_UNREACHABLE, true, "Microsoft's sign-in is unavailable at the moment: it is tried again." },
-	{ 90033, ERR_REMOTE, TENANT_UNREACHABLE, true, "Microsoft's sign-in is unavailable at the moment: it is tried again." },
-	{ 90055, ERR_THROTTLED, TENANT_UNREACHABLE, true, "Microsoft's sign-in asks us to wait: it is tried again." },
-	{ 50196, ERR_THROTTLED, TENANT_UNREACHABLE, true, "Microsoft's sign-in asks us to wait: it is tried again." },
-};
-
-/* For numbers not in the table: the OAuth error word. */
-static const struct {
-	const char *word;
-	enum err err;
-	enum tenant_state state;
-	bool passing;
-	const char *detail;
-} words[] = {
-	{ "temporarily_unavailable", ERR_REMOTE, TENANT_UNREACHABLE, true,
-	    "Microsoft's sign-in is unavailable at the moment: it is tried again." },
-	{ "server_error", ERR_REMOTE, TENANT_UNREACHABLE, true, "Microsoft's sign-in failed: it is tried again." },
-	{ "consent_required", ERR_FORBIDDEN, TENANT_CONSENT_MISSING, false, "Consent is missing. " INSTALL },
-	{ "interaction_required", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false, "A policy of the tenant stops the app. " POLICY },
-	{ "unauthorized_client", ERR_FORBIDDEN, TENANT_CONSENT_MISSING, false,
-	    "The app may not sign in to this tenant. " INSTALL },
-	{ "invalid_client", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The app's credentials were refused. Check client_id and the secret or certificate." },
-	{ "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, false,
-	    "The sign-in was refused. Check the app registration, and the tenant's conditional access policies." },
-	{ "invalid_request", ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "The sign-in was not understood. Check client_id, login_url and the tenant's directory id." },
-	{ "invalid_resource", ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "This cloud knows no such Graph. Check that base_url and login_url belong together." },
-	{ "unsupported_grant_type", ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "This sign-in service takes no applications. Check login_url in the [graph] section." },
-	{ "invalid_scope", ERR_INVALID, TENANT_UNREACHABLE, false,
-	    "The scope was refused. Check base_url in the [graph] section." },
-};
-
-static void
-refuse(struct graph_token_verdict *v, enum err e, enum tenant_state state, bool passing, const char *detail)
-{
-	v->err = e;
-	v->state = state;
-	v->passing = passing;
-	if (v->aadsts != 0)
-		(void)snprintf(v->detail, sizeof(v->detail), "%s (AADSTS%lld)", detail, (long long)v->aadsts);
-	else
-		(void)snprintf(v->detail, sizeof(v->detail), "%s", detail);
-}
-
-/* The first number the table knows, else the first one. */
-static const json_t *
-pick_number(const json_t *numbers, size_t *ret_row)
-{
-	const json_t *n;
-	size_t i;
-
-	json_array_foreach(
-	    (json_t *)numbers, i, n) for (size_t row = 0; row < sizeof(refusals) / sizeof(refusals[0]);
-	                                  row++) if (json_is_integer(n) && json_integer_value(n) == refusals[row].number)
-	{
-		*ret_row = row;
-		return n;
-	}
-	*ret_row = SIZE_MAX;
-	n = json_array_get(numbers, 0);
-	return json_is_integer(n) ? n : NULL;
-}
-
-static void
-judge_refusal(int status, const json_t *json, struct graph_token_verdict *v)
-{
-	const char *word = jx_get_str(json, "error");
-	const json_t *number;
-	size_t row;
-
-	number = pick_number(jx_get_array(json, "error_codes"), &row);
-	if (number != NULL)
-		v->aadsts = json_integer_value(number);
-	if (status == 429 || status == 408 || status >= 500) {
-		refuse(v, status == 429 ? ERR_THROTTLED : ERR_REMOTE, TENANT_UNREACHABLE, true,
-		    "Microsoft's sign-in is unavailable at the moment: it is tried again.");
-		return;
-	}
-	if (row != SIZE_MAX) {
-		refuse(v, refusals[row].err, refusals[row].state, refusals[row].passing, refusals[row].detail);
-		return;
-	}
-	for (size_t i = 0; word != NULL && i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(word, words[i].word) == 0) {
-			refuse(v, words[i].err, words[i].state, words[i].passing, words[i].detail);
-			return;
-		}
-	refuse(v, ERR_UNEXPECTED, TENANT_UNREACHABLE, false,
-	    "The sign-in was refused in a way we do not know. Check login_url and the app registration.");
-}
-
-/* What a header line may hold, and no more: the token goes out in one. */
-static bool
-token_is_plausible(const char *s)
-{
-	size_t len = strnlen(s, GRAPH_TOKEN_SIZE_MAX);
-
-	if (len == 0 || len >= GRAPH_TOKEN_SIZE_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (s[i] <= ' ' || s[i] > '~')
-			return false;
-	return true;
-}
-
-void
-graph_token_judge(enum err transport, int status, const json_t *json, struct graph_token_verdict *ret)
-{
-	const char *type = jx_get_str(json, "token_type");
-	const char *text = jx_get_str(json, "access_token");
-	int64_t life_s = jx_get_int(json, "expires_in", 0);
-
-	memset(ret, 0, sizeof(*ret));
-	if (transport != ERR_OK) {
-		refuse(ret, transport, TENANT_UNREACHABLE, err_may_pass(transport),
-		    "Microsoft's sign-in cannot be reached. Check login_url, DNS and the firewall.");
-		return;
-	}
-	if (status != 200) {
-		judge_refusal(status, json, ret);
-		return;
-	}
-	if (text == NULL || !token_is_plausible(text) || type == NULL || !str_equal_nocase(type, "Bearer") || life_s <= 0) {
-		refuse(ret, ERR_UNEXPECTED, TENANT_UNREACHABLE, true,
-		    "The sign-in was answered without a usable token. Check login_url.");
-		return;
-	}
-	ret->err = ERR_OK;
-	ret->token = text;
-	ret->state = TENANT_ACTIVE;
-	ret->life_s = life_s < GRAPH_TOKEN_LIFE_MAX_S ? life_s : GRAPH_TOKEN_LIFE_MAX_S;
-}
-
-void
-graph_token_body(struct text *t, const char *client_id, const char *client_secret, const char *assertion, const char *base_url)
-{
-	const char *host = strstr(base_url, "://");
-	size_t origin_len = host == NULL ? strlen(base_url) : (size_t)(host + 3 - base_url) + strcspn(host + 3, "/");
-	struct text scope;
-
-	text_init(&scope, BODY_MAX);
-	text_add(&scope, base_url, origin_len);
-	text_adds(&scope, "/.default");
-	text_adds(t, "grant_type=client_credentials&client_id=");
-	percent_encode(t, client_id);
-	if (assertion != NULL) {
-		text_adds(t, "&client_assertion_type=" ASSERTION_TYPE "&client_assertion=");
-		percent_encode(t, assertion);
-	} else {
-		text_adds(t, "&client_secret=");
-		percent_encode(t, client_secret);
-	}
-	text_adds(t, "&scope=");
-	percent_encode(t, scope.data != NULL ? scope.data : "");
-	text_done(&scope);
-}
-
-void
-graph_token_url(struct text *t, const char *login_url, const struct guid *directory)
-{
-	text_adds(t, login_url);
-	text_adds(t, "/");
-	text_adds(t, directory->s);
-	text_adds(t, "/oauth2/v2.0/token");
-}
-
-/* --- doing --- */
 
 struct graph_tokens {
 	char *base_url, *login_url, *client_id;
 	char *client_secret; /* or: */
 	struct graph_certificate *certificate;
+	int64_t secret_expires_s;
 	uint64_t credential; /* counts the changes of these two */
 	struct http_transport *transport;
 	struct clock *clock;
 	struct rng *rng;
 	void (*ready)(void *arg, void *owner);
+	enum tenant_sign_in (*sign_in)(void *arg, const struct guid *directory, char ret_refresh[REFRESH_TOKEN_SIZE]);
+	void (*keep)(void *arg, const struct guid *directory, const char *refresh);
 	void *arg;
 	uint64_t requests, number;
 	int64_t skew_ms;        /* our wall clock minus the login service's, while they disagree; else 0 */
@@ -317,13 +55,19 @@ struct graph_token {
 	unsigned tries;
 	uint64_t credential; /* the flight's */
 	int64_t skew_ms;
+	bool person;     /* the flight is the dedicated account's */
+	bool nobody;     /* the timer is armed to tell that nobody has signed in */
+	bool with_proof; /* a person's sign-in needs the app's secret, too: as the app registration has it */
+	bool proof_turned;
+	char *unkept; /* an access token whose refresh token is not on disk yet */
+	int64_t unkept_life_s;
 	/* the token, while there is one */
 	char *text;
 	uint64_t number;
 	int64_t refresh_boot_ms, expires_boot_ms;
 	int64_t rejected_boot_ms; /* when one was last thrown away for a 401; -1 = never */
 	/* the last failure, remembered until then; err is ERR_OK when there is none */
-	struct graph_token_verdict failure;
+	struct graph_login_verdict failure;
 	int64_t failed_boot_ms, again_boot_ms;
 	unsigned failures;
 };
@@ -338,7 +82,8 @@ wipe_free(char **s)
 }
 
 enum err
-graph_tokens_set_credential(struct graph_tokens *ts, const char *client_secret, struct graph_certificate *certificate)
+graph_tokens_set_credential(
+    struct graph_tokens *ts, const char *client_secret, int64_t secret_expires_s, struct graph_certificate *certificate)
 {
 	char *copy = certificate == NULL ? strdup(client_secret) : NULL;
 
@@ -349,6 +94,7 @@ graph_tokens_set_credential(struct graph_tokens *ts, const char *client_secret, 
 	wipe_free(&ts->client_secret);
 	ts->client_secret = copy;
 	ts->certificate = certificate;
+	ts->secret_expires_s = secret_expires_s;
 	ts->credential++;
 	ts->warned_boot_ms = -1;
 	return ERR_OK;
@@ -357,7 +103,7 @@ graph_tokens_set_credential(struct graph_tokens *ts, const char *client_secret, 
 int64_t
 graph_tokens_expire_s(const struct graph_tokens *ts)
 {
-	return ts->certificate == NULL ? 0 : graph_certificate_expires_s(ts->certificate);
+	return ts->certificate == NULL ? ts->secret_expires_s : graph_certificate_expires_s(ts->certificate);
 }
 
 enum err
@@ -374,9 +120,11 @@ graph_tokens_new(const struct graph_tokens_options *options, struct graph_tokens
 	ts->clock = options->clock;
 	ts->rng = options->rng;
 	ts->ready = options->ready;
+	ts->sign_in = options->sign_in;
+	ts->keep = options->keep;
 	ts->arg = options->arg;
 	if (ts->base_url == NULL || ts->login_url == NULL || ts->client_id == NULL ||
-	    graph_tokens_set_credential(ts, options->client_secret, options->certificate) != ERR_OK) {
+	    graph_tokens_set_credential(ts, options->client_secret, options->secret_expires_s, options->certificate) != ERR_OK) {
 		graph_tokens_free(ts);
 		return ERR_NOMEM;
 	}
@@ -397,6 +145,12 @@ graph_tokens_free(struct graph_tokens *ts)
 	free(ts);
 }
 
+bool
+graph_tokens_by_certificate(const struct graph_tokens *ts)
+{
+	return ts->certificate != NULL;
+}
+
 uint64_t
 graph_tokens_requests(const struct graph_tokens *ts)
 {
@@ -404,13 +158,17 @@ graph_tokens_requests(const struct graph_tokens *ts)
 }
 
 static void start(struct graph_token *t);
+static void tell_nobody(struct graph_token *t);
 
 static void
 on_timer(void *arg)
 {
 	struct graph_token *t = arg;
 
-	start(t);
+	if (t->nobody)
+		tell_nobody(t);
+	else
+		start(t);
 }
 
 struct graph_token *
@@ -439,23 +197,52 @@ graph_token_free(struct graph_token *t)
 	http_cancel(t->all->transport, t->call);
 	timer_free(t->timer);
 	wipe_free(&t->text);
+	wipe_free(&t->unkept);
 	free(t);
 }
 
+/* Takes text. */
 static void
-take_token(struct graph_token *t, const struct graph_token_verdict *v, int64_t now_ms)
+use_token(struct graph_token *t, char *text, int64_t life_s)
+{
+	int64_t now_ms = clock_boot_ms(t->all->clock);
+
+	wipe_free(&t->text);
+	t->text = text;
+	t->number = ++t->all->number;
+	t->refresh_boot_ms = now_ms + life_s * 1000 * 8 / 10;
+	t->expires_boot_ms = now_ms + life_s * 1000 - (life_s >= GRAPH_TOKEN_LIFE_MIN_S ? ACCEPT_MARGIN_MS : 0);
+	t->failure = (struct graph_login_verdict){ .err = ERR_OK };
+	t->failures = 0;
+}
+
+static void
+take_token(struct graph_token *t, const struct graph_login_verdict *v)
 {
 	char *copy = strdup(v->token);
 
 	if (copy == NULL)
 		return; /* asked for again with the next call */
-	wipe_free(&t->text);
-	t->text = copy;
-	t->number = ++t->all->number;
-	t->refresh_boot_ms = now_ms + v->life_s * 1000 * 8 / 10;
-	t->expires_boot_ms = now_ms + v->life_s * 1000 - (v->life_s >= GRAPH_TOKEN_LIFE_MIN_S ? ACCEPT_MARGIN_MS : 0);
-	t->failure = (struct graph_token_verdict){ .err = ERR_OK };
-	t->failures = 0;
+	if (v->refresh == NULL || t->all->keep == NULL) {
+		use_token(t, copy, v->life_s);
+		return;
+	}
+	wipe_free(&t->unkept);
+	t->unkept = copy;
+	t->unkept_life_s = v->life_s;
+	t->all->keep(t->all->arg, &t->directory, v->refresh);
+}
+
+void
+graph_token_kept(struct graph_token *t)
+{
+	char *text = t->unkept;
+
+	if (text == NULL)
+		return;
+	t->unkept = NULL;
+	use_token(t, text, t->unkept_life_s);
+	t->all->ready(t->all->arg, t->owner);
 }
 
 /* Lasting failures a minute, those of the network 10 s at first, doubling. */
@@ -472,7 +259,7 @@ remember_ms(const struct graph_token *t)
 }
 
 static void
-take_failure(struct graph_token *t, const struct graph_token_verdict *v, int64_t retry_after_ms, int64_t now_ms)
+take_failure(struct graph_token *t, const struct graph_login_verdict *v, int64_t retry_after_ms, int64_t now_ms)
 {
 	t->failure = *v;
 	t->failure.token = NULL;
@@ -504,7 +291,7 @@ note_skew(struct graph_tokens *ts, const struct http_answer *answer)
 
 /* True when the refusal speaks of what is no longer so: another secret or certificate is in use, or now we know the time. */
 static bool
-is_outdated(const struct graph_token *t, const struct graph_token_verdict *v)
+is_outdated(const struct graph_token *t, const struct graph_login_verdict *v)
 {
 	int64_t apart_ms = t->skew_ms - t->all->skew_ms;
 
@@ -512,18 +299,31 @@ is_outdated(const struct graph_token *t, const struct graph_token_verdict *v)
 		return false;
 	if (t->credential != t->all->credential)
 		return true;
-	return v->aadsts == OUT_OF_TIME && t->tries < GRAPH_TOKEN_TRIES &&
+	return v->aadsts == GRAPH_OUT_OF_TIME && t->tries < GRAPH_TOKEN_TRIES &&
 	       (apart_ms <= -GRAPH_TOKEN_SKEW_MS || apart_ms >= GRAPH_TOKEN_SKEW_MS);
+}
+
+/* Whether a person's sign-in wants the app's proof beside it is a switch of the app registration, which we learn by its answer. */
+static bool
+turn_proof(struct graph_token *t, const struct graph_login_verdict *v)
+{
+	int64_t wrong = t->with_proof ? GRAPH_PROOF_UNWANTED : GRAPH_PROOF_MISSING;
+
+	if (!t->person || t->proof_turned || v->aadsts != wrong)
+		return false;
+	t->proof_turned = true;
+	t->with_proof = !t->with_proof;
+	return true;
 }
 
 /* True when another try was arranged. */
 static bool
-try_again(struct graph_token *t, const struct graph_token_verdict *v, int64_t retry_after_ms)
+try_again(struct graph_token *t, const struct graph_login_verdict *v, int64_t retry_after_ms)
 {
 	const struct graph_try try = { v->err, 0, true, true, t->tries, retry_after_ms, GRAPH_TOKEN_REMEMBER_MS };
 	struct graph_verdict r;
 
-	if (is_outdated(t, v)) {
+	if (is_outdated(t, v) || turn_proof(t, v)) {
 		timer_arm(t->timer, 0);
 		return true;
 	}
@@ -543,89 +343,151 @@ on_answer(void *arg, const struct http_answer *answer)
 	struct graph_tokens *ts = t->all;
 	int64_t now_ms = clock_boot_ms(ts->clock);
 	int64_t retry_after_ms = http_answer_retry_after_ms(answer, clock_wall_ms(ts->clock));
-	struct graph_token_verdict v;
+	struct graph_login_verdict v;
 	json_t *json = NULL;
 
 	t->call = NULL;
 	note_skew(ts, answer);
 	if (answer->err == ERR_OK)
 		(void)jx_parse(answer->body, answer->body_len, &json, NULL, 0);
-	graph_token_judge(answer->err, answer->status, json, &v);
+	graph_login_judge(answer->err, answer->status, json, t->person, &v);
 	if (v.err == ERR_OK)
-		take_token(t, &v, now_ms);
+		take_token(t, &v);
 	else if (!try_again(t, &v, retry_after_ms))
 		take_failure(t, &v, retry_after_ms, now_ms);
 	json_decref(json);
-	if (!timer_armed(t->timer))
+	if (!timer_armed(t->timer) && t->unkept == NULL)
 		ts->ready(ts->arg, t->owner);
 }
 
-/* A certificate that ends while we run must be seen in time: each sign-in looks, and tells it once a day. */
+/* Nobody has signed the dedicated account in: told as if the service had said so, without asking it. */
+static void
+tell_nobody(struct graph_token *t)
+{
+	struct graph_login_verdict v = { .err = ERR_UNAUTHORIZED,
+		.state = TENANT_SIGN_IN_NEEDED,
+		.detail = "The dedicated account has not signed in yet. Sign it in: ergsyncctl tenant sign-in." };
+
+	t->nobody = false;
+	take_failure(t, &v, -1, clock_boot_ms(t->all->clock));
+	t->all->ready(t->all->arg, t->owner);
+}
+
+/* A certificate or secret that ends while we run must be seen in time: each sign-in looks, and tells it once a day. */
 static void
 warn_of_expiry(struct graph_tokens *ts)
 {
-	int64_t now_ms = clock_boot_ms(ts->clock);
-	int64_t left_ms = graph_tokens_expire_s(ts) * 1000 - (clock_wall_ms(ts->clock) - ts->skew_ms);
+	int64_t now_ms = clock_boot_ms(ts->clock), expires_s = graph_tokens_expire_s(ts);
+	int64_t left_ms = expires_s * 1000 - (clock_wall_ms(ts->clock) - ts->skew_ms);
 
-	if (left_ms >= GRAPH_TOKEN_EXPIRY_MS || (ts->warned_boot_ms >= 0 && now_ms - ts->warned_boot_ms < DAY_MS))
+	if (expires_s == 0 || left_ms >= GRAPH_TOKEN_EXPIRY_MS ||
+	    (ts->warned_boot_ms >= 0 && now_ms - ts->warned_boot_ms < DAY_MS))
 		return;
 	ts->warned_boot_ms = now_ms;
 	log_put(left_ms > 0 ? LOG_WARN : LOG_ERROR,
-	    left_ms > 0 ? "client_certificate_expires_soon" : "client_certificate_expired", LI("days_left", left_ms / DAY_MS));
+	    ts->certificate == NULL ? (left_ms > 0 ? "client_secret_expires_soon" : "client_secret_expired")
+	                            : (left_ms > 0 ? "client_certificate_expires_soon" : "client_certificate_expired"),
+	    LI("days_left", left_ms / DAY_MS));
 }
 
 /* What proves who we are, made for this request. */
 static enum err
-body_make(struct graph_token *t, const char *url, struct text *body)
+add_proof(struct graph_tokens *ts, const char *url, struct text *body)
 {
-	struct graph_tokens *ts = t->all;
 	char jti[GRAPH_UUID_SIZE];
 	struct text assertion;
-	enum err e = ERR_OK;
+	enum err e;
 
-	t->credential = ts->credential;
-	t->skew_ms = ts->skew_ms;
-	text_init(&assertion, GRAPH_ASSERTION_MAX);
-	if (ts->certificate != NULL) {
-		warn_of_expiry(ts);
-		graph_uuid(ts->rng, jti);
-		e = graph_assertion_make(
-		    &assertion, ts->certificate, ts->client_id, url, jti, (clock_wall_ms(ts->clock) - ts->skew_ms) / 1000);
+	warn_of_expiry(ts);
+	if (ts->certificate == NULL) {
+		graph_login_add_secret(body, ts->client_secret);
+		return text_err(body);
 	}
+	text_init(&assertion, GRAPH_ASSERTION_MAX);
+	graph_uuid(ts->rng, jti);
+	e = graph_assertion_make(
+	    &assertion, ts->certificate, ts->client_id, url, jti, (clock_wall_ms(ts->clock) - ts->skew_ms) / 1000);
 	if (e == ERR_OK)
-		graph_token_body(body, ts->client_id, ts->client_secret, assertion.data, ts->base_url);
+		graph_login_add_assertion(body, assertion.data);
 	if (assertion.data != NULL)
 		secret_wipe(assertion.data, assertion.cap);
 	text_done(&assertion);
 	return e == ERR_OK ? text_err(body) : e;
 }
 
-static void
-start(struct graph_token *t)
+struct http_call *
+graph_tokens_post(struct graph_tokens *ts, const struct guid *directory, const char *endpoint, struct text *body, bool proof,
+    http_done done, void *arg)
 {
 	static const char *const headers[] = { "Content-Type: application/x-www-form-urlencoded", "Accept: application/json",
 		NULL };
-	struct graph_tokens *ts = t->all;
 	struct http_request request = {
 		.method = "POST", .headers = headers, .timeout_ms = TIMEOUT_MS, .answer_max_bytes = ANSWER_MAX
 	};
-	struct text url, body;
+	struct http_call *call = NULL;
+	struct text url;
 
 	text_init(&url, BODY_MAX);
-	text_init(&body, BODY_MAX);
-	graph_token_url(&url, ts->login_url, &t->directory);
-	t->tries++;
+	graph_login_url(&url, ts->login_url, directory, endpoint);
 	ts->requests++;
-	if (text_err(&url) == ERR_OK && body_make(t, url.data, &body) == ERR_OK) {
+	if (text_err(&url) == ERR_OK && text_err(body) == ERR_OK && (!proof || add_proof(ts, url.data, body) == ERR_OK)) {
 		request.url = url.data;
-		request.body = body.data;
-		request.body_len = body.len;
-		t->call = http_start(ts->transport, &request, on_answer, t);
+		request.body = body->data;
+		request.body_len = body->len;
+		call = http_start(ts->transport, &request, done, arg);
 	}
-	if (body.data != NULL)
-		secret_wipe(body.data, body.cap);
-	text_done(&body);
+	if (body->data != NULL)
+		secret_wipe(body->data, body->cap);
+	text_done(body);
 	text_done(&url);
+	return call;
+}
+
+struct http_transport *
+graph_tokens_transport(const struct graph_tokens *ts)
+{
+	return ts->transport;
+}
+
+const char *
+graph_tokens_client_id(const struct graph_tokens *ts)
+{
+	return ts->client_id;
+}
+
+/* False: this tenant's calls are a person's, and nobody has signed in. */
+static bool
+body_make(struct graph_token *t, struct text *body)
+{
+	struct graph_tokens *ts = t->all;
+	char refresh[REFRESH_TOKEN_SIZE] = "";
+
+	t->person = ts->sign_in != NULL && ts->sign_in(ts->arg, &t->directory, refresh) == SIGN_IN_DELEGATED;
+	if (!t->person)
+		graph_login_body_app(body, ts->client_id, ts->base_url);
+	else if (refresh[0] != '\0')
+		graph_login_body_refresh(body, ts->client_id, ts->base_url, refresh);
+	secret_wipe(refresh, sizeof(refresh));
+	return body->len > 0;
+}
+
+static void
+start(struct graph_token *t)
+{
+	struct graph_tokens *ts = t->all;
+	struct text body;
+
+	text_init(&body, BODY_MAX);
+	if (!body_make(t, &body) && text_err(&body) == ERR_OK) {
+		text_done(&body);
+		t->nobody = true;
+		timer_arm(t->timer, 0); /* told in a later turn, as any refusal */
+		return;
+	}
+	t->tries++;
+	t->credential = ts->credential;
+	t->skew_ms = ts->skew_ms;
+	t->call = graph_tokens_post(ts, &t->directory, "token", &body, !t->person || t->with_proof, on_answer, t);
 	if (t->call == NULL)
 		timer_arm(t->timer, 1000); /* out of memory: nothing else to do than to wait */
 }
@@ -633,7 +495,7 @@ start(struct graph_token *t)
 static bool
 is_under_way(const struct graph_token *t)
 {
-	return t->call != NULL || timer_armed(t->timer);
+	return t->call != NULL || t->unkept != NULL || timer_armed(t->timer);
 }
 
 static void
@@ -642,6 +504,7 @@ begin(struct graph_token *t)
 	if (is_under_way(t))
 		return;
 	t->tries = 0;
+	t->proof_turned = false;
 	start(t);
 }
 
@@ -697,7 +560,19 @@ graph_token_reject(struct graph_token *t, uint64_t number)
 void
 graph_token_retry(struct graph_token *t)
 {
-	t->failure = (struct graph_token_verdict){ .err = ERR_OK };
+	t->failure = (struct graph_login_verdict){ .err = ERR_OK };
 	t->failures = 0;
 	t->rejected_boot_ms = -1;
+}
+
+void
+graph_token_reset(struct graph_token *t)
+{
+	http_cancel(t->all->transport, t->call);
+	t->call = NULL;
+	timer_stop(t->timer);
+	t->nobody = false;
+	wipe_free(&t->text);
+	wipe_free(&t->unkept);
+	graph_token_retry(t);
 }

@@ -28,7 +28,8 @@
 	X(ERG_RESTORED, "ergsync.erg.restored", ERG)                                                                             \
 	X(PLAN_HELD, "ergsync.plan.held", ERG)                                                                                   \
 	X(TENANT_CONSENT_MISSING, "ergsync.tenant.consent_missing", TENANT)                                                      \
-	X(RESYNC_DONE, "ergsync.resync.done", RESYNC)
+	X(RESYNC_DONE, "ergsync.resync.done", RESYNC)                                                                            \
+	X(TENANT_SIGN_IN_NEEDED, "ergsync.tenant.sign_in_needed", TENANT)
 #define X(name, type, order) CHANGE_##name,
 enum change_type { CHANGE_TABLE(X) CHANGE_TYPE_COUNT };
 #undef X

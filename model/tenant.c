@@ -3,4 +3,5 @@
 
 #include <stddef.h>
 
-const char *const tenant_state_names[] = { "active", "consent_missing", "unreachable", "removing", NULL };
+const char *const tenant_state_names[] = { "active", "consent_missing", "unreachable", "removing", "sign_in_needed", NULL };
+const char *const tenant_sign_in_names[] = { "application", "delegated", NULL };

@@ -11,8 +11,21 @@
 #define DETAIL_SIZE 320 /* a sentence for people: what is wrong and what to do next */
 #define UPN_SIZE    EMAIL_SIZE
 
-enum tenant_state { TENANT_ACTIVE, TENANT_CONSENT_MISSING, TENANT_UNREACHABLE, TENANT_REMOVING };
+#define REFRESH_TOKEN_SIZE 8192 /* Microsoft's are 1 to 2 KiB */
+
+enum tenant_state {
+	TENANT_ACTIVE,
+	TENANT_CONSENT_MISSING,
+	TENANT_UNREACHABLE,
+	TENANT_REMOVING,
+	TENANT_SIGN_IN_NEEDED, /* of the dedicated account */
+	TENANT_STATE_COUNT
+};
 extern const char *const tenant_state_names[]; /* as in the contract; NULL-terminated */
+
+/* Whose permissions are used in the tenant: the app's own, or those of an account that somebody has signed in. */
+enum tenant_sign_in { SIGN_IN_APPLICATION, SIGN_IN_DELEGATED };
+extern const char *const tenant_sign_in_names[]; /* NULL-terminated */
 
 struct tenant {
 	struct tenant_id id;
@@ -23,6 +36,7 @@ struct tenant {
 	char detail[DETAIL_SIZE];
 	int64_t created_wall_ms, state_since_wall_ms;
 	int64_t erg_count;
+	enum tenant_sign_in sign_in;
 };
 
 #endif

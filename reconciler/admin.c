@@ -95,6 +95,8 @@ reasons(const struct app_status *s, struct text *body)
 		text_adds(body, "listener: it has not made its inbox yet; is ergsync-listener running?\n");
 	if (s->tenants[TENANT_CONSENT_MISSING] > 0)
 		text_addf(body, "tenants: %" PRId64 " without consent\n", s->tenants[TENANT_CONSENT_MISSING]);
+	if (s->tenants[TENANT_SIGN_IN_NEEDED] > 0)
+		text_addf(body, "tenants: %" PRId64 " whose account must sign in\n", s->tenants[TENANT_SIGN_IN_NEEDED]);
 	if (s->tenants[TENANT_UNREACHABLE] > 0)
 		text_addf(body, "graph: %" PRId64 " tenants cannot be reached\n", s->tenants[TENANT_UNREACHABLE]);
 	if (s->subscriptions[SUBSCRIPTION_FAILING] > 0)

@@ -18,6 +18,7 @@
 #include "reconciler/resync.h"
 #include "reconciler/roster.h"
 #include "reconciler/scope.h"
+#include "reconciler/sign_in.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
 #include "reconciler/tenants.h"
@@ -88,12 +89,22 @@ tenant_make(struct reconciler *r, const struct app_tenant_put *put, struct tenan
 	ret->created_wall_ms = ret->state_since_wall_ms = clock_wall_ms(r->clock);
 }
 
+/* From now on others' permissions count: the account of before is forgotten, and whatever it was refused. */
+static void
+tenant_change_sign_in(struct reconciler *r, struct tenant *tenant, enum tenant_sign_in sign_in)
+{
+	tenant->sign_in = sign_in;
+	if (sign_in == SIGN_IN_APPLICATION)
+		sign_in_forget(r, &tenant->id);
+	graph_tenant_sign_in_anew(r->graph, &tenant->directory_id);
+}
+
 static enum err
 tenant_put(void *ctx, const struct app_tenant_put *put, struct tenant_view *ret, bool *ret_created, struct problem *p)
 {
 	struct reconciler *r = ctx;
 	struct tenant tenant;
-	bool present = tenant_load(r, &put->id, &tenant) == ERR_OK;
+	bool present = tenant_load(r, &put->id, &tenant) == ERR_OK, changed;
 	enum err e;
 
 	if (present && tenant.state == TENANT_REMOVING)
@@ -105,11 +116,14 @@ tenant_put(void *ctx, const struct app_tenant_put *put, struct tenant_view *ret,
 	if (strcmp(tenant.organizer, put->organizer) != 0)
 		tenant.organizer_id.s[0] = '\0';
 	memcpy(tenant.organizer, put->organizer, sizeof(tenant.organizer));
+	changed = put->sign_in >= 0 && (enum tenant_sign_in)put->sign_in != tenant.sign_in;
+	if (changed)
+		tenant_change_sign_in(r, &tenant, (enum tenant_sign_in)put->sign_in);
 	tenant_store(r, &tenant);
 	*ret_created = !present;
 	/* Consent given back is noticed at once after this call (contract section 9). */
 	graph_tenant_retry(r->graph, &tenant.directory_id);
-	if (tenant.organizer_id.s[0] == '\0' || tenant.state != TENANT_ACTIVE)
+	if (tenant.organizer_id.s[0] == '\0' || tenant.state != TENANT_ACTIVE || changed)
 		chore_add(r, CHORE_TENANT, tenant.id.s, 0);
 	tenant_show(r, &tenant, ret);
 	return ERR_OK;
@@ -164,6 +178,35 @@ tenant_remove(void *ctx, const struct tenant_id *id, struct tenant_view *ret, st
 	if (tenant.state != TENANT_REMOVING)
 		tenant_erase(r, &tenant);
 	tenant_show(r, &tenant, ret);
+	return ERR_OK;
+}
+
+static enum err
+tenant_sign_in_start(void *ctx, const struct tenant_id *id, struct app_sign_in *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct tenant tenant;
+
+	if (tenant_load(r, id, &tenant) != ERR_OK)
+		return unknown_tenant(p, id);
+	if (tenant.state == TENANT_REMOVING)
+		return problem_set(p, PROBLEM_TENANT_REMOVING, "The tenant is being removed.");
+	if (tenant.sign_in != SIGN_IN_DELEGATED)
+		return problem_set(p, PROBLEM_TENANT_CONFLICT,
+		    "In this tenant the application signs in by itself. To use an account, put the tenant with \"sign_in\": "
+		    "\"delegated\" first.");
+	return sign_in_begin(r, &tenant, ret);
+}
+
+static enum err
+tenant_sign_in_get(void *ctx, const struct tenant_id *id, struct app_sign_in *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct tenant tenant;
+
+	if (tenant_load(r, id, &tenant) != ERR_OK)
+		return unknown_tenant(p, id);
+	sign_in_show(r, &tenant, ret);
 	return ERR_OK;
 }
 
@@ -643,7 +686,7 @@ status_tenants(struct reconciler *r, struct app_status *s)
 
 	while (store_next(c, NULL, &t) == ERR_OK) {
 		s->tenants[t.state]++;
-		if (t.state == TENANT_CONSENT_MISSING || t.state == TENANT_UNREACHABLE ||
+		if (t.state == TENANT_CONSENT_MISSING || t.state == TENANT_UNREACHABLE || t.state == TENANT_SIGN_IN_NEEDED ||
 		    (t.state == TENANT_ACTIVE && t.detail[0] != '\0'))
 			status_problem(s, "tenant", t.id.s, t.detail);
 	}
@@ -752,6 +795,8 @@ const struct app_ops backend_ops = {
 	.tenant_get = tenant_get,
 	.tenant_list = tenant_list,
 	.tenant_remove = tenant_remove,
+	.tenant_sign_in_start = tenant_sign_in_start,
+	.tenant_sign_in_get = tenant_sign_in_get,
 	.erg_put = erg_put,
 	.erg_get = erg_get,
 	.erg_list = erg_list,

@@ -166,7 +166,7 @@ reload(struct daemon *d)
 	} else {
 		config_reload(d->config, fresh, report_reload, NULL);
 		log_set_level((enum log_level)d->config->log_level);
-		(void)graph_set_credential(d->r->graph, secrets.client, secrets.certificate);
+		(void)graph_set_credential(d->r->graph, secrets.client, 0, secrets.certificate);
 		app_api_set_token(d->api, secrets.token);
 		str_copy(d->r->callback_secret, sizeof(d->r->callback_secret), secrets.callback);
 		keeper_kick(d->r);

@@ -226,7 +226,7 @@ take_graph(const struct graph *g, struct figures *f)
 	f->graph_breakers = (double)s.breakers_open;
 	f->graph_answer_s = seconds(s.last_answer_wall_ms);
 	f->graph_skew_s = seconds(s.clock_skew_ms);
-	f->graph_certificate_s = (double)s.certificate_expires_s;
+	f->graph_certificate_s = s.by_certificate ? (double)s.credential_expires_s : 0;
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "reconciler/push.h"
 #include "reconciler/rekey.h"
 #include "reconciler/resync.h"
+#include "reconciler/sign_in.h"
 #include "reconciler/standing.h"
 #include "reconciler/work.h"
 #include "state/inbox.h"
@@ -66,6 +67,8 @@ open_graph(struct reconciler *r, const struct reconciler_options *o, char *why, 
 		.clock = o->clock,
 		.rng = o->rng->seeded ? rng_seeded(rng_u64(o->rng)) : rng_system(),
 		.on_sign_in = tenant_on_sign_in,
+		.sign_in = sign_in_of,
+		.keep = sign_in_keep,
 		.arg = r,
 	};
 	enum err e = graph_new(&options, &r->graph);
@@ -81,6 +84,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 {
 	enum err e = chores_new(r, &r->chores);
 
+	if (e == ERR_OK)
+		e = sign_ins_new(r, &r->sign_ins);
 	if (e == ERR_OK)
 		e = pushes_new(r, &r->pushes);
 	if (e == ERR_OK)
@@ -168,6 +173,7 @@ stop_parts(struct reconciler *r)
 	compare_free(r->compare);
 	pushes_free(r->pushes);
 	chores_free(r->chores);
+	sign_ins_free(r->sign_ins);
 	graph_free(r->graph);
 	inbox_close(r->inbox);
 	outbox_close(r->outbox);

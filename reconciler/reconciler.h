@@ -12,6 +12,7 @@
  *	push     open changes of members -> Teams, by the chores; intents are its memory; plan holds what goes too far
  *	chores   the durable to-do list: links to verify (links), organisers to find (tenants), things to erase
  *	standing the states of ERGs and tenants, told once per transition
+ *	sign_in  the dedicated account of a tenant that signs in as one: device codes, its refresh token
  *	keeper   the subscriptions table -> Graph: create, renew, replace, delete
  *	audit    the subscriptions table against Graph's own list
  *	resync   sweeps and requested comparisons, by compare
@@ -52,6 +53,7 @@ struct pushes;
 struct rekey;
 struct resyncs;
 struct audit;
+struct sign_ins;
 struct store;
 struct work;
 
@@ -95,6 +97,7 @@ struct reconciler {
 	struct resyncs *resyncs;
 	struct audit *audit;
 	struct rekey *rekey;
+	struct sign_ins *sign_ins;
 	bool changes_told;             /* on_changes is to be called after this turn */
 	void (*on_changes)(void *arg); /* the feed has new entries on disk; set by the daemon's main, may be NULL */
 	void *on_changes_arg;

@@ -138,7 +138,7 @@ tenant_set_state(struct reconciler *r, struct tenant *tenant, enum tenant_state 
 	tenant_store(r, tenant);
 	if (state == before)
 		return;
-	if (state == TENANT_CONSENT_MISSING)
+	if (state == TENANT_CONSENT_MISSING || state == TENANT_SIGN_IN_NEEDED)
 		tell_tenant(r, tenant);
 	if (state == TENANT_ACTIVE)
 		work_tenant_back(r, &tenant->id);
@@ -164,7 +164,7 @@ tenant_judge(struct reconciler *r, const struct tenant_id *id, const struct grap
 		return;
 	/* Any answer reaches a tenant; only a success shows consent. */
 	if ((answer->status > 0 && answer->status < 500 && tenant.state == TENANT_UNREACHABLE) ||
-	    (answer->err == ERR_OK && tenant.state == TENANT_CONSENT_MISSING))
+	    (answer->err == ERR_OK && (tenant.state == TENANT_CONSENT_MISSING || tenant.state == TENANT_SIGN_IN_NEEDED)))
 		tenant_set_state(r, &tenant, TENANT_ACTIVE, "");
 	else if (no_answer(answer) && tenant.state == TENANT_ACTIVE)
 		tenant_set_state(r, &tenant, TENANT_UNREACHABLE,

@@ -149,7 +149,8 @@ tell_tenant(struct reconciler *r, const struct tenant *tenant)
 	struct tenant_view view = { .tenant = *tenant };
 
 	tenant_consent_url(r, tenant, view.consent_url, sizeof(view.consent_url));
-	return tell(r, CHANGE_TENANT_CONSENT_MISSING, &s, callback_data_tenant(&view));
+	return tell(r, tenant->state == TENANT_SIGN_IN_NEEDED ? CHANGE_TENANT_SIGN_IN_NEEDED : CHANGE_TENANT_CONSENT_MISSING, &s,
+	    callback_data_tenant(&view));
 }
 
 uint64_t

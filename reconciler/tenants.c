@@ -15,6 +15,7 @@
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
+#include "reconciler/sign_in.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
 #include "state/store.h"
@@ -205,6 +206,7 @@ erase_end(struct reconciler *r, struct chore *c, const struct tenant *tenant)
 	struct store_key key;
 
 	erase_feed(r, &tenant->id);
+	sign_in_forget(r, &tenant->id);
 	graph_tenant_forget(r->graph, &tenant->directory_id);
 	store_key_init(&key);
 	store_key_id(r->store, &key, "tenant", tenant->id.s);

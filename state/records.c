@@ -36,11 +36,12 @@ static const struct field tenant_fields[] = {
 	STR(directory_id.s, 1),
 	STR(organizer, 1),
 	STR(organizer_id.s, 1),
-	ENUM(state, TENANT_REMOVING + 1, 1),
+	ENUM(state, TENANT_STATE_COUNT, 1),
 	STR(detail, 1),
 	I64(created_wall_ms, 1),
 	I64(state_since_wall_ms, 1),
 	I64(erg_count, 1),
+	ENUM(sign_in, SIGN_IN_DELEGATED + 1, 2),
 };
 #undef RECORD
 
@@ -287,12 +288,23 @@ static const struct field event_ref_fields[] = { STR(erg.s, 1), STR(event.s, 1) 
 static const struct field document_part_fields[] = { U64(len, 1), STR(text, 1) };
 #undef RECORD
 
+#define RECORD struct sign_in_record
+static const struct field sign_in_fields[] = {
+	STR(tenant.s, 1),
+	STR(account, 1),
+	STR(object_id.s, 1),
+	STR(refresh, 1),
+	I64(signed_in_wall_ms, 1),
+	I64(renewed_wall_ms, 1),
+};
+#undef RECORD
+
 /* The rows of each record and the version of the youngest of them. Tables that hold the same struct share its rows. */
 #define SCHEMA(table, struct_tag, rows, version)                                                                                 \
 	[TABLE_##table] = { #table, rows, sizeof(rows) / sizeof((rows)[0]), sizeof(struct struct_tag), version }
 static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(META, meta_record, meta_fields, 1),
-	SCHEMA(TENANTS, tenant, tenant_fields, 1),
+	SCHEMA(TENANTS, tenant, tenant_fields, 2),
 	SCHEMA(ERGS, erg, erg_fields, 1),
 	SCHEMA(TENANT_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(TEAM_ERGS, erg_ref, erg_ref_fields, 1),
@@ -311,6 +323,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(EVENTS, event, event_fields, 1),
 	SCHEMA(EVENT_SIDES, document_part, document_part_fields, 1),
 	SCHEMA(EVENT_INDEX, event_ref, event_ref_fields, 1),
+	SCHEMA(SIGN_INS, sign_in_record, sign_in_fields, 1),
 };
 
 const struct schema *

@@ -41,7 +41,8 @@
 	X(RESYNCS,       struct resync)           /* u64(number) */                                                 \
 	X(EVENTS,        struct event)            /* id("erg"), id("event") */                                      \
 	X(EVENT_SIDES,   struct document_part)    /* id("erg"), id("event"), bytes(side), u64(part): its fields */  \
-	X(EVENT_INDEX,   struct event_ref)        /* id("mailbox"), id("graph_event"): whose meeting this is */
+	X(EVENT_INDEX,   struct event_ref)        /* id("mailbox"), id("graph_event"): whose meeting this is */      \
+	X(SIGN_INS,      struct sign_in_record)   /* id("tenant"): the dedicated account */
 /* clang-format on */
 #define X(name, record) TABLE_##name,
 enum table { STORE_TABLES(X) TABLE_COUNT };
@@ -96,6 +97,16 @@ struct dirty_record {
 	int64_t first_wall_ms, last_wall_ms;
 	int64_t hint_count, attempts;
 	int64_t not_before_wall_ms;
+};
+
+/* The dedicated account that somebody signed in, and what signs it in again. */
+struct sign_in_record {
+	struct tenant_id tenant;
+	char account[UPN_SIZE]; /* "": the service did not say */
+	struct guid object_id;  /* the same */
+	char refresh[REFRESH_TOKEN_SIZE];
+	int64_t signed_in_wall_ms; /* by a person */
+	int64_t renewed_wall_ms;   /* the refresh token is of then */
 };
 
 enum intent_kind { INTENT_NONE, INTENT_ADD_MEMBER, INTENT_REMOVE_MEMBER, INTENT_SET_ROLE };

@@ -63,6 +63,31 @@ test('ergsyncctl', async (t) => {
     assert.equal((await stack.ctl('erg', 'shew')).code, 2);
   });
 
+  await t.test('an account signs in by a code, and its permissions are used', async () => {
+    assert.match((await stack.ctl('tenant', 'sign-in', 'acme')).output, /sign_in.*delegated/);
+    await stack.control('POST', 'settings', { device_interval_s: 1 });
+    let r = await stack.ctl('tenant', 'add', 'acme', '--directory-id', world.tenant, '--organizer', world.users[0].upn, '--sign-in', 'delegated');
+    assert.equal(r.code, 0, r.output);
+    await eventually('the tenant asks for it', async () => /acme +sign_in_needed/.test((await stack.ctl('tenant', 'list')).output));
+    assert.match((await stack.ctl('status')).output, /ergsyncctl tenant sign-in/);
+    const running = stack.ctl('tenant', 'sign-in', 'acme');
+    const { json: { user_code } } = await eventually('a code', async () => {
+      const answer = await stack.api('GET', '/v1/tenants/acme/sign-in');
+      return answer.json.state === 'waiting' ? answer : undefined;
+    });
+    await stack.control('POST', 'device', { tenant: world.tenant, user_code, user: world.users[0].upn });
+    r = await running;
+    assert.equal(r.code, 0, r.output);
+    assert.match(r.output, new RegExp(`enter  ${user_code}`));
+    assert.match(r.output, new RegExp(`Signed in as ${world.users[0].upn}`));
+    await eventually('the tenant is active', async () => /acme +active/.test((await stack.ctl('tenant', 'list')).output));
+    for (const name of fs.readdirSync(stack.file('state'), { recursive: true }).filter((f) => fs.statSync(stack.file(`state/${f}`)).isFile())) {
+      assert.ok(!fs.readFileSync(stack.file(`state/${name}`)).includes('1.rt.'), `a refresh token is readable in ${name}`);
+    }
+    await stack.ctl('tenant', 'add', 'acme', '--directory-id', world.tenant, '--organizer', world.users[0].upn, '--sign-in', 'application');
+    await eventually('the application signs in again', async () => /acme +active/.test((await stack.ctl('tenant', 'list')).output));
+  });
+
   await t.test('members and subscriptions', async () => {
     const members = await stack.ctl('member', 'list', 'pride');
     assert.equal(members.output.match(/synced/g)?.length, 3, members.output);

@@ -27,7 +27,7 @@ while read -r command; do
 	grep -Eq "^ +Usage: ergsyncctl $command( |$)" <<<"$text" || wrong "ergsyncctl(1) does not explain $command"
 	# shellcheck disable=SC2086  # a command may be two words
 	"$1/ergsyncctl" $command --help >/dev/null || wrong "ergsyncctl $command --help fails"
-done < <("$1/ergsyncctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\( [a-z]\{2,\}\)\{0,1\}\).*/\1/p' | grep -v '^$')
+done < <("$1/ergsyncctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\( [a-z-]\{2,\}\)\{0,1\}\).*/\1/p' | grep -v '^$')
 
 # complete WORD...: what bash offers for the last word
 complete_words() {

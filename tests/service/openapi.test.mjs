@@ -52,7 +52,7 @@ test('exactly the routes and callbacks there are', () => {
 });
 
 test('what is wrong would be found', () => {
-  const tenant = { id: 'a', tenant: 'a', directory_id: '3f2504e0-4f89-41d3-9a0c-0305e82c3301', organizer: 'x', organizer_id: null, state: 'active', detail: null, consent_url: null, ergs: 0 };
+  const tenant = { id: 'a', tenant: 'a', directory_id: '3f2504e0-4f89-41d3-9a0c-0305e82c3301', organizer: 'x', organizer_id: null, state: 'active', sign_in: 'application', detail: null, consent_url: null, ergs: 0 };
   const answer = (json, status = 200, type = 'application/json') => ({ status, json, headers: { 'content-type': type } });
   assert.deepEqual(exchangeMistakes('GET', '/v1/tenants/a', undefined, answer(tenant)), []);
   for (const wrong of [{ ...tenant, state: 'fine' }, { ...tenant, more: 1 }, { ...tenant, ergs: '0' }, { ...tenant, directory_id: null }, (({ ergs, ...rest }) => rest)(tenant)]) {
@@ -74,7 +74,7 @@ test('the daemon answers as described', async (t) => {
     ['PUT', '/v1/tenants/x', { directory_id: 'nonsense', organizer: 5, extra: 1 }], ['PUT', '/v1/tenants/a%20b', {}], ['PUT', '/v1/tenants/x', []],
     ['GET', '/v1/tenants/none'], ['DELETE', '/v1/tenants/none'], ['GET', '/v1/ergs/none'], ['DELETE', '/v1/ergs/none'], ['GET', '/v1/ergs/none/members'],
     ['GET', '/v1/ergs/none/plan'], ['POST', '/v1/ergs/none/plan', { decision: 'approve', hash: 'x' }], ['POST', '/v1/ergs/none/plan', {}],
-    ['GET', '/v1/resyncs/none'], ['DELETE', '/v1/resyncs/none'], ['POST', '/v1/resyncs', { scope: 'some' }], ['POST', '/v1/resyncs', { scope: 'erg:none' }],
+    ['GET', '/v1/tenants/none/sign-in'], ['POST', '/v1/tenants/none/sign-in'], ['GET', '/v1/resyncs/none'], ['DELETE', '/v1/resyncs/none'], ['POST', '/v1/resyncs', { scope: 'some' }], ['POST', '/v1/resyncs', { scope: 'erg:none' }],
     ['PUT', '/v1/ergs/none/members', { members: [] }], ['PUT', '/v1/ergs/none/members', { members: [{ user: '' }] }], ['PATCH', '/v1/status'], ['GET', '/v1/nothing'],
     ['GET', '/v1/tenants?limit=0'], ['GET', '/v1/ergs?after=%2F'], ['GET', '/v1/changes?wait=100'], ['GET', '/v1/ergs/pride/events'],
     ['GET', '/v1/tenants'], ['GET', '/v1/ergs'], ['GET', '/v1/resyncs'], ['GET', '/v1/changes'], ['GET', '/v1/status'],
@@ -137,6 +137,17 @@ test('the daemon answers as described', async (t) => {
   for (const target of ['/v1/tenants/acme', '/v1/status', '/v1/changes?limit=1000', '/v1/resyncs']) await api('GET', target);
   await told('ergsync.resync.done');
   await stack.control('POST', 'consent', { tenant: world.tenant, consent: 'granted' });
+  await api('POST', '/v1/tenants/acme/sign-in');
+  await api('PUT', '/v1/tenants/acme', { directory_id: world.tenant, organizer: world.users[0].upn, sign_in: 'delegated' });
+  await told('ergsync.tenant.sign_in_needed');
+  await api('POST', '/v1/tenants/acme/sign-in');
+  const signIn = (state) => eventually(`the sign-in is ${state}`, async () => {
+    const { json } = await api('GET', '/v1/tenants/acme/sign-in');
+    return json.state === state ? json : undefined;
+  }, { within: 30_000 });
+  const { user_code } = await signIn('waiting');
+  await stack.control('POST', 'device', { tenant: world.tenant, user_code, user: world.users[0].upn });
+  await signIn('signed_in');
   await api('PUT', '/v1/ergs/pride/members', { members: [{ user: 'u2', entra_id: world.users[3].id, role: 'owner' }] });
   await api('DELETE', '/v1/ergs/pride');
   await api('DELETE', '/v1/tenants/acme');

@@ -20,11 +20,11 @@ a_tenant(void **state)
 	sample_tenant(&v, "t1");
 	assert_view(view_tenant(&v),
 	    "{'id':'t1','tenant':'t1','directory_id':'0a1b2c3d-0000-4000-8000-000000000001','organizer':'erg@example.org',"
-	    "'organizer_id':'0a1b2c3d-0000-4000-8000-000000000002','state':'consent_missing','detail':'Consent is missing.',"
+	    "'organizer_id':'0a1b2c3d-0000-4000-8000-000000000002','state':'consent_missing','sign_in':'application','detail':'Consent is missing.',"
 	    "'consent_url':'https://login.example/consent','ergs':3}");
 	memset(&v, 0, sizeof(v));
 	assert_view(view_tenant(&v),
-	    "{'id':null,'tenant':null,'directory_id':null,'organizer':null,'organizer_id':null,'state':'active','detail':null,"
+	    "{'id':null,'tenant':null,'directory_id':null,'organizer':null,'organizer_id':null,'state':'active','sign_in':'application','detail':null,"
 	    "'consent_url':null,'ergs':0}");
 }
 
@@ -138,7 +138,7 @@ the_status(void **state)
 	fake_status(&f, &s, &p);
 	assert_view(view_status(&s),
 	    "{'version':'" ERGSYNC_VERSION "','started_at':'2026-11-22T08:00:00Z',"
-	    "'tenants':{'active':2,'consent_missing':0,'unreachable':0,'removing':0,'total':2},"
+	    "'tenants':{'active':2,'consent_missing':0,'unreachable':0,'removing':0,'sign_in_needed':0,'total':2},"
 	    "'ergs':{'linking':0,'in_sync':3,'working':0,'held':1,'broken':0,'off':0,'total':4},"
 	    "'subscriptions':{'wanted':0,'active':4,'failing':0,'leaving':0,'total':4,'next_expiry_at':'2026-11-22T09:00:00Z'},"
 	    "'inbox':{'present':true,'backlog':5,'dirty':6},"

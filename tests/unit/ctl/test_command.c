@@ -99,8 +99,8 @@ mistakes_are_explained(void **state)
 	} cases[] = {
 		{ "", "a command is needed" },
 		{ "frob", "there is no command 'frob'" },
-		{ "tenant", "'tenant' needs one word more: tenant list, tenant show, tenant add, tenant remove" },
-		{ "tenant frob", "'tenant' needs one word more: tenant list, tenant show, tenant add, tenant remove" },
+		{ "tenant", "'tenant' needs one word more: tenant list, tenant show, tenant add, tenant sign-in, tenant remove" },
+		{ "tenant frob", "'tenant' needs one word more: tenant list, tenant show, tenant add, tenant sign-in, tenant remove" },
 		{ "tenan", "there is no command 'tenan'" },
 		{ "erg show", "'erg show' needs ERG" },
 		{ "member add e1", "'member add' needs ERG USER" },

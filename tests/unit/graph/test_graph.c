@@ -28,8 +28,8 @@ a_hundred_calls_sign_in_once(void **state)
 	assert_int_equal(f.tokens, 1);
 	assert_int_equal(f.count, 101);
 	assert_string_equal(f.seen[0].url, FAKE_LOGIN "/" TENANT_A "/oauth2/v2.0/token");
-	assert_string_equal(f.seen[0].body, "grant_type=client_credentials&client_id=client&client_secret=se%20cret%26&scope="
-	                                    "https%3A%2F%2Fgraph.example.test%2F.default");
+	assert_string_equal(f.seen[0].body, "grant_type=client_credentials&client_id=client&scope="
+	                                    "https%3A%2F%2Fgraph.example.test%2F.default&client_secret=se%20cret%26");
 	assert_string_equal(f.seen[1].url, FAKE_BASE "/users/x");
 	assert_string_equal(f.seen[100].token, "T1");
 	fake_done(&f);

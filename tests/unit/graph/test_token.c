@@ -5,6 +5,7 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "graph/assertion.h"
+#include "graph/login.h"
 #include "graph/token.h"
 #include "unit/graph/pem.h"
 
@@ -63,11 +64,11 @@ answers_of_the_login_service(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct graph_token_verdict v;
+		struct graph_login_verdict v;
 		json_t *json = NULL;
 
 		(void)jx_parse(cases[i].body, strlen(cases[i].body), &json, NULL, 0);
-		graph_token_judge(cases[i].transport, cases[i].status, json, &v);
+		graph_login_judge(cases[i].transport, cases[i].status, json, false, &v);
 		if (v.err != cases[i].err)
 			print_error("%s: %s\n", cases[i].why, err_name(v.err));
 		assert_int_equal(v.err, cases[i].err);
@@ -198,11 +199,11 @@ every_refusal_says_what_to_do(void **state)
 		{ 50076, "interaction_required", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
 		{ 50078, "interaction_required", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
 		{ 50079, "interaction_required", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
-		{ 700082, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "sign in again" },
-		{ 70008, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "sign in again" },
-		{ 50173, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "sign in again" },
-		{ 70043, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "sign in again" },
-		{ 70044, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "sign in again" },
+		{ 700082, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
+		{ 70008, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
+		{ 50173, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
+		{ 70043, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
+		{ 70044, "invalid_grant", ERR_UNAUTHORIZED, TENANT_UNREACHABLE, "check client_id" },
 		{ 90033, "temporarily_unavailable", ERR_REMOTE, TENANT_UNREACHABLE, "tried again" },
 		{ 90055, "invalid_request", ERR_THROTTLED, TENANT_UNREACHABLE, "tried again" },
 		{ 50196, "invalid_grant", ERR_THROTTLED, TENANT_UNREACHABLE, "tried again" },
@@ -223,10 +224,10 @@ every_refusal_says_what_to_do(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		json_t *json = json_pack("{s:s,s:[I]}", "error", cases[i].word, "error_codes", (json_int_t)cases[i].aadsts);
-		struct graph_token_verdict v;
+		struct graph_login_verdict v;
 		char number[32];
 
-		graph_token_judge(ERR_OK, 400, json, &v);
+		graph_login_judge(ERR_OK, 400, json, false, &v);
 		(void)snprintf(number, sizeof(number), "(AADSTS%lld)", (long long)cases[i].aadsts);
 		if (v.err != cases[i].err || v.state != cases[i].state || strstr(v.detail, cases[i].says) == NULL ||
 		    strstr(v.detail, number) == NULL)
@@ -289,7 +290,7 @@ signs_in_with_a_certificate(void **state)
 
 	(void)state;
 	fake_init(&f, NULL);
-	assert_int_equal(graph_set_credential(f.graph, NULL, certificate), ERR_OK);
+	assert_int_equal(graph_set_credential(f.graph, NULL, 0, certificate), ERR_OK);
 	graph_certificate_free(certificate);
 	assert_non_null(graph_call(f.graph, &a, keep, &k));
 	clock_manual_advance(f.clock, 1000);
@@ -298,8 +299,8 @@ signs_in_with_a_certificate(void **state)
 	clock_manual_advance(f.clock, 1000);
 	assert_int_equal(f.count, 4);
 	assert_non_null(strstr(f.seen[0].body,
-	    "grant_type=client_credentials&client_id=client&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A"
-	    "client-assertion-type%3Ajwt-bearer&client_assertion=ey"));
+	    "grant_type=client_credentials&client_id=client&scope=https%3A%2F%2Fgraph.example.test%2F.default&"
+	    "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=ey"));
 	assert_null(strstr(f.seen[0].body, "client_secret"));
 	first = claims_of(&f.seen[0]);
 	second = claims_of(&f.seen[2]);
@@ -310,10 +311,10 @@ signs_in_with_a_certificate(void **state)
 	assert_string_not_equal(jx_get_str(first, "jti"), jx_get_str(second, "jti"));
 	assert_int_equal(jx_get_int(first, "nbf", 0), FAKE_WALL_MS / 1000);
 	graph_stats(f.graph, &stats);
-	assert_int_equal(stats.certificate_expires_s, until_s);
-	assert_int_equal(graph_set_credential(f.graph, "secret", NULL), ERR_OK);
+	assert_int_equal(stats.credential_expires_s, until_s);
+	assert_int_equal(graph_set_credential(f.graph, "secret", 0, NULL), ERR_OK);
 	graph_stats(f.graph, &stats);
-	assert_int_equal(stats.certificate_expires_s, 0);
+	assert_int_equal(stats.credential_expires_s, 0);
 	json_decref(first);
 	json_decref(second);
 	fake_done(&f);
@@ -326,10 +327,10 @@ script_new_secret_only(struct fake *f, const struct fake_seen *seen, struct fake
 	if (!fake_is_token(seen))
 		return;
 	reply->delay_ms = 1000;
-	if (strstr(seen->body, "client_secret=new&") == NULL) {
+	if (strstr(seen->body, "client_secret=new") == NULL) {
 		reply->status = 401;
 		(void)snprintf(reply->body, sizeof(reply->body), "{\"error\":\"invalid_client\",\"error_codes\":[%s]}",
-		    strstr(seen->body, "client_secret=old&") != NULL ? "7000222" : "7000215");
+		    strstr(seen->body, "client_secret=old") != NULL ? "7000222" : "7000215");
 	}
 }
 
@@ -349,10 +350,10 @@ another_secret_ends_a_refusal_at_once(void **state)
 	assert_non_null(strstr(k.detail, "AADSTS7000215"));
 	assert_int_equal(f.told, 1);
 	assert_int_equal(f.told_state, TENANT_UNREACHABLE);
-	assert_int_equal(graph_set_credential(f.graph, "old", NULL), ERR_OK);
+	assert_int_equal(graph_set_credential(f.graph, "old", 0, NULL), ERR_OK);
 	clock_manual_advance(f.clock, 3000);
 	assert_int_equal(f.told, 2); /* the same state, for another reason */
-	assert_int_equal(graph_set_credential(f.graph, "new", NULL), ERR_OK);
+	assert_int_equal(graph_set_credential(f.graph, "new", 0, NULL), ERR_OK);
 	clock_manual_advance(f.clock, 3000);
 	assert_int_equal(f.told, 3);
 	assert_int_equal(f.told_state, TENANT_ACTIVE);
@@ -374,7 +375,7 @@ a_refusal_of_the_former_secret_does_not_count(void **state)
 	fake_init(&f, script_new_secret_only);
 	assert_non_null(graph_call(f.graph, &r, keep, &k));
 	clock_manual_advance(f.clock, 500); /* under way */
-	assert_int_equal(graph_set_credential(f.graph, "new", NULL), ERR_OK);
+	assert_int_equal(graph_set_credential(f.graph, "new", 0, NULL), ERR_OK);
 	clock_manual_advance(f.clock, 3000);
 	assert_int_equal(k.err, ERR_OK);
 	assert_int_equal(f.tokens, 2);
@@ -416,7 +417,7 @@ a_wrong_clock_is_corrected_by_the_login_service(void **state)
 
 	(void)state;
 	fake_init(&f, script_other_time);
-	assert_int_equal(graph_set_credential(f.graph, NULL, certificate), ERR_OK);
+	assert_int_equal(graph_set_credential(f.graph, NULL, 0, certificate), ERR_OK);
 	assert_non_null(graph_call(f.graph, &r, keep, &k));
 	clock_manual_advance(f.clock, 1000);
 	assert_true(k.sign_in_failed); /* no Date: nothing to go by */
@@ -448,10 +449,213 @@ free_key(void **state)
 	return 0;
 }
 
+/* Every number of the dedicated account's, with what its owner or an administrator is told to do. */
+static void
+each_refusal_of_a_person_says_what_to_do(void **state)
+{
+	static const struct {
+		int64_t number;
+		const char *word;
+		enum tenant_state tenant;
+		const char *advice;
+	} cases[] = {
+		{ 700082, "invalid_grant", TENANT_SIGN_IN_NEEDED, "has expired. Sign in again: ergsyncctl tenant sign-in" },
+		{ 70008, "invalid_grant", TENANT_SIGN_IN_NEEDED, "has expired. Sign in again" },
+		{ 50173, "invalid_grant", TENANT_SIGN_IN_NEEDED, "its password was changed" },
+		{ 70043, "invalid_grant", TENANT_SIGN_IN_NEEDED, "sign-in frequency policy" },
+		{ 70044, "invalid_grant", TENANT_SIGN_IN_NEEDED, "sign-in frequency policy" },
+		{ 50076, "interaction_required", TENANT_SIGN_IN_NEEDED, "second factor" },
+		{ 50078, "interaction_required", TENANT_SIGN_IN_NEEDED, "second factor has expired" },
+		{ 50079, "interaction_required", TENANT_SIGN_IN_NEEDED, "set up a second factor" },
+		{ 50057, "invalid_grant", TENANT_SIGN_IN_NEEDED, "disabled" },
+		{ 53003, "interaction_required", TENANT_SIGN_IN_NEEDED, "must exclude the account" },
+		{ 1, "invalid_grant", TENANT_SIGN_IN_NEEDED, "Sign in again" },
+		{ 1, "interaction_required", TENANT_SIGN_IN_NEEDED, "Sign in again" },
+		{ 65001, "invalid_grant", TENANT_CONSENT_MISSING, "consent link" },
+		{ 7000215, "invalid_client", TENANT_UNREACHABLE, "client_secret_file" },
+		{ 1, "consent_required", TENANT_CONSENT_MISSING, "Consent is missing" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *json = json_pack("{s:s,s:[I]}", "error", cases[i].word, "error_codes", (json_int_t)cases[i].number);
+		struct graph_login_verdict v;
+
+		graph_login_judge(ERR_OK, 400, json, true, &v);
+		if (v.state != cases[i].tenant || strstr(v.detail, cases[i].advice) == NULL)
+			fail_msg("%lld %s: %s", (long long)cases[i].number, cases[i].word, v.detail);
+		assert_false(v.passing);
+		json_decref(json);
+	}
+}
+
+/* A person's tenant: what the user of graph has on disk. */
+struct person {
+	struct fake f;
+	enum tenant_sign_in sign_in;
+	char refresh[64], kept[64];
+	int keeps;
+	const char *answer;
+};
+
+static enum tenant_sign_in
+person_sign_in(void *arg, const struct guid *directory, char ret_refresh[REFRESH_TOKEN_SIZE])
+{
+	struct person *p = arg;
+
+	assert_string_equal(directory->s, TENANT_A);
+	snprintf(ret_refresh, REFRESH_TOKEN_SIZE, "%s", p->refresh);
+	return p->sign_in;
+}
+
+static void
+person_keep(void *arg, const struct guid *directory, const char *refresh)
+{
+	struct person *p = arg;
+
+	(void)directory;
+	snprintf(p->kept, sizeof(p->kept), "%s", refresh);
+	p->keeps++;
+}
+
+static void
+script_person(struct fake *f, const struct fake_seen *seen, struct fake_reply *reply)
+{
+	struct person *p = (struct person *)(void *)f;
+
+	if (fake_is_token(seen) && p->answer != NULL) {
+		snprintf(reply->body, sizeof(reply->body), "%s", p->answer);
+		reply->status = strstr(p->answer, "access_token") != NULL ? 200 : 400;
+	}
+}
+
+#define GIVEN(access, refresh)                                                                                                   \
+	"{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"" access "\",\"refresh_token\":\"" refresh "\"}"
+
+static void
+person_init(struct person *p, struct graph_tokens **ret_tokens)
+{
+	struct graph_options options = { .base_url = FAKE_BASE,
+		.login_url = FAKE_LOGIN,
+		.client_id = "client",
+		.client_secret = "secret",
+		.rng = rng_seeded(3),
+		.sign_in = person_sign_in,
+		.keep = person_keep,
+		.arg = p };
+
+	memset(p, 0, sizeof(*p));
+	fake_init(&p->f, script_person);
+	graph_free(p->f.graph);
+	options.transport = &p->f.transport;
+	options.clock = p->f.clock;
+	assert_int_equal(graph_new(&options, &p->f.graph), ERR_OK);
+	p->sign_in = SIGN_IN_DELEGATED;
+	snprintf(p->refresh, sizeof(p->refresh), "R0");
+	*ret_tokens = graph_tokens(p->f.graph);
+}
+
+static void
+a_new_refresh_token_is_kept_before_the_access_token_is_used(void **state)
+{
+	struct graph_request r = request_get(TENANT_A, "/me");
+	struct guid directory;
+	struct graph_tokens *tokens;
+	struct kept k = { 0 };
+	struct person p;
+
+	(void)state;
+	assert_true(guid_parse(TENANT_A, &directory));
+	person_init(&p, &tokens);
+	p.answer = GIVEN("A1", "R1");
+	assert_non_null(graph_call(p.f.graph, &r, keep, &k));
+	clock_manual_advance(p.f.clock, 20000);
+	assert_int_equal(p.keeps, 1);
+	assert_string_equal(p.kept, "R1");
+	assert_int_equal(p.f.count, 1); /* nothing has gone out with A1 */
+	assert_non_null(strstr(p.f.seen[0].body, "grant_type=refresh_token&client_id=client&refresh_token=R0&scope=openid%20"
+	                                         "profile%20offline_access%20https%3A%2F%2Fgraph.example.test%2F.default"));
+	assert_null(strstr(p.f.seen[0].body, "client_secret"));
+	graph_tenant_kept(p.f.graph, &directory);
+	clock_manual_advance(p.f.clock, 1000);
+	assert_int_equal(k.err, ERR_OK);
+	assert_string_equal(p.f.seen[1].token, "A1");
+	/* Somebody else signs in: the next call goes as that one. */
+	snprintf(p.refresh, sizeof(p.refresh), "Q0");
+	p.answer = GIVEN("B1", "Q1");
+	graph_tenant_sign_in_anew(p.f.graph, &directory);
+	assert_non_null(graph_call(p.f.graph, &r, keep, &k));
+	clock_manual_advance(p.f.clock, 1000);
+	graph_tenant_kept(p.f.graph, &directory);
+	clock_manual_advance(p.f.clock, 1000);
+	assert_string_equal(p.f.seen[3].token, "B1");
+	fake_done(&p.f);
+}
+
+static void
+nobody_signed_in_asks_nobody(void **state)
+{
+	struct graph_request r = request_get(TENANT_A, "/me");
+	struct graph_tokens *tokens;
+	struct kept k = { 0 };
+	struct person p;
+
+	(void)state;
+	person_init(&p, &tokens);
+	p.refresh[0] = '\0';
+	assert_non_null(graph_call(p.f.graph, &r, keep, &k));
+	clock_manual_advance(p.f.clock, 1000);
+	assert_int_equal(k.count, 1);
+	assert_int_equal(k.err, ERR_UNAUTHORIZED);
+	assert_int_equal(p.f.count, 0);
+	fake_done(&p.f);
+}
+
+/* An app registration without public client flows wants the secret beside the refresh token. */
+static void
+a_confidential_app_proves_itself_too(void **state)
+{
+	struct graph_request r = request_get(TENANT_A, "/me");
+	struct graph_tokens *tokens;
+	struct kept k = { 0 };
+	struct person p;
+
+	(void)state;
+	person_init(&p, &tokens);
+	p.answer = "{\"error\":\"invalid_client\",\"error_codes\":[7000218]}";
+	assert_non_null(graph_call(p.f.graph, &r, keep, &k));
+	clock_manual_advance(p.f.clock, 1000);
+	assert_int_equal(p.f.count, 2); /* once more with it, and not for ever */
+	assert_null(strstr(p.f.seen[0].body, "client_secret=secret"));
+	assert_non_null(strstr(p.f.seen[1].body, "client_secret=secret"));
+	assert_int_equal(k.err, ERR_UNAUTHORIZED);
+	fake_done(&p.f);
+}
+
+static void
+claims_of_damaged_tokens(void **state)
+{
+	static const char *const bad[] = { "", "a", "a.b", "..", "a..c", "a.!!.c", "a.bm8.c", "a.W10.c", "a.eyJh.c" };
+	json_t *claims;
+
+	(void)state;
+	assert_null(graph_login_claims(NULL));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_null(graph_login_claims(bad[i]));
+	claims = graph_login_claims("e30.eyJhIjoxfQ.sig");
+	assert_int_equal(jx_get_int(claims, "a", 0), 1);
+	json_decref(claims);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_refusal_of_a_person_says_what_to_do),
+		cmocka_unit_test(a_new_refresh_token_is_kept_before_the_access_token_is_used),
+		cmocka_unit_test(nobody_signed_in_asks_nobody),
+		cmocka_unit_test(a_confidential_app_proves_itself_too),
+		cmocka_unit_test(claims_of_damaged_tokens),
 		cmocka_unit_test(answers_of_the_login_service),
 		cmocka_unit_test(passing_failures_are_tried_again),
 		cmocka_unit_test(an_outage_of_the_login_service_is_asked_seldom),

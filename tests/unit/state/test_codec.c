@@ -254,21 +254,21 @@ static void
 values_out_of_range(void **state)
 {
 	static const struct schema *s;
-	struct tenant t = { .id = { "t" }, .state = TENANT_REMOVING }, back;
+	struct tenant t = { .id = { "t" }, .state = TENANT_SIGN_IN_NEEDED }, back;
 	uint8_t b[1024];
 	size_t len;
 
 	(void)state;
 	s = table_schema(TABLE_TENANTS);
-	t.state = (enum tenant_state)(TENANT_REMOVING + 1);
+	t.state = TENANT_STATE_COUNT;
 	assert_int_equal(schema_encode(s, &t, b, sizeof(b), &len), ERR_INVALID);
-	t.state = TENANT_REMOVING;
+	t.state = TENANT_SIGN_IN_NEEDED;
 	memset(t.detail, 'x', sizeof(t.detail));
 	assert_int_equal(schema_encode(s, &t, b, sizeof(b), &len), ERR_INVALID);
 	t.detail[0] = 0;
 	assert_int_equal(schema_encode(s, &t, b, 4, &len), ERR_TOOBIG);
 	assert_int_equal(schema_encode(s, &t, b, sizeof(b), &len), ERR_OK);
-	assert_int_equal(b[6], TENANT_REMOVING); /* version, "t", three empty strings, state */
+	assert_int_equal(b[6], TENANT_SIGN_IN_NEEDED); /* version, "t", three empty strings, state */
 	b[6]++;
 	assert_int_equal(schema_decode(s, b, len, &back), ERR_CORRUPT);
 	b[6]--;
