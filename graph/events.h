@@ -42,9 +42,9 @@ struct graph_call *graph_event_create(struct graph *g, const struct graph_where 
 /* With our property. */
 struct graph_call *graph_event_get(
     struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *id, graph_done done, void *arg);
-/* All with a tag of this ERG and event, any generation: one call, no walk. Masters and single meetings. */
+/* By its tag; generation 0: of any generation, for those who lost their memory. Masters and single meetings only. */
 struct graph_call *graph_event_find(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
-    const struct erg_id *erg, const struct event_id *event, graph_done done, void *arg);
+    const struct event_tag *tag, graph_done done, void *arg);
 /* Of find: the one with exactly this tag; ERR_NOTFOUND, and ERR_UNEXPECTED when the answer is not whole. tag->generation 0: the greatest.
  * On ERR_OK end with graph_event_done. */
 enum err graph_event_find_read(const struct graph_answer *a, const struct event_tag *tag, struct graph_event *ret);
@@ -70,6 +70,9 @@ void graph_event_walk_cancel(struct graph_event_walk *walk); /* end will not run
 /* Every event of the mailbox that carries our property, with it: finds all again after a loss of state/. */
 struct graph_event_walk *graph_events_tagged(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
     graph_event_item item, graph_event_end end, void *arg);
+/* Which occurrences of a series differ from it: graph_event_exceptions_read. */
+struct graph_call *graph_event_exceptions(
+    struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *series_id, graph_done done, void *arg);
 /* The occurrences of a series that start in [from_ms, to_ms), whole. */
 struct graph_event_walk *graph_event_instances(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
     const char *series_id, int64_t from_ms, int64_t to_ms, graph_event_item item, graph_event_end end, void *arg);
