@@ -93,6 +93,7 @@
  *   retry_first_ms 5000, retry_for_ms 14400000       deliveries not answered 2xx: doubling, until dropped
  *   spellings "wild"       notifications in all documented spellings; "plain": only teams('..')/members('..') and lower-case changeType
  *   join_delay_ms 0        the join link of an online meeting comes so much later
+ *   mail_unchanged false   true: a PATCH that names subject, body, times, place or pattern mails all, also when it changes nothing
  *   event_echoes true      each change of an event is told two or three times; event_echo_ms 2000: the later ones within this
  *   quota_teams 10000, quota_directory 100           subscriptions (403 beyond)
  *   exact_permissions true   false: permissions are not checked

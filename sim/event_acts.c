@@ -119,27 +119,36 @@ mail_by_list(struct sim *sim, struct event *e, const json_t *list, const json_t 
 }
 
 /* What attendees are told of; the rest is the organizer's own affair. */
+static const char *const told_keys[] = { "subject", "body", "start", "end", "isAllDay", "location", "recurrence", "onlineMeeting",
+	NULL };
+
+bool
+event_matters(const json_t *given)
+{
+	for (size_t i = 0; told_keys[i] != NULL; i++)
+		if (json_object_get(given, told_keys[i]) != NULL)
+			return true;
+	return false;
+}
+
 static bool
 matters(const json_t *before, const json_t *after)
 {
-	static const char *const keys[] = { "subject", "body", "start", "end", "isAllDay", "location", "recurrence",
-		"onlineMeeting" };
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		if (!json_equal(json_object_get(before, keys[i]), json_object_get(after, keys[i])))
+	for (size_t i = 0; told_keys[i] != NULL; i++)
+		if (!json_equal(json_object_get(before, told_keys[i]), json_object_get(after, told_keys[i])))
 			return true;
 	return false;
 }
 
 /* Facts 9.3: only attendees changed = only those added and removed hear of it. */
 static void
-mail_change(struct sim *sim, struct event *e, const json_t *before, const json_t *after)
+mail_change(struct sim *sim, struct event *e, const json_t *before, const json_t *after, const struct act_way *way)
 {
 	const json_t *was = jx_get_array(before, "attendees"), *is = jx_get_array(after, "attendees");
 
 	if (!organizes(after))
 		return;
-	mail_by_list(sim, e, is, was, MAIL_INVITATION, matters(before, after) ? MAIL_UPDATE : MAIL_KINDS);
+	mail_by_list(sim, e, is, was, MAIL_INVITATION, way->loud || matters(before, after) ? MAIL_UPDATE : MAIL_KINDS);
 	mail_by_list(sim, e, was, is, MAIL_CANCELLATION, MAIL_KINDS);
 }
 
@@ -321,6 +330,33 @@ drop_exceptions(struct sim *sim, struct event *e)
 	e->exception_count = e->cancelled_count = 0;
 }
 
+/* What an exception has as its series had it, it has as the series has it now. */
+static void
+inherit(struct sim *sim, struct event *series, const json_t *before, const json_t *after, const struct act_way *way)
+{
+	for (size_t i = 0; i < series->exception_count; i++) {
+		struct event *x = series->exceptions[i];
+		json_t *state = x->gone ? NULL : json_deep_copy(x->state), *value;
+		const char *key;
+		bool changed = false;
+		void *next;
+
+		json_object_foreach_safe(state, next, key, value)
+		{
+			const json_t *was = json_object_get(before, key), *is = json_object_get(after, key);
+
+			if (is == NULL || json_equal(was, is) || !json_equal(was, value))
+				continue;
+			json_object_set(state, key, (json_t *)is);
+			changed = true;
+		}
+		if (changed)
+			put(sim, x, state, way);
+		else
+			json_decref(state);
+	}
+}
+
 void
 event_change(struct sim *sim, struct event *e, json_t *state, const struct act_way *way)
 {
@@ -338,8 +374,9 @@ event_change(struct sim *sim, struct event *e, json_t *state, const struct act_w
 	}
 	if (join)
 		add_join(sim, e->box->user, state);
+	inherit(sim, e, before, state, way);
 	put(sim, e, state, way);
-	mail_change(sim, e, before, e->state);
+	mail_change(sim, e, before, e->state, way);
 	tell(sim, e, CHANGE_UPDATED, way);
 	json_decref(before);
 }
@@ -354,7 +391,7 @@ event_except(struct sim *sim, struct event *series, const char *date, json_t *st
 	stamp(sim, state, "lastModifiedDateTime");
 	e = calendar_add(series->box, next_seq(sim), state, now_ms + way->lag_ms, series, date);
 	calendar_touch(series, next_seq(sim));
-	mail_change(sim, e, series->state, e->state);
+	mail_change(sim, e, series->state, e->state, way);
 	tell(sim, e, CHANGE_UPDATED, way);
 	return e;
 }

@@ -17,6 +17,7 @@ struct act_way {
 	int64_t lag_ms;
 	int64_t join_ms; /* the join link comes so much later */
 	bool quiet;      /* no notification */
+	bool loud;       /* mails all, whether anything is different or not */
 	bool app;        /* by Graph: mistakes of it go to the journal */
 };
 
@@ -37,6 +38,8 @@ void event_change(struct sim *sim, struct event *e, json_t *state, const struct 
 /* The occurrence of that date is no longer as the pattern has it. Takes state. */
 struct event *event_except(struct sim *sim, struct event *series, const char *date, json_t *state, const struct act_way *way);
 
+/* Do attendees care for any of these members? */
+bool event_matters(const json_t *given);
 /* Cancels: the mails go out and it is in no calendar any more. date: one occurrence of the series; NULL: all of it. */
 void event_cancel(struct sim *sim, struct event *e, const char *date, const struct act_way *way);
 /* Its etag changes, nothing else. */

@@ -39,12 +39,13 @@ static bool
 find(struct call *c, struct mailbox *box, struct occasion *ret)
 {
 	const char *id = c->argument[1];
-	struct event *e = calendar_find(box, id);
+	struct event *e = calendar_find(box, id), *series;
 	char date[DATE_SIZE];
 	unsigned version;
 	const json_t *state;
 
-	if (e == NULL && (e = calendar_occurrence_find(box, id, date)) != NULL && !e->gone && event_occasion(e, date, ret))
+	series = calendar_occurrence_find(box, id, date);
+	if ((e == NULL || e->gone) && series != NULL && !series->gone && event_occasion(series, date, ret))
 		return true;
 	/* A read that is made to lag sees the event as it was; others see their own writes. */
 	if (e == NULL || (state = calendar_seen(e, c->fault.kind == FAULT_LAG ? c->read_ms : INT64_MAX, &version)) == NULL ||
@@ -194,6 +195,7 @@ handle_event_patch(struct call *c)
 		json_decref(state);
 		return;
 	}
+	way.loud = c->sim->settings.mail_unchanged != 0 && event_matters(c->json);
 	if (o.plain)
 		e = event_except(c->sim, o.event, o.date, state, &way);
 	else

@@ -199,15 +199,17 @@ add_series(
 static json_t *
 items_of(struct call *c, const struct event *e, const struct round *r, const struct event_wish *wish)
 {
-	struct occasion *list = must_alloc(OCCASIONS_MAX * sizeof(*list));
 	json_t *items = json_array();
 	unsigned version;
 	const json_t *state = calendar_seen(e, c->read_ms, &version);
-	size_t n = event_occasions(e, c->read_ms, r->from_ms, r->to_ms, list, OCCASIONS_MAX);
+	bool series = jx_get_object(state, "recurrence") != NULL;
+	size_t max = series ? OCCASIONS_MAX : 1, n;
+	struct occasion *list = must_alloc(max * sizeof(*list));
 
+	n = event_occasions(e, c->read_ms, r->from_ms, r->to_ms, list, max);
 	if (e->master != NULL)
 		add_exception(c, e, r, wish, state, version, items);
-	else if (n > 0 && jx_get_object(state, "recurrence") != NULL)
+	else if (n > 0 && series)
 		add_series(c, e, list, n, wish, items);
 	else if (n > 0)
 		json_array_append_new(items, event_show(c, &list[0], wish));

@@ -49,6 +49,7 @@ enum spellings { SPELLINGS_PLAIN, SPELLINGS_WILD };
 	X(quota_teams, 10000, 0, 1000000)                                                                                        \
 	X(quota_directory, 100, 0, 1000000)                                                                                      \
 	X(join_delay_ms, 0, 0, 24 * HOUR_MS)                                                                                     \
+	X(mail_unchanged, 0, 0, 1)                                                                                               \
 	X(event_echoes, 1, 0, 1)                                                                                                 \
 	X(event_echo_ms, 2000, 0, HOUR_MS)                                                                                       \
 	X(exact_permissions, 1, 0, 1)

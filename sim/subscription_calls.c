@@ -206,6 +206,28 @@ read_resource(struct call *c, struct subscription *x)
 	return true;
 }
 
+/* Facts 2.4: an ExtensionError of a calendar may mean a policy. False after refusing. */
+static bool
+mailbox_open(struct call *c, const struct subscription *x)
+{
+	const struct user *u = NULL;
+	char id[GUID_SIZE];
+
+	if (x->kind->service == SERVICE_OUTLOOK && str_copy_len(id, sizeof(id), strstr(x->key, "|users/") + 7, GUID_LEN))
+		u = world_user_by_id(&c->sim->world, id);
+	if (u == NULL || (u->mailbox == MAILBOX_OPEN && !u->guest && !u->unlicensed))
+		return true;
+	if (u->mailbox == MAILBOX_DENIED)
+		call_refuse(c, 403, "ExtensionError", JOURNAL_FORBIDDEN,
+		    "Operation: Create; Exception: [Status Code: Forbidden; Reason: Access to OData is disabled.]");
+	else
+		call_refuse(c, 404, "ExtensionError", JOURNAL_NOT_FOUND,
+		    "Operation: Create; Exception: [Status Code: NotFound; Reason: The mailbox is either inactive, soft-deleted, "
+		    "or is "
+		    "hosted on-premise.]");
+	return false;
+}
+
 static int64_t
 longest_ms(const struct sim *sim, enum service service)
 {
@@ -322,7 +344,7 @@ acceptable(struct call *c, struct subscription *x)
 		refuse_body(c, problem != NULL ? problem : "changeType must be of created, updated, deleted.");
 		return false;
 	}
-	if (!read_resource(c, x))
+	if (!read_resource(c, x) || !mailbox_open(c, x))
 		return false;
 	if ((x->changes & ~x->kind->changes) != 0) {
 		refuse_body(c, "This changeType is not supported for the resource.");

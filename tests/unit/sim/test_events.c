@@ -310,6 +310,42 @@ patches_mail_whom_they_concern(void **state)
 }
 
 static void
+loud_when_asked(void **state)
+{
+	(void)state;
+	drive_control(&d, "POST", "settings", "{\"mail_unchanged\":true}");
+	make("{\"subject\":\"Talk\"," TIMES "," TWO "}");
+	assert_int_equal(drive_graph(&d, "PATCH", target, "{\"showAs\":\"free\"}"), 200);
+	assert_string_equal(mails(), "2 0 0");
+	assert_int_equal(drive_graph(&d, "PATCH", target, "{\"subject\":\"Talk\"}"), 200);
+	assert_string_equal(mails(), "2 2 0");
+}
+
+static void
+mails_by_attendee(void **state)
+{
+	const json_t *list, *bob;
+
+	(void)state;
+	make("{" TIMES "," TWO "}");
+	assert_int_equal(
+	    drive_graph(&d, "PATCH", target, "{\"attendees\":[{\"emailAddress\":{\"address\":\"eve@x.example\"}}]}"), 200);
+	drive_control(&d, "GET", "events?user=ADA@acme.example", NULL);
+	list = jx_get_array(json_array_get(jx_get_array(d.json, "events"), 0), "attendees");
+	assert_int_equal(json_array_size(list), 2);
+	bob = json_array_get(list, 1);
+	assert_string_equal(jx_get_str(bob, "address"), "bob@x.example");
+	assert_false(jx_get_bool(bob, "invited", true));
+	assert_int_equal(jx_get_int(jx_get_object(bob, "mails"), "cancellations", 0), 1);
+	/* What is over and mailed about all the same is counted by itself. */
+	make("{\"start\":{\"dateTime\":\"2020-03-02T17:00:00\",\"timeZone\":\"UTC\"},\"end\":{\"dateTime\":\"2020-03-02T18:00:"
+	     "00\","
+	     "\"timeZone\":\"UTC\"}," TWO "}");
+	drive_control(&d, "GET", "mailbox?user=" ADA, NULL);
+	assert_int_equal(jx_get_int(d.json, "late_mails", 0), 2);
+}
+
+static void
 versions(void **state)
 {
 	(void)state;
@@ -531,6 +567,22 @@ subscribe(const char *change)
 }
 
 static void
+no_subscription_to_a_closed_mailbox(void **state)
+{
+	static const char body[] =
+	    "{\"changeType\":\"updated\",\"resource\":\"/users/" BEN "/events\",\"notificationUrl\":\"" HOOK
+	    "\",\"expirationDateTime\":\"2026-11-20T00:00:00Z\",\"clientState\":\"s\"}";
+
+	(void)state;
+	drive_control(&d, "POST", "users", "{\"tenant\":\"" TENANT "\",\"id\":\"" BEN "\",\"mailbox\":\"denied\"}");
+	assert_int_equal(drive_graph(&d, "POST", "/subscriptions", body), 403);
+	drive_control(&d, "POST", "users", "{\"tenant\":\"" TENANT "\",\"id\":\"" BEN "\",\"mailbox\":\"absent\"}");
+	assert_int_equal(drive_graph(&d, "POST", "/subscriptions", body), 404);
+	drive_control(&d, "POST", "users", "{\"tenant\":\"" TENANT "\",\"id\":\"" BEN "\",\"mailbox\":\"open\"}");
+	assert_int_equal(drive_graph(&d, "POST", "/subscriptions", body), 201);
+}
+
+static void
 tells_two_or_three_times(void **state)
 {
 	const json_t *item;
@@ -587,6 +639,8 @@ main(void)
 		TEST(lists_in_pages),
 		TEST(repeats_make_no_second),
 		TEST(patches_mail_whom_they_concern),
+		TEST(loud_when_asked),
+		TEST(mails_by_attendee),
 		TEST(versions),
 		TEST(a_lost_join_block_is_an_error),
 		TEST(late_join_link),
@@ -596,6 +650,7 @@ main(void)
 		TEST(after_the_effect),
 		TEST(reads_that_lag),
 		TEST(four_at_a_time),
+		TEST(no_subscription_to_a_closed_mailbox),
 		TEST(tells_two_or_three_times),
 	};
 
