@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "model/event_json.h"
 #include "net/http_server.h"
 
 #define SEGMENTS_MAX      8
@@ -45,6 +46,7 @@ struct call {
 	struct tenant_id tenant;
 	struct erg_id erg;
 	struct app_person_ref who;
+	struct event_id event;
 	char resync[APP_ID_SIZE];
 	json_t *body; /* owned; NULL without one */
 	/* the answer */
@@ -56,11 +58,13 @@ struct call {
 	json_t *errors; /* owned */
 };
 
+enum body { BODY_NONE, BODY_NEEDED, BODY_OPTIONAL };
+
 struct route {
 	const char *method;
 	const char *template;
 	size_t op; /* offset in struct app_ops of what it needs: NULL there is 501 */
-	bool has_body;
+	enum body body;
 	enum err (*handle)(struct call *c);
 };
 
@@ -127,6 +131,7 @@ page_parameters(struct call *c, struct app_page *ret)
 struct list {
 	json_t *items;
 	int bad;
+	size_t bytes; /* of what may be large */
 };
 
 static void
@@ -157,6 +162,27 @@ static void
 emit_resync(void *arg, const struct resync *r)
 {
 	list_add(arg, view_resync(r));
+}
+
+static bool
+emit_event(void *arg, const struct event_view *e)
+{
+	struct list *list = arg;
+
+	list_add(list, view_event(e));
+	list->bytes += strlen(e->fields->body_html) + e->fields->attendee_count * sizeof(struct event_attendee);
+	return list->bytes < APP_EVENTS_BYTES;
+}
+
+/* The one event of a call. */
+static bool
+emit_answer(void *arg, const struct event_view *e)
+{
+	struct call *c = arg;
+
+	json_decref(c->json);
+	c->json = view_event(e);
+	return true;
 }
 
 static void
@@ -215,7 +241,7 @@ tenant_get(struct call *c)
 static enum err
 tenant_list(struct call *c)
 {
-	struct list list = { json_array(), 0 };
+	struct list list = { .items = json_array() };
 	struct app_cursor next = { "" };
 	struct app_page page;
 	enum err e = page_parameters(c, &page);
@@ -289,7 +315,7 @@ erg_get(struct call *c)
 static enum err
 erg_list(struct call *c)
 {
-	struct list list = { json_array(), 0 };
+	struct list list = { .items = json_array() };
 	struct app_cursor next = { "" };
 	struct app_page page;
 	enum err e = page_parameters(c, &page);
@@ -312,7 +338,7 @@ erg_remove(struct call *c)
 static enum err
 member_list(struct call *c)
 {
-	struct list list = { json_array(), 0 };
+	struct list list = { .items = json_array() };
 	struct app_cursor next = { "" };
 	struct app_page page;
 	enum err e = page_parameters(c, &page);
@@ -377,9 +403,54 @@ members_replace(struct call *c)
 }
 
 static enum err
+event_list(struct call *c)
+{
+	struct list list = { .items = json_array() };
+	struct app_cursor next = { "" };
+	struct app_page page;
+	enum err e = page_parameters(c, &page);
+
+	if (e == ERR_OK)
+		e = OPS(c)->event_list(CTX(c), &c->erg, &page, emit_event, &list, &next, &c->problem);
+	return list_finish(c, &list, "events", &next, e);
+}
+
+static enum err
+event_get(struct call *c)
+{
+	c->status = 200;
+	return OPS(c)->event_get(CTX(c), &c->erg, &c->event, emit_answer, c, &c->problem);
+}
+
+static enum err
+event_put(struct call *c)
+{
+	struct event_fields *fields = NULL;
+	enum err e = event_fields_read(c->body, &fields, &c->errors);
+
+	if (e == ERR_OK)
+		e = OPS(c)->event_put(CTX(c), &c->erg, &c->event, fields, emit_answer, c, &c->problem);
+	event_fields_free(fields);
+	c->status = 202;
+	return e;
+}
+
+static enum err
+event_cancel(struct call *c)
+{
+	char comment[EVENT_COMMENT_SIZE];
+	enum err e = request_comment(c->body, comment, &c->errors);
+
+	if (e == ERR_OK)
+		e = OPS(c)->event_cancel(CTX(c), &c->erg, &c->event, comment, emit_answer, c, &c->problem);
+	c->status = 202;
+	return e;
+}
+
+static enum err
 plan_get(struct call *c)
 {
-	struct list list = { json_array(), 0 };
+	struct list list = { .items = json_array() };
 	struct app_plan plan = { .erg = c->erg };
 	enum err e = OPS(c)->plan_get(CTX(c), &c->erg, emit_plan_item, &list, &plan, &c->problem);
 
@@ -426,7 +497,7 @@ resync_start(struct call *c)
 static enum err
 resync_list(struct call *c)
 {
-	struct list list = { json_array(), 0 };
+	struct list list = { .items = json_array() };
 	struct app_cursor next = { "" };
 	struct app_page page;
 	enum err e = page_parameters(c, &page);
@@ -487,29 +558,33 @@ status_get(struct call *c)
 #define OP(name) offsetof(struct app_ops, name)
 
 static const struct route routes[] = {
-	{ "GET", "/v1/tenants", OP(tenant_list), false, tenant_list },
-	{ "PUT", "/v1/tenants/{tenant}", OP(tenant_put), true, tenant_put },
-	{ "GET", "/v1/tenants/{tenant}", OP(tenant_get), false, tenant_get },
-	{ "DELETE", "/v1/tenants/{tenant}", OP(tenant_remove), false, tenant_remove },
-	{ "POST", "/v1/tenants/{tenant}/sign-in", OP(tenant_sign_in_start), false, tenant_sign_in_start },
-	{ "GET", "/v1/tenants/{tenant}/sign-in", OP(tenant_sign_in_get), false, tenant_sign_in_get },
-	{ "GET", "/v1/ergs", OP(erg_list), false, erg_list },
-	{ "PUT", "/v1/ergs/{erg}", OP(erg_put), true, erg_put },
-	{ "GET", "/v1/ergs/{erg}", OP(erg_get), false, erg_get },
-	{ "DELETE", "/v1/ergs/{erg}", OP(erg_remove), false, erg_remove },
-	{ "GET", "/v1/ergs/{erg}/members", OP(member_list), false, member_list },
-	{ "PUT", "/v1/ergs/{erg}/members", OP(members_replace), true, members_replace },
-	{ "GET", "/v1/ergs/{erg}/members/{user}", OP(member_get), false, member_get },
-	{ "PUT", "/v1/ergs/{erg}/members/{user}", OP(member_put), true, member_put },
-	{ "DELETE", "/v1/ergs/{erg}/members/{user}", OP(member_remove), false, member_remove },
-	{ "GET", "/v1/ergs/{erg}/plan", OP(plan_get), false, plan_get },
-	{ "POST", "/v1/ergs/{erg}/plan", OP(plan_decide), true, plan_decide },
-	{ "GET", "/v1/resyncs", OP(resync_list), false, resync_list },
-	{ "POST", "/v1/resyncs", OP(resync_start), true, resync_start },
-	{ "GET", "/v1/resyncs/{resync}", OP(resync_get), false, resync_get },
-	{ "DELETE", "/v1/resyncs/{resync}", OP(resync_cancel), false, resync_cancel },
-	{ "GET", "/v1/changes", OP(changes_read), false, changes_get },
-	{ "GET", "/v1/status", OP(status), false, status_get },
+	{ "GET", "/v1/tenants", OP(tenant_list), BODY_NONE, tenant_list },
+	{ "PUT", "/v1/tenants/{tenant}", OP(tenant_put), BODY_NEEDED, tenant_put },
+	{ "GET", "/v1/tenants/{tenant}", OP(tenant_get), BODY_NONE, tenant_get },
+	{ "DELETE", "/v1/tenants/{tenant}", OP(tenant_remove), BODY_NONE, tenant_remove },
+	{ "POST", "/v1/tenants/{tenant}/sign-in", OP(tenant_sign_in_start), BODY_NONE, tenant_sign_in_start },
+	{ "GET", "/v1/tenants/{tenant}/sign-in", OP(tenant_sign_in_get), BODY_NONE, tenant_sign_in_get },
+	{ "GET", "/v1/ergs", OP(erg_list), BODY_NONE, erg_list },
+	{ "PUT", "/v1/ergs/{erg}", OP(erg_put), BODY_NEEDED, erg_put },
+	{ "GET", "/v1/ergs/{erg}", OP(erg_get), BODY_NONE, erg_get },
+	{ "DELETE", "/v1/ergs/{erg}", OP(erg_remove), BODY_NONE, erg_remove },
+	{ "GET", "/v1/ergs/{erg}/members", OP(member_list), BODY_NONE, member_list },
+	{ "PUT", "/v1/ergs/{erg}/members", OP(members_replace), BODY_NEEDED, members_replace },
+	{ "GET", "/v1/ergs/{erg}/members/{user}", OP(member_get), BODY_NONE, member_get },
+	{ "PUT", "/v1/ergs/{erg}/members/{user}", OP(member_put), BODY_NEEDED, member_put },
+	{ "DELETE", "/v1/ergs/{erg}/members/{user}", OP(member_remove), BODY_NONE, member_remove },
+	{ "GET", "/v1/ergs/{erg}/events", OP(event_list), BODY_NONE, event_list },
+	{ "GET", "/v1/ergs/{erg}/events/{event}", OP(event_get), BODY_NONE, event_get },
+	{ "PUT", "/v1/ergs/{erg}/events/{event}", OP(event_put), BODY_NEEDED, event_put },
+	{ "DELETE", "/v1/ergs/{erg}/events/{event}", OP(event_cancel), BODY_OPTIONAL, event_cancel },
+	{ "GET", "/v1/ergs/{erg}/plan", OP(plan_get), BODY_NONE, plan_get },
+	{ "POST", "/v1/ergs/{erg}/plan", OP(plan_decide), BODY_NEEDED, plan_decide },
+	{ "GET", "/v1/resyncs", OP(resync_list), BODY_NONE, resync_list },
+	{ "POST", "/v1/resyncs", OP(resync_start), BODY_NEEDED, resync_start },
+	{ "GET", "/v1/resyncs/{resync}", OP(resync_get), BODY_NONE, resync_get },
+	{ "DELETE", "/v1/resyncs/{resync}", OP(resync_cancel), BODY_NONE, resync_cancel },
+	{ "GET", "/v1/changes", OP(changes_read), BODY_NONE, changes_get },
+	{ "GET", "/v1/status", OP(status), BODY_NONE, status_get },
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -587,6 +662,12 @@ read_user_id(struct call *c, const char *s)
 }
 
 static bool
+read_event_id(struct call *c, const char *s)
+{
+	return event_id_parse(s, &c->event);
+}
+
+static bool
 read_resync_id(struct call *c, const char *s)
 {
 	return app_id_valid(s) && str_copy(c->resync, sizeof(c->resync), s);
@@ -599,6 +680,7 @@ static const struct {
 	{ "tenant", read_tenant_id },
 	{ "erg", read_erg_id },
 	{ "user", read_user_id },
+	{ "event", read_event_id },
 	{ "resync", read_resync_id },
 };
 
@@ -642,14 +724,6 @@ allow_header(const struct path *path, char *ret, size_t ret_size)
 			len += (size_t)snprintf(ret + len, ret_size - len, "%s%s", len == 0 ? "Allow: " : ", ", routes[i].method);
 }
 
-/* Everything below an ERG's events: known to the contract, but not to this version. */
-static bool
-is_events_path(const struct path *path)
-{
-	return path->count >= 4 && strcmp(path->segments[0], "v1") == 0 && strcmp(path->segments[1], "ergs") == 0 &&
-	       strcmp(path->segments[3], "events") == 0;
-}
-
 static enum err
 route_find(struct call *c, const struct path *path)
 {
@@ -664,8 +738,6 @@ route_find(struct call *c, const struct path *path)
 	allow_header(path, c->header, sizeof(c->header));
 	if (c->header[0] != '\0')
 		return problem_set(&c->problem, PROBLEM_BAD_METHOD, "%s is not possible here.", method);
-	if (is_events_path(path))
-		return problem_set(&c->problem, PROBLEM_NO_EVENTS, "This version keeps members only; it schedules no meetings.");
 	return problem_set(&c->problem, PROBLEM_UNKNOWN_PATH, "The API begins at /v1/status.");
 }
 
@@ -705,7 +777,7 @@ body_read(struct call *c)
 	size_t len;
 	const char *body = http_exchange_body(c->x, &len);
 
-	if (!c->route->has_body)
+	if (c->route->body == BODY_NONE || (c->route->body == BODY_OPTIONAL && len == 0))
 		return ERR_OK;
 	if (jx_parse(body, len, &c->body, why, sizeof(why)) == ERR_OK)
 		return ERR_OK;
@@ -770,10 +842,12 @@ app_api_handle(void *api, struct http_exchange *x)
 	struct call c = { .api = api, .x = x };
 	enum err e = call_run(&c);
 
-	if (e != ERR_OK)
+	if (e != ERR_OK) {
+		json_decref(c.json);
 		call_refuse(&c, e);
-	else if (!c.answered)
+	} else if (!c.answered) {
 		answers_json(c.api->answers, x, c.status, c.json, c.header[0] != '\0' ? c.header : NULL);
+	}
 	json_decref(c.body);
 	json_decref(c.errors);
 }

@@ -1,5 +1,5 @@
 /*
- * api.h - the app API: the HTTP side, and the port behind which somebody keeps tenants, ERGs and members.
+ * api.h - the app API: the HTTP side, and the port behind which somebody keeps tenants, ERGs, members and events.
  *
  * Source: contract.md section 4 and 9. This side does routes, ids, strict bodies, authentication, paging, JSON views and the
  * waiting of the change feed; struct app_ops is what it asks of the reconciler, in model's terms. Operations never wait: they
@@ -23,6 +23,8 @@
 #include "base/err.h"
 #include "model/change.h"
 #include "model/erg.h"
+#include "model/event.h"
+#include "model/event_fields.h"
 #include "model/member.h"
 #include "model/resync.h"
 #include "model/subscription.h"
@@ -37,6 +39,7 @@ struct http_exchange;
 #define APP_CURSOR_SIZE        160
 #define APP_MEMBERS_MAX        50000       /* in one PUT of a whole list */
 #define APP_BODY_MAX_BYTES     (16u << 20) /* for the server's body_max_bytes: such a list */
+#define APP_EVENTS_BYTES       (4u << 20)  /* of bodies in one page of events; the rest is for the next */
 #define APP_WAITERS_MAX        64          /* long-polling callers at a time */
 #define APP_WAIT_MAX_S         60
 
@@ -132,6 +135,14 @@ struct app_members_replaced {
 	int64_t added, removed, unchanged;
 };
 
+/* An event as the app should see it. fields are the app's with all that came from Outlook since, each attendee with the response. */
+struct event_view {
+	const struct event *event;
+	const struct event_fields *fields;
+};
+
+#define EVENT_SUBJECT_SIZE (4 * EVENT_SUBJECT_MAX + 1) /* as UTF-8 */
+
 #define APP_STATUS_PROBLEMS_MAX 16
 #define APP_TENANT_STATES       TENANT_STATE_COUNT
 #define APP_ERG_STATES          (ERG_OFF + 1)
@@ -167,23 +178,33 @@ enum plan_action {
 	PLAN_ADD_TO_TEAMS,
 	PLAN_REMOVE_FROM_TEAMS,
 	PLAN_SET_ROLE_IN_APP,
-	PLAN_SET_ROLE_IN_TEAMS
+	PLAN_SET_ROLE_IN_TEAMS,
+	/* of events */
+	PLAN_CREATE_MEETING,
+	PLAN_UPDATE_MEETING,
+	PLAN_CANCEL_MEETING
 };
 extern const char *const plan_action_names[]; /* add_to_app ... */
 
 struct app_plan {
 	struct erg_id erg;
 	bool held;
-	char hash[80];            /* of the items; "" when there are none */
-	char detail[DETAIL_SIZE]; /* why it is held */
-	int64_t additions, removals;
+	char hash[80];               /* of the items; "" when there are none */
+	char detail[DETAIL_SIZE];    /* why it is held */
+	int64_t additions, removals; /* of people */
+	int64_t mails;               /* that Outlook would send to attendees */
 };
 
 struct app_plan_item {
 	enum plan_action action;
+	char reason[DETAIL_SIZE];
+	/* about a member */
 	struct person person;
 	enum role role;
-	char reason[DETAIL_SIZE];
+	/* about an event */
+	struct event_id event;
+	char subject[EVENT_SUBJECT_SIZE];
+	int64_t mails; /* of these, this one causes so many */
 };
 
 /* Each is told one item at a time, in order; at most page->limit of a page. */
@@ -191,6 +212,8 @@ typedef void (*app_tenant_emit)(void *arg, const struct tenant_view *t);
 typedef void (*app_erg_emit)(void *arg, const struct erg_view *e);
 typedef void (*app_member_emit)(void *arg, const struct member_view *m);
 typedef void (*app_resync_emit)(void *arg, const struct resync *r);
+/* False: enough for one answer, stop (this one was taken). */
+typedef bool (*app_event_emit)(void *arg, const struct event_view *e);
 typedef void (*app_plan_emit)(void *arg, const struct app_plan_item *item);
 /* body is one CloudEvent as JSON text. False: enough for one answer, stop (this one was taken). */
 typedef bool (*app_change_emit)(void *arg, uint64_t seq, const char *body);
@@ -229,6 +252,17 @@ struct app_ops {
 	/* Nobody is in list twice, by user id. */
 	enum err (*members_replace)(void *ctx, const struct erg_id *erg, const struct app_member_put *list, size_t count,
 	    struct app_members_replaced *ret, struct problem *p);
+
+	/* Each but the list emits the event as it is then, once. A list's page may be shorter than its limit and not the last. */
+	enum err (*event_get)(
+	    void *ctx, const struct erg_id *erg, const struct event_id *id, app_event_emit emit, void *arg, struct problem *p);
+	enum err (*event_list)(void *ctx, const struct erg_id *erg, const struct app_page *page, app_event_emit emit, void *arg,
+	    struct app_cursor *ret_next, struct problem *p);
+	enum err (*event_put)(void *ctx, const struct erg_id *erg, const struct event_id *id, const struct event_fields *fields,
+	    app_event_emit emit, void *arg, struct problem *p);
+	/* comment goes to the attendees; "": none. */
+	enum err (*event_cancel)(void *ctx, const struct erg_id *erg, const struct event_id *id, const char *comment,
+	    app_event_emit emit, void *arg, struct problem *p);
 
 	enum err (*resync_start)(
 	    void *ctx, const struct resync_scope *scope, bool dry_run, struct resync *ret, struct problem *p);

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "model/event_json.h"
 
 #define SECRET_PREFIX "whsec_"
 #define SECRET_MIN    24
@@ -93,6 +94,65 @@ callback_data_member_trouble(const char *erg, const struct person *person, const
 	bad |= json_object_set_new(o, "user", view_text(person->user.s));
 	bad |= json_object_set_new(o, "email", view_text(person->email));
 	bad |= json_object_set_new(o, "detail", view_text(detail));
+	return checked(o, bad);
+}
+
+/* Room for the envelope and everything in a meeting's event that is not a field of it. */
+#define MEETING_ROOM (CHANGE_BODY_MAX - 5120)
+
+/* The longest of the fields, out of o and into the list of what was left out. False: there is none. */
+static bool
+omit_longest(json_t *o, json_t *omitted)
+{
+	static const char *const may_go[] = { "body_html", "attendees", "occurrences" };
+	const char *longest = NULL;
+	size_t most = 0;
+
+	for (size_t i = 0; i < sizeof(may_go) / sizeof(may_go[0]); i++) {
+		const json_t *value = json_object_get(o, may_go[i]);
+		size_t len = value == NULL ? 0 : json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		if (len > most) {
+			most = len;
+			longest = may_go[i];
+		}
+	}
+	return longest != NULL && json_object_del(o, longest) == 0 && json_array_append_new(omitted, json_string(longest)) == 0;
+}
+
+/* The fields in an object of their own, so that they can be measured. */
+static json_t *
+meeting_fields(const struct event_fields *fields, unsigned mask, json_t *omitted)
+{
+	json_t *o = json_object();
+	int bad = o == NULL;
+
+	if (mask != 0)
+		bad |= event_fields_write(fields, (mask & ~EVENT_MASK(CANCELLED)) | EVENT_MASK_RESPONSES, o);
+	while (bad == 0 && json_dumpb(o, NULL, 0, JSON_COMPACT) > MEETING_ROOM && omit_longest(o, omitted))
+		continue;
+	return checked(o, bad);
+}
+
+json_t *
+callback_data_meeting(const struct event *event, const struct event_fields *fields, unsigned mask, const char *detail)
+{
+	json_t *o = json_object(), *omitted = json_array();
+	json_t *changed = omitted == NULL ? NULL : meeting_fields(fields, mask, omitted);
+	int bad = o == NULL || changed == NULL;
+
+	bad |= json_object_set_new(o, "erg", view_text(event->erg.s));
+	bad |= json_object_set_new(o, "event", view_text(event->id.s));
+	bad |= json_object_set_new(o, "join_url", view_text(event->join_url));
+	bad |= json_object_update(o, changed);
+	if (json_array_size(omitted) > 0)
+		bad |= json_object_set(o, "omitted", omitted);
+	if (json_array_size(omitted) > 0 && detail[0] == '\0')
+		detail = "What is too long for a callback is left out; GET the event for it.";
+	bad |= json_object_set_new(o, "detail", view_text(detail));
+	bad |= json_object_set_new(o, "responses", view_responses(&event->responses));
+	json_decref(changed);
+	json_decref(omitted);
 	return checked(o, bad);
 }
 

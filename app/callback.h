@@ -22,6 +22,8 @@
 #include "model/tenant.h"
 #include "net/http_client.h"
 
+struct event;
+struct event_fields;
 struct rng;
 struct tenant_view;
 
@@ -54,6 +56,9 @@ enum err callback_body(const struct callback_event *event, json_t *data, char *r
 json_t *callback_data_member(const char *erg, const struct person *person, enum role role);
 /* member.unresolved, .refused */
 json_t *callback_data_member_trouble(const char *erg, const struct person *person, const char *detail);
+/* meeting.*: the fields of mask are those that changed in Outlook; NULL with a mask of 0. What would make the body too long is left
+ * out, longest first, and named in "omitted": GET of the event has it. detail may be "". */
+json_t *callback_data_meeting(const struct event *event, const struct event_fields *fields, unsigned mask, const char *detail);
 /* erg.broken, .restored */
 json_t *callback_data_erg(const char *erg, const char *detail);
 /* plan.held; removals is how many people it would remove */

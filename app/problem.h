@@ -24,10 +24,10 @@
 	X(BAD_PARAMETER, "bad-parameter", 400, "A query parameter is not right")                                                 \
 	X(UNAUTHORIZED, "unauthorized", 401, "A bearer token is required here")                                                  \
 	X(UNKNOWN_PATH, "unknown-path", 404, "There is nothing at this path")                                                    \
-	X(NO_EVENTS, "no-events", 404, "This version does not schedule events")                                                  \
 	X(UNKNOWN_TENANT, "unknown-tenant", 404, "There is no such tenant")                                                      \
 	X(UNKNOWN_ERG, "unknown-erg", 404, "There is no such ERG")                                                               \
 	X(UNKNOWN_MEMBER, "unknown-member", 404, "There is no such member")                                                      \
+	X(UNKNOWN_EVENT, "unknown-event", 404, "There is no such event")                                                         \
 	X(UNKNOWN_RESYNC, "unknown-resync", 404, "There is no such resync")                                                      \
 	X(NO_PLAN, "no-plan", 404, "There is nothing to decide")                                                                 \
 	X(BAD_METHOD, "method-not-allowed", 405, "This path does not take that method")                                          \
@@ -35,6 +35,7 @@
 	X(TENANT_CONFLICT, "tenant-conflict", 409, "The tenant cannot be changed like that")                                     \
 	X(ERG_CONFLICT, "erg-conflict", 409, "The ERG cannot be changed like that")                                              \
 	X(MEMBER_CONFLICT, "member-conflict", 409, "Two people would become one")                                                \
+	X(EVENT_CONFLICT, "event-conflict", 409, "The event cannot be changed like that")                                        \
 	X(RESYNC_RUNNING, "resync-running", 409, "A resync of that scope is running")                                            \
 	X(PLAN_MOVED, "plan-moved", 409, "The plan is no longer that one")                                                       \
 	X(BAD_BODY, "invalid-body", 422, "A field of the body is not right")                                                     \

@@ -260,6 +260,35 @@ request_members(const json_t *root, struct app_member_put **ret, size_t *ret_cou
 	return ERR_OK;
 }
 
+/* What people write in a mail: lines and tabs, no other control character. */
+static bool
+is_prose(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (((unsigned char)*s < ' ' && strchr("\t\n\r", *s) == NULL) || *s == 0x7f)
+			return false;
+	return true;
+}
+
+enum err
+request_comment(const json_t *root, char ret[EVENT_COMMENT_SIZE], json_t **ret_errors)
+{
+	struct jx_reader r;
+	const char *comment;
+
+	ret[0] = '\0';
+	if (root == NULL)
+		return ERR_OK;
+	jx_open(&r, root);
+	if (jx_str(&r, "comment", false, 0, EVENT_COMMENT_SIZE - 1, &comment)) {
+		if (is_prose(comment))
+			str_copy(ret, EVENT_COMMENT_SIZE, comment);
+		else
+			jx_fail(&r, "comment", "must be text without control characters other than line breaks and tabs");
+	}
+	return jx_close(&r, ret_errors) ? ERR_OK : ERR_INVALID;
+}
+
 enum err
 request_resync(const json_t *root, struct resync_scope *ret_scope, bool *ret_dry_run, json_t **ret_errors)
 {

@@ -6,6 +6,7 @@
 
 #include "app/request.h"
 #include "base/json.h"
+#include "model/event_json.h"
 
 /* ---------- reading ---------- */
 
@@ -15,6 +16,7 @@ snapshot_reader_init(struct snapshot_reader *r)
 	memset(r, 0, sizeof(*r));
 	text_init(&r->line, SNAPSHOT_LINE_MAX + 1);
 	text_init(&r->kept, SNAPSHOT_KEEP_MAX);
+	text_init(&r->kept_events, SNAPSHOT_KEEP_MAX);
 }
 
 void
@@ -22,6 +24,7 @@ snapshot_reader_done(struct snapshot_reader *r)
 {
 	text_done(&r->line);
 	text_done(&r->kept);
+	text_done(&r->kept_events);
 }
 
 static bool
@@ -45,6 +48,26 @@ take_end(struct snapshot_reader *r, const json_t *o)
 }
 
 static bool
+keep(struct snapshot_reader *r, struct text *kept, const char *line, size_t len)
+{
+	text_add(kept, line, len);
+	text_add(kept, "\n", 1);
+	return text_err(kept) == ERR_OK || fail(r, "is beyond what a snapshot may hold");
+}
+
+static bool
+take_event(struct snapshot_reader *r, const json_t *event, const char *line, size_t len)
+{
+	const char *id = jx_get_str(event, "event");
+	struct event_id parsed;
+
+	if (id == NULL || !event_id_parse(id, &parsed))
+		return fail(r, "names no event: \"event\" must be 1 to 128 of A-Z a-z 0-9 . _ ~ -");
+	r->events++;
+	return keep(r, &r->kept_events, line, len);
+}
+
+static bool
 take_member(struct snapshot_reader *r, const json_t *member, const char *line, size_t len)
 {
 	struct app_member_put put;
@@ -52,9 +75,7 @@ take_member(struct snapshot_reader *r, const json_t *member, const char *line, s
 	if (request_list_member(member, &put) != ERR_OK)
 		return fail(r, "names no member as a PUT would");
 	r->members++;
-	text_add(&r->kept, line, len);
-	text_add(&r->kept, "\n", 1);
-	return text_err(&r->kept) == ERR_OK || fail(r, "is beyond what a snapshot may hold");
+	return keep(r, &r->kept, line, len);
 }
 
 static bool
@@ -66,10 +87,7 @@ take_object(struct snapshot_reader *r, const json_t *o, const char *line, size_t
 		return take_end(r, o);
 	if (json_object_size(o) != 1 || (member == NULL && event == NULL))
 		return fail(r, "is neither a member nor an event nor the end");
-	if (member != NULL)
-		return take_member(r, member, line, len);
-	r->events++;
-	return true;
+	return member != NULL ? take_member(r, member, line, len) : take_event(r, event, line, len);
 }
 
 static bool
@@ -129,19 +147,39 @@ snapshot_reader_finish(struct snapshot_reader *r)
 	return r->err;
 }
 
+/* The next line of kept, parsed; gives. NULL: that was the last. */
+static json_t *
+next_line(const struct text *kept, size_t *at)
+{
+	const char *line = kept->data + *at, *end;
+	json_t *o = NULL;
+
+	if (*at >= kept->len || (end = memchr(line, '\n', kept->len - *at)) == NULL)
+		return NULL;
+	*at += (size_t)(end - line) + 1;
+	(void)jx_parse(line, (size_t)(end - line), &o, NULL, 0); /* it was read before */
+	return o;
+}
+
 bool
 snapshot_reader_next(const struct snapshot_reader *r, size_t *at, struct app_member_put *ret)
 {
-	const char *line = r->kept.data + *at, *end;
-	json_t *o = NULL;
-	bool ok;
+	json_t *o = next_line(&r->kept, at);
+	bool ok = o != NULL && request_list_member(jx_get_object(o, "member"), ret) == ERR_OK;
 
-	if (*at >= r->kept.len || (end = memchr(line, '\n', r->kept.len - *at)) == NULL)
-		return false;
-	*at += (size_t)(end - line) + 1;
-	/* It was read before. */
-	ok = jx_parse(line, (size_t)(end - line), &o, NULL, 0) == ERR_OK &&
-	     request_list_member(jx_get_object(o, "member"), ret) == ERR_OK;
+	json_decref(o);
+	return ok;
+}
+
+bool
+snapshot_reader_next_event(const struct snapshot_reader *r, size_t *at, struct event_id *ret_id, struct event_fields **ret)
+{
+	json_t *o = next_line(&r->kept_events, at);
+	bool ok = o != NULL;
+
+	*ret = NULL;
+	if (ok && event_item_read(jx_get_object(o, "event"), ret_id, ret, NULL) != ERR_OK)
+		*ret = NULL;
 	json_decref(o);
 	return ok;
 }

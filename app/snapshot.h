@@ -2,7 +2,8 @@
  * snapshot.h - the app's own word on one ERG, whole: GET {snapshot_url}?erg={erg}, one JSON object a line. contract.md section 6.
  *
  * Nothing of a snapshot counts before its last line, {"end": true, "members": N, "events": M}, has come with the right counts. What
- * comes is read as it comes; kept are the lines that name members, for one ERG at a time. Event-loop thread only.
+ * comes is read as it comes; kept are the lines that name members and events, for one ERG at a time. A member that a PUT would refuse
+ * spoils the snapshot; such an event is left out alone: the app has been told so by the 422 to its PUT. Event-loop thread only.
  */
 #ifndef APP_SNAPSHOT_H
 #define APP_SNAPSHOT_H
@@ -15,8 +16,8 @@
 #include "base/text.h"
 #include "net/http_client.h"
 
-#define SNAPSHOT_LINE_MAX   (64u << 10)
-#define SNAPSHOT_KEEP_MAX   (64u << 20)
+#define SNAPSHOT_LINE_MAX   (2u << 20)  /* an event with its whole body, every character of it escaped */
+#define SNAPSHOT_KEEP_MAX   (64u << 20) /* of members, and of events */
 #define SNAPSHOT_TIMEOUT_MS (10 * 60 * 1000)
 
 /* ---------- reading, pure ---------- */
@@ -24,6 +25,7 @@
 struct snapshot_reader {
 	struct text line; /* not yet complete */
 	struct text kept; /* lines that name members, each with its end of line */
+	struct text kept_events;
 	int64_t line_number, members, events;
 	bool ended;
 	enum err err; /* sticks */
@@ -37,6 +39,8 @@ bool snapshot_reader_feed(struct snapshot_reader *r, const char *data, size_t le
 enum err snapshot_reader_finish(struct snapshot_reader *r);
 /* The next member of kept, from *at (0 at first) on. False: that was the last. */
 bool snapshot_reader_next(const struct snapshot_reader *r, size_t *at, struct app_member_put *ret);
+/* The same for events. *ret is NULL for one that a PUT would refuse; else given. */
+bool snapshot_reader_next_event(const struct snapshot_reader *r, size_t *at, struct event_id *ret_id, struct event_fields **ret);
 
 /* ---------- fetching ---------- */
 

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "model/event_json.h"
 
 enum field_kind { FIELD_TEXT, FIELD_BOOL, FIELD_INT, FIELD_INT_OR_NULL, FIELD_TIME, FIELD_ENUM };
 
@@ -46,7 +47,7 @@ struct field {
 const char *const app_sign_in_state_names[] = { "none", "starting", "waiting", "signed_in", "failed", NULL };
 
 const char *const plan_action_names[] = { "add_to_app", "remove_from_app", "add_to_teams", "remove_from_teams", "set_role_in_app",
-	"set_role_in_teams", NULL };
+	"set_role_in_teams", "create_meeting", "update_meeting", "cancel_meeting", NULL };
 
 json_t *
 view_text(const char *s)
@@ -276,6 +277,47 @@ view_members_replaced(const struct app_members_replaced *counts)
 	return OBJECT_OF(fields, counts);
 }
 
+json_t *
+view_responses(const struct event_responses *responses)
+{
+	static const struct field fields[] = {
+		INT("accepted", struct event_responses, accepted),
+		INT("tentative", struct event_responses, tentative),
+		INT("declined", struct event_responses, declined),
+		INT("none", struct event_responses, none),
+	};
+
+	return OBJECT_OF(fields, responses);
+}
+
+/* Whether it is cancelled the status says. */
+#define VIEW_MASK ((EVENT_MASK_ALL | EVENT_MASK_RESPONSES) & ~EVENT_MASK(CANCELLED))
+
+json_t *
+view_event(const struct event_view *event)
+{
+	static const struct field head[] = {
+		TEXT("id", struct event, id.s),
+		TEXT("event", struct event, id.s),
+		TEXT("erg", struct event, erg.s),
+	};
+	static const struct field tail[] = {
+		ENUM("status", struct event, status, event_status_names),
+		TEXT("detail", struct event, detail),
+		TEXT("join_url", struct event, join_url),
+		TEXT("graph_id", struct event, graph_id),
+		TEXT("ical_uid", struct event, ical_uid),
+		TIME("synced_at", struct event, synced_wall_ms),
+	};
+	json_t *o = OBJECT_OF(head, event->event);
+	int bad = o == NULL;
+
+	bad |= event_fields_write(event->fields, VIEW_MASK, o);
+	bad |= set_fields(o, tail, COUNT(tail), event->event);
+	bad |= json_object_set_new(o, "responses", view_responses(&event->event->responses));
+	return checked(o, bad);
+}
+
 static json_t *
 resync_changes(const struct resync_changes *changes)
 {
@@ -333,6 +375,13 @@ view_resync(const struct resync *resync)
 json_t *
 view_plan_item(const struct app_plan_item *item)
 {
+	static const struct field meeting[] = {
+		ENUM("action", struct app_plan_item, action, plan_action_names),
+		TEXT("event", struct app_plan_item, event.s),
+		TEXT("subject", struct app_plan_item, subject),
+		INT("mails", struct app_plan_item, mails),
+		TEXT("reason", struct app_plan_item, reason),
+	};
 	static const struct field fields[] = {
 		ENUM("action", struct app_plan_item, action, plan_action_names),
 		TEXT("user", struct app_plan_item, person.user.s),
@@ -343,7 +392,7 @@ view_plan_item(const struct app_plan_item *item)
 		TEXT("reason", struct app_plan_item, reason),
 	};
 
-	return OBJECT_OF(fields, item);
+	return item->action >= PLAN_CREATE_MEETING ? OBJECT_OF(meeting, item) : OBJECT_OF(fields, item);
 }
 
 json_t *
@@ -356,6 +405,7 @@ view_plan(const struct app_plan *plan, json_t *items)
 		TEXT("detail", struct app_plan, detail),
 		INT("additions", struct app_plan, additions),
 		INT("removals", struct app_plan, removals),
+		INT("mails", struct app_plan, mails),
 	};
 	json_t *o = OBJECT_OF(fields, plan);
 

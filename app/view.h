@@ -18,6 +18,8 @@ json_t *view_sign_in(const struct app_sign_in *sign_in);
 json_t *view_erg(const struct erg_view *erg);
 json_t *view_member(const struct member_view *member);
 json_t *view_members_replaced(const struct app_members_replaced *counts);
+json_t *view_event(const struct event_view *event);
+json_t *view_responses(const struct event_responses *responses);
 json_t *view_resync(const struct resync *resync);
 json_t *view_plan_item(const struct app_plan_item *item);
 /* Takes items. */

@@ -492,6 +492,103 @@ run_member_remove(struct ctl *c)
 	return write_command(c, "DELETE", "/v1/ergs/{}/members/{}", NULL, "The member will be removed.");
 }
 
+/* ---------- events ---------- */
+
+static int
+by_start(const void *a, const void *b)
+{
+	const char *x = jx_get_str(*(json_t *const *)a, "start"), *y = jx_get_str(*(json_t *const *)b, "start");
+
+	return strcmp(x != NULL ? x : "", y != NULL ? y : "");
+}
+
+/* The daemon's order means nothing to people. */
+static void
+sort_events(json_t *list)
+{
+	size_t count = json_array_size(list);
+	json_t **items = calloc(count + 1, sizeof(json_t *));
+
+	if (items == NULL)
+		return;
+	for (size_t i = 0; i < count; i++)
+		items[i] = json_incref(json_array_get(list, i));
+	qsort(items, count, sizeof(json_t *), by_start);
+	for (size_t i = 0; i < count; i++)
+		json_array_set_new(list, i, items[i]);
+	free(items);
+}
+
+static int
+run_event_list(struct ctl *c)
+{
+	static const struct column columns[] = { { "EVENT", "event" }, { "START", "start" }, { "TIME ZONE", "time_zone" },
+		{ "SUBJECT", "subject" }, { "STATUS", "status" }, { "YES", "responses.accepted" },
+		{ "MAYBE", "responses.tentative" }, { "NO", "responses.declined" }, { "OPEN", "responses.none" },
+		{ "DETAIL", "detail" }, { NULL, NULL } };
+	char path[PATH_MAX_BYTES];
+	json_t *json = NULL;
+	int status = ctl_connect(c);
+
+	if (status == EXIT_DONE)
+		status = get_list(c, path_of(path, "/v1/ergs/{}/events", c->call.args), "events", &json);
+	if (status != EXIT_DONE)
+		return status;
+	sort_events(jx_get_array(json, "events"));
+	return show_list(c, json, "events", columns, "The ERG has no events.");
+}
+
+static int
+run_event_show(struct ctl *c)
+{
+	return object_command(c, "GET", "/v1/ergs/{}/events/{}");
+}
+
+/* A whole file, "-" for standard input, as JSON. */
+static int
+read_json(const char *file, json_t **ret)
+{
+	json_error_t error;
+	bool in = strcmp(file, "-") == 0;
+
+	*ret = in ? json_loadf(stdin, JSON_REJECT_DUPLICATES, &error) : json_load_file(file, JSON_REJECT_DUPLICATES, &error);
+	if (*ret != NULL)
+		return EXIT_DONE;
+	if (error.line > 0)
+		ctl_complain("%s:%d: %s", in ? "standard input" : file, error.line, error.text);
+	else
+		ctl_complain("%s", error.text);
+	return EXIT_FAILED;
+}
+
+static int
+run_event_add(struct ctl *c)
+{
+	static const char *const needed[] = { "file", NULL };
+	json_t *body = NULL;
+	int status = options_needed(c, needed);
+
+	if (status == EXIT_DONE)
+		status = read_json(invocation_option(&c->call, "file"), &body);
+	if (status != EXIT_DONE)
+		return status;
+	return write_command(c, "PUT", "/v1/ergs/{}/events/{}", body,
+	    "The event is stored and its meeting will be scheduled. See how it stands: ergsyncctl event list");
+}
+
+static int
+run_event_cancel(struct ctl *c)
+{
+	json_t *body = json_object();
+
+	if (!confirmed(c, "Cancel the meeting? Outlook tells its attendees.")) {
+		json_decref(body);
+		return EXIT_FAILED;
+	}
+	set_option(c, body, "comment", "comment");
+	return write_command(c, "DELETE", "/v1/ergs/{}/events/{}", body, "The event is cancelled, its meeting will be.");
+}
+
 /* ---------- plans ---------- */
 
 static int
@@ -769,6 +866,31 @@ const struct command commands[] = {
 	    "Example:\n"
 	    "  ergsyncctl member remove pride u42\n",
 	    run_member_remove, { { NULL, NULL, NULL } } },
+	{ "event list", "ERG", 1, 1, "List an ERG's events and how each meeting stands",
+	    "By their start. STATUS is pending, scheduled, cancelled, failed or off; the counts are the attendees' answers.\n\n"
+	    "Example:\n"
+	    "  ergsyncctl event list pride\n",
+	    run_event_list, { { NULL, NULL, NULL } } },
+	{ "event show", "ERG EVENT", 2, 2, "Show one event with its join link and answers",
+	    "Everything known of the event; of one that failed, why and what to do.\n\n"
+	    "Example:\n"
+	    "  ergsyncctl event show pride picnic\n",
+	    run_event_show, { { NULL, NULL, NULL } } },
+	{ "event add", "ERG EVENT", 2, 2, "Schedule an event as a Teams meeting, or change it",
+	    "The file holds the event as the app API's PUT takes it, in JSON. Outlook invites the attendees as soon as\n"
+	    "the meeting is made. The app should rather do this itself: it does not learn of events that are added here.\n\n"
+	    "Example:\n"
+	    "  ergsyncctl event add pride picnic --file - <<'EOF'\n"
+	    "  {\"subject\": \"Picnic\", \"time_zone\": \"Europe/Warsaw\",\n"
+	    "   \"start\": \"2027-06-01T12:00:00\", \"end\": \"2027-06-01T14:00:00\",\n"
+	    "   \"attendees\": [{\"email\": \"ada@acme.example\"}]}\n"
+	    "  EOF\n",
+	    run_event_add, { { "file", "FILE", "The event as JSON; - is standard input." } } },
+	{ "event cancel", "ERG EVENT", 2, 2, "Cancel an event and its meeting",
+	    "Outlook tells the attendees. The event is shown as cancelled for 30 days.\n\n"
+	    "Example:\n"
+	    "  ergsyncctl event cancel pride picnic --comment 'It rains.'\n",
+	    run_event_cancel, { { "comment", "TEXT", "What the attendees read." }, YES } },
 	{ "resync", "", 0, 0, "Compare both sides completely, and make them equal",
 	    "Reads Teams afresh and compares all members, or with --dry-run only tells what it would do. Waits for\n"
 	    "the end and shows the progress; fails if any ERG could not be compared.\n\n"

@@ -503,7 +503,8 @@ render_resync(const json_t *resync, struct text *out)
 void
 render_change(const json_t *change, struct text *out)
 {
-	static const char *const fields[] = { "user", "entra_id", "email", "role", "detail", "hash", "removals", "state" };
+	static const char *const fields[] = { "event", "user", "entra_id", "email", "role", "join_url", "detail", "hash",
+		"removals", "state" };
 	char shown[CELL_SIZE];
 
 	cell(value_at(change, "seq"), shown);
@@ -525,18 +526,51 @@ render_change(const json_t *change, struct text *out)
 	text_adds(out, "\n");
 }
 
+/* The items about members, or those about events. */
+static json_t *
+plan_part(const json_t *plan, bool events)
+{
+	json_t *part = json_array(), *item;
+	size_t i;
+
+	json_array_foreach(jx_get_array(plan, "items"), i, item)
+	{
+		if ((json_object_get(item, "event") != NULL) == events)
+			json_array_append(part, item);
+	}
+	return part;
+}
+
+static void
+plan_meetings(const json_t *plan, const json_t *meetings, struct text *out)
+{
+	static const struct column columns[] = { { "ACTION", "action" }, { "EVENT", "event" }, { "SUBJECT", "subject" },
+		{ "MAILS", "mails" }, { "REASON", "reason" }, { NULL, NULL } };
+
+	render_table(meetings, columns, "", out);
+	text_addf(out, "\nMails to attendees: %" PRId64 "\n", int_at(plan, "mails"));
+}
+
 void
 render_plan(const json_t *plan, struct text *out)
 {
 	static const struct column columns[] = { { "ACTION", "action" }, { "USER", "user" }, { "EMAIL", "email" },
 		{ "ROLE", "role" }, { "REASON", "reason" }, { NULL, NULL } };
+	json_t *members = plan_part(plan, false), *meetings = plan_part(plan, true);
 	char shown[CELL_SIZE];
 
 	if (json_is_true(value_at(plan, "held"))) {
 		clean(str_at(plan, "detail"), shown, sizeof(shown));
 		text_addf(out, "Held, waits for a decision%s%s\n", shown[0] != '\0' ? ": " : ".", shown);
 	}
-	render_table(jx_get_array(plan, "items"), columns, "There is nothing to do: both sides are equal.", out);
+	if (json_array_size(members) > 0 || json_array_size(meetings) == 0)
+		render_table(members, columns, "There is nothing to do: both sides are equal.", out);
+	if (json_array_size(members) > 0 && json_array_size(meetings) > 0)
+		text_adds(out, "\n");
+	if (json_array_size(meetings) > 0)
+		plan_meetings(plan, meetings, out);
+	json_decref(members);
+	json_decref(meetings);
 	clean(str_at(plan, "hash"), shown, sizeof(shown));
 	if (shown[0] != '\0')
 		text_addf(out, "\nHash: %s\n", shown);

@@ -23,6 +23,7 @@ struct subject {
 	person_id person;               /* 0: none */
 	const char *name;               /* CloudEvents subject */
 	const struct guid *entra;       /* the person's; NULL or empty: none or not known */
+	const struct event_id *event;   /* NULL: none */
 };
 
 bool
@@ -44,7 +45,7 @@ id_make(struct rng *rng, char ret[CHANGE_ID_SIZE])
 	    b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-/* One order for each person of an ERG, one for each ERG, tenant or resync itself. Whoever was forgotten and comes back has another
+/* One order for each person and each event of an ERG, one for each ERG, tenant or resync itself. Whoever was forgotten and comes back has another
  * number, but must not overtake what still waits. */
 static void
 order_make(const struct subject *s, uint8_t ret[OUTBOX_ORDER_LEN])
@@ -54,6 +55,8 @@ order_make(const struct subject *s, uint8_t ret[OUTBOX_ORDER_LEN])
 
 	if (s->entra != NULL && s->entra->s[0] != '\0')
 		parts[1] = (struct span){ s->entra->s, strlen(s->entra->s) };
+	if (s->event != NULL)
+		parts[1] = (struct span){ s->event->s, strlen(s->event->s) };
 	sha256(parts, 2, hash);
 	memcpy(ret, hash, OUTBOX_ORDER_LEN);
 }
@@ -99,6 +102,8 @@ tell(struct reconciler *r, enum change_type type, const struct subject *s, json_
 		f.tenant = *s->tenant;
 	if (s->erg != NULL)
 		f.erg = *s->erg;
+	if (s->event != NULL)
+		f.event = *s->event;
 	if ((e = callback_body(&event, data, f.body, sizeof(f.body))) != ERR_OK) {
 		log_put(LOG_ERROR, "change_not_told", LS("type", change_type_name(type)), LS("err", err_name(e)));
 		return 0;
@@ -112,7 +117,7 @@ tell(struct reconciler *r, enum change_type type, const struct subject *s, json_
 uint64_t
 tell_member(struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, enum role role)
 {
-	struct subject s = { &erg->tenant, &erg->id, person->id, erg->id.s, &person->entra_id };
+	struct subject s = { &erg->tenant, &erg->id, person->id, erg->id.s, &person->entra_id, NULL };
 
 	return tell(r, type, &s, callback_data_member(erg->id.s, person, role));
 }
@@ -121,15 +126,24 @@ uint64_t
 tell_member_trouble(
     struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, const char *detail)
 {
-	struct subject s = { &erg->tenant, &erg->id, person->id, erg->id.s, &person->entra_id };
+	struct subject s = { &erg->tenant, &erg->id, person->id, erg->id.s, &person->entra_id, NULL };
 
 	return tell(r, type, &s, callback_data_member_trouble(erg->id.s, person, detail));
 }
 
 uint64_t
+tell_meeting(struct reconciler *r, enum change_type type, const struct event *event, const struct event_fields *fields,
+    unsigned mask, const char *detail)
+{
+	struct subject s = { &event->tenant, &event->erg, 0, event->erg.s, NULL, &event->id };
+
+	return tell(r, type, &s, callback_data_meeting(event, fields, mask, detail));
+}
+
+uint64_t
 tell_erg(struct reconciler *r, enum change_type type, const struct erg *erg, const char *detail)
 {
-	struct subject s = { &erg->tenant, &erg->id, 0, erg->id.s, NULL };
+	struct subject s = { &erg->tenant, &erg->id, 0, erg->id.s, NULL, NULL };
 
 	return tell(r, type, &s, callback_data_erg(erg->id.s, detail));
 }
@@ -137,7 +151,7 @@ tell_erg(struct reconciler *r, enum change_type type, const struct erg *erg, con
 uint64_t
 tell_plan(struct reconciler *r, const struct erg *erg, const char *detail, const char *hash, int64_t removals)
 {
-	struct subject s = { &erg->tenant, &erg->id, 0, erg->id.s, NULL };
+	struct subject s = { &erg->tenant, &erg->id, 0, erg->id.s, NULL, NULL };
 
 	return tell(r, CHANGE_PLAN_HELD, &s, callback_data_plan(erg->id.s, detail, hash, removals));
 }
@@ -145,7 +159,7 @@ tell_plan(struct reconciler *r, const struct erg *erg, const char *detail, const
 uint64_t
 tell_tenant(struct reconciler *r, const struct tenant *tenant)
 {
-	struct subject s = { &tenant->id, NULL, 0, tenant->id.s, NULL };
+	struct subject s = { &tenant->id, NULL, 0, tenant->id.s, NULL, NULL };
 	struct tenant_view view = { .tenant = *tenant };
 
 	tenant_consent_url(r, tenant, view.consent_url, sizeof(view.consent_url));
@@ -157,7 +171,7 @@ uint64_t
 tell_resync(struct reconciler *r, const struct resync *resync)
 {
 	struct tenant_id tenant = { "" };
-	struct subject s = { NULL, NULL, 0, resync->id, NULL };
+	struct subject s = { NULL, NULL, 0, resync->id, NULL, NULL };
 	struct erg_id erg_id;
 	struct erg erg;
 

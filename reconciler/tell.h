@@ -12,6 +12,8 @@
 
 #include "model/change.h"
 #include "model/erg.h"
+#include "model/event.h"
+#include "model/event_fields.h"
 #include "model/member.h"
 #include "model/resync.h"
 #include "model/tenant.h"
@@ -25,6 +27,9 @@ uint64_t
 tell_member(struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, enum role role);
 uint64_t tell_member_trouble(
     struct reconciler *r, enum change_type type, const struct erg *erg, const struct person *person, const char *detail);
+/* fields: Outlook's, with the responses; of mask: what changed there. NULL with a mask of 0. */
+uint64_t tell_meeting(struct reconciler *r, enum change_type type, const struct event *event, const struct event_fields *fields,
+    unsigned mask, const char *detail);
 uint64_t tell_erg(struct reconciler *r, enum change_type type, const struct erg *erg, const char *detail);
 uint64_t tell_plan(struct reconciler *r, const struct erg *erg, const char *detail, const char *hash, int64_t removals);
 uint64_t tell_tenant(struct reconciler *r, const struct tenant *tenant);

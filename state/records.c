@@ -195,6 +195,7 @@ static const struct field feed_fields[] = {
 	I64(created_wall_ms, 1),
 	STR(id, 1),
 	STR(body, 1),
+	STR(event.s, 2),
 };
 #undef RECORD
 
@@ -317,7 +318,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(CURSORS, cursor_record, cursor_fields, 1),
 	SCHEMA(DIRTY, dirty_record, dirty_fields, 1),
 	SCHEMA(INTENTS, intent_record, intent_fields, 1),
-	SCHEMA(FEED, feed_record, feed_fields, 1),
+	SCHEMA(FEED, feed_record, feed_fields, 2),
 	SCHEMA(OUTBOX, outbox_record, outbox_fields, 1),
 	SCHEMA(RESYNCS, resync, resync_fields, 1),
 	SCHEMA(EVENTS, event, event_fields, 1),

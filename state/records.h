@@ -128,6 +128,7 @@ struct feed_record {
 	struct tenant_id tenant;
 	struct erg_id erg;
 	person_id person;
+	struct event_id event;
 	int64_t created_wall_ms;
 	char id[CHANGE_ID_SIZE]; /* CloudEvents id = webhook-id */
 	char body[CHANGE_BODY_MAX + 1];

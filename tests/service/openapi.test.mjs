@@ -47,8 +47,7 @@ test('exactly the routes and callbacks there are', () => {
   const routes = [...fs.readFileSync(path.join(root, 'app/api.c'), 'utf8').matchAll(/\{ "([A-Z]+)",\s+"(\/v1[^"]*)",/g)].map(([, method, template]) => `${method} ${template}`);
   assert.deepEqual(operations.map(({ method, template }) => `${method} ${template}`).sort(), routes.sort());
   const types = [...fs.readFileSync(path.join(root, 'model/change.h'), 'utf8').matchAll(/"(ergsync\.[a-z_.]+)"/g)].map(([, type]) => type);
-  // Meetings are not scheduled by this version.
-  assert.deepEqual(Object.keys(description.webhooks).sort(), types.filter((type) => !type.startsWith('ergsync.meeting.')).sort());
+  assert.deepEqual(Object.keys(description.webhooks).sort(), types.sort());
 });
 
 test('what is wrong would be found', () => {
@@ -96,6 +95,16 @@ test('the daemon answers as described', async (t) => {
   await api('PUT', '/v1/ergs/pride/members/u1', { email: 'nobody@nowhere.example' });
   await api('GET', '/v1/ergs/pride/members');
   await api('DELETE', '/v1/ergs/pride/members/u1');
+
+  const tea = { subject: 'Tea', body_html: '<p>Come!</p>', start: '2027-06-01T17:00:00', end: '2027-06-01T18:00:00', time_zone: 'Europe/Warsaw', location: 'Roof',
+    attendees: [{ email: world.users[1].mail, name: 'Ann', type: 'optional' }], recurrence: 'FREQ=WEEKLY;COUNT=3' };
+  await api('PUT', '/v1/ergs/pride/events/tea', tea);
+  for (const body of [{}, { ...tea, time_zone: 'Middle/Earth', attendees: [{}] }]) await api('PUT', '/v1/ergs/pride/events/tea', body);
+  for (const target of ['/v1/ergs/pride/events', '/v1/ergs/pride/events/tea', '/v1/ergs/pride/events/none', '/v1/ergs/none/events/tea']) await api('GET', target);
+  await api('DELETE', '/v1/ergs/pride/events/none');
+  await api('DELETE', '/v1/ergs/pride/events/tea', { comment: 5 });
+  await api('DELETE', '/v1/ergs/pride/events/tea', { comment: 'It rains.' });
+  await api('GET', '/v1/ergs/pride/events');
 
   const started = await api('POST', '/v1/resyncs', { scope: 'erg:pride' });
   await api('POST', '/v1/resyncs', { scope: 'erg:pride' });

@@ -260,10 +260,10 @@ export class Stack {
   teamUrl(tenant, team) {
     return `https://teams.microsoft.com/l/team/${encodeURIComponent(team.general)}/conversations?groupId=${team.id}&tenantId=${tenant}`;
   }
-  async link({ tenant, users, team }, { tenantId = 'acme', erg = 'pride', membership = 'two-way' } = {}) {
+  async link({ tenant, users, team }, { tenantId = 'acme', erg = 'pride', membership = 'two-way', meetings = 'off' } = {}) {
     const t = await this.api('PUT', `/v1/tenants/${tenantId}`, { directory_id: tenant, organizer: users[0].upn });
     if (t.status >= 300) throw new Error(`tenant: ${t.status} ${t.text}`);
-    const e = await this.api('PUT', `/v1/ergs/${erg}`, { tenant: tenantId, name: 'Pride at Acme', channel_url: this.teamUrl(tenant, team), membership, meetings: 'off' });
+    const e = await this.api('PUT', `/v1/ergs/${erg}`, { tenant: tenantId, name: 'Pride at Acme', channel_url: this.teamUrl(tenant, team), membership, meetings });
     if (e.status >= 300) throw new Error(`erg: ${e.status} ${e.text}`);
   }
   erg(id = 'pride') { return this.api('GET', `/v1/ergs/${id}`).then((a) => a.json); }

@@ -20,13 +20,13 @@ function strict(schema) {
 
 const schemas = strict(description.components.schemas);
 // A change is an event with a number: one schema each, as "allOf" cannot be made strict.
-for (const { $ref } of schemas.Event.oneOf) {
+for (const { $ref } of schemas.CloudEvent.oneOf) {
   const event = schemas[$ref.split('/').at(-1)];
   schemas[`Numbered${$ref.split('/').at(-1)}`] = { ...event, properties: { ...event.properties, seq: { type: 'integer', minimum: 1 } }, required: [...event.required, 'seq'] };
 }
 schemas.Change = { type: 'object', discriminator: { propertyName: 'type' }, required: ['type'],
-  oneOf: schemas.Event.oneOf.map(({ $ref }) => ({ $ref: $ref.replace(/Event(\w+)$/, 'NumberedEvent$1') })) };
-schemas.Event = { type: 'object', required: ['type'], ...schemas.Event };
+  oneOf: schemas.CloudEvent.oneOf.map(({ $ref }) => ({ $ref: $ref.replace(/Event(\w+)$/, 'NumberedEvent$1') })) };
+schemas.CloudEvent = { type: 'object', required: ['type'], ...schemas.CloudEvent };
 
 const ajv = new Ajv2020({ allErrors: true, discriminator: true, strict: true, strictTypes: false, strictRequired: false });
 formats(ajv);

@@ -38,6 +38,10 @@ struct fake {
 	struct app_member_put member;
 	size_t members_count;
 	struct app_person_ref who;
+	struct event_id event;
+	char subject[EVENT_SUBJECT_SIZE]; /* of the last event */
+	char comment[EVENT_COMMENT_SIZE];
+	size_t event_body_len; /* of each event there is */
 	char id[APP_ID_SIZE];
 	struct app_page page;
 	struct resync_scope scope;
@@ -154,6 +158,40 @@ sample_resync(struct resync *r, const char *id)
 	str_copy(r->errors[1], RESYNC_ERROR_SIZE, "erg:e2: second");
 	r->started_wall_ms = 1795334400000;
 	r->finished_wall_ms = 1795334401500;
+}
+
+/* The fields to be freed by the caller. */
+static inline struct event_fields *
+sample_event_fields(void)
+{
+	struct event_fields *f = event_fields_new();
+
+	assert_non_null(f);
+	assert_true(event_text_set(&f->subject, "Tea") && event_text_set(&f->body_html, "<p>Come!</p>") &&
+	            event_text_set(&f->location, "Roof"));
+	assert_int_equal(local_time_parse("2026-12-01T17:00:00", &f->start), ERR_OK);
+	assert_int_equal(local_time_parse("2026-12-01T18:00:00", &f->end), ERR_OK);
+	str_copy(f->time_zone, TIME_ZONE_SIZE, "Europe/Warsaw");
+	assert_true(event_attendee_add(f, "ada@example.org", "Ada", ATTENDEE_REQUIRED));
+	assert_true(event_attendee_add(f, "bob@example.org", "", ATTENDEE_OPTIONAL));
+	f->attendees[0].response = RESPONSE_ACCEPTED;
+	f->attendees[0].response_wall_ms = 1795334400000;
+	return f;
+}
+
+static inline void
+sample_event(struct event *e, const char *id)
+{
+	memset(e, 0, sizeof(*e));
+	snprintf(e->id.s, sizeof(e->id.s), "%s", id);
+	str_copy(e->erg.s, APP_ID_SIZE, "e1");
+	str_copy(e->tenant.s, APP_ID_SIZE, "t1");
+	e->status = EVENT_SCHEDULED;
+	str_copy(e->join_url, JOIN_URL_SIZE, "https://teams.example/join");
+	str_copy(e->graph_id, GRAPH_EVENT_ID_SIZE, "AAMk1");
+	str_copy(e->ical_uid, ICAL_UID_SIZE, "uid-1");
+	e->synced_wall_ms = 1795334400000;
+	e->responses = (struct event_responses){ 1, 0, 0, 1 };
 }
 
 /* ---------- the operations ---------- */
@@ -298,6 +336,75 @@ fake_members_replace(void *ctx, const struct erg_id *erg, const struct app_membe
 	return fake_note(f, "members_replace", erg->s, p);
 }
 
+static inline bool
+fake_event_emit(struct fake *f, const char *id, app_event_emit emit, void *arg)
+{
+	struct event_fields *fields = sample_event_fields();
+	struct event e;
+	struct event_view view = { &e, fields };
+	bool more;
+
+	sample_event(&e, id);
+	if (f->event_body_len > 0) {
+		char *body = calloc(f->event_body_len + 1, 1);
+
+		memset(body, 'x', f->event_body_len);
+		assert_true(event_text_set(&fields->body_html, body));
+		free(body);
+	}
+	more = emit(arg, &view);
+	event_fields_free(fields);
+	return more;
+}
+
+static inline enum err
+fake_event_get(void *ctx, const struct erg_id *erg, const struct event_id *id, app_event_emit emit, void *arg, struct problem *p)
+{
+	((struct fake *)ctx)->event = *id;
+	fake_event_emit(ctx, id->s, emit, arg);
+	return fake_note(ctx, "event_get", erg->s, p);
+}
+
+static inline enum err
+fake_event_list(void *ctx, const struct erg_id *erg, const struct app_page *page, app_event_emit emit, void *arg,
+    struct app_cursor *ret_next, struct problem *p)
+{
+	unsigned from, count = fake_page(ctx, page, ret_next, &from);
+	char item[16];
+	bool more = true;
+
+	for (unsigned i = 1; i <= count && more; i++) {
+		more = fake_event_emit(ctx, fake_item(item, from + i), emit, arg);
+		if (!more)
+			snprintf(ret_next->s, sizeof(ret_next->s), "%s", item);
+	}
+	return fake_note(ctx, "event_list", erg->s, p);
+}
+
+static inline enum err
+fake_event_put(void *ctx, const struct erg_id *erg, const struct event_id *id, const struct event_fields *fields,
+    app_event_emit emit, void *arg, struct problem *p)
+{
+	struct fake *f = ctx;
+
+	f->event = *id;
+	snprintf(f->subject, sizeof(f->subject), "%s", fields->subject);
+	fake_event_emit(ctx, id->s, emit, arg);
+	return fake_note(ctx, "event_put", erg->s, p);
+}
+
+static inline enum err
+fake_event_cancel(void *ctx, const struct erg_id *erg, const struct event_id *id, const char *comment, app_event_emit emit,
+    void *arg, struct problem *p)
+{
+	struct fake *f = ctx;
+
+	f->event = *id;
+	snprintf(f->comment, sizeof(f->comment), "%s", comment);
+	fake_event_emit(ctx, id->s, emit, arg);
+	return fake_note(ctx, "event_cancel", erg->s, p);
+}
+
 static inline enum err
 fake_resync_start(void *ctx, const struct resync_scope *scope, bool dry_run, struct resync *ret, struct problem *p)
 {
@@ -407,6 +514,10 @@ static const struct app_ops fake_ops = {
 	.member_put = fake_member_put,
 	.member_remove = fake_member_remove,
 	.members_replace = fake_members_replace,
+	.event_get = fake_event_get,
+	.event_list = fake_event_list,
+	.event_put = fake_event_put,
+	.event_cancel = fake_event_cancel,
 	.resync_start = fake_resync_start,
 	.resync_get = fake_resync_get,
 	.resync_list = fake_resync_list,

@@ -19,6 +19,9 @@
 	"{\"tenant\":\"t1\",\"name\":\"Pride\",\"channel_url\":\"" CHANNEL_LINK                                                  \
 	"\",\"membership\":\"two-way\",\"meetings\":\"off\"" more "}"
 #define MEMBER_BODY "{\"email\":\"ada@example.org\",\"role\":\"owner\"}"
+#define EVENT_BODY_WITH(more)                                                                                                    \
+	"{\"subject\":\"Tea\",\"start\":\"2026-12-01T17:00:00\",\"end\":\"2026-12-01T18:00:00\",\"time_zone\":\"Europe/"         \
+	"Warsaw\"" more "}"
 #define RESYNC_BODY "{\"scope\":\"erg:e1\"}"
 #define PLAN_BODY   "{\"decision\":\"approve\",\"hash\":\"abc\"}"
 
@@ -63,6 +66,11 @@ static const struct {
 	{ "GET", "/v1/ergs/e1/members/entra%3A" GUID_TEXT, NULL, 200, "member_get", "e1" },
 	{ "PUT", "/v1/ergs/e1/members/u1", MEMBER_BODY, 202, "member_put", "e1" },
 	{ "DELETE", "/v1/ergs/e1/members/u1", NULL, 202, "member_remove", "e1" },
+	{ "GET", "/v1/ergs/e1/events", NULL, 200, "event_list", "e1" },
+	{ "GET", "/v1/ergs/e1/events/tea", NULL, 200, "event_get", "e1" },
+	{ "PUT", "/v1/ergs/e1/events/tea", EVENT_BODY_WITH(""), 202, "event_put", "e1" },
+	{ "DELETE", "/v1/ergs/e1/events/tea", NULL, 202, "event_cancel", "e1" },
+	{ "DELETE", "/v1/ergs/e1/events/tea", "{\"comment\":\"It rains.\"}", 202, "event_cancel", "e1" },
 	{ "GET", "/v1/ergs/e1/plan", NULL, 200, "plan_get", "e1" },
 	{ "POST", "/v1/ergs/e1/plan", PLAN_BODY, 202, "plan_decide", "e1" },
 	{ "GET", "/v1/resyncs", NULL, 200, "resync_list", "" },
@@ -218,7 +226,8 @@ bodies_that_are_not_json_are_400(void **state)
 	for (size_t i = 0; i < COUNT(good); i++) {
 		if (good[i].body == NULL)
 			continue;
-		for (size_t k = 0; k < COUNT(bad); k++) {
+		/* A cancellation may do without a body. */
+		for (size_t k = strcmp(good[i].method, "DELETE") == 0 ? 2 : 0; k < COUNT(bad); k++) {
 			struct got g = ask(f, good[i].method, good[i].path, bad[k]);
 
 			assert_int_equal(g.status, 400);
@@ -233,6 +242,13 @@ bodies_that_are_not_json_are_400(void **state)
 static const struct {
 	const char *method, *path, *body, *pointer;
 } invalid[] = {
+	{ "PUT", "/v1/ergs/e1/events/tea", "[]", "" },
+	{ "PUT", "/v1/ergs/e1/events/tea", "{}", "/subject" },
+	{ "PUT", "/v1/ergs/e1/events/tea", EVENT_BODY_WITH(",\"attendees\":[{\"email\":\"a@b\"},{\"email\":7}]"),
+	    "/attendees/1/email" },
+	{ "PUT", "/v1/ergs/e1/events/tea", EVENT_BODY_WITH(",\"recurrence\":\"FREQ=HOURLY\""), "/recurrence" },
+	{ "PUT", "/v1/ergs/e1/events/tea", EVENT_BODY_WITH(",\"organizer\":\"a@b\""), "/organizer" },
+	{ "DELETE", "/v1/ergs/e1/events/tea", "{\"comment\":7}", "/comment" },
 	{ "PUT", "/v1/tenants/t1", "[]", "" },
 	{ "PUT", "/v1/tenants/t1", "{}", "/directory_id" },
 	{ "PUT", "/v1/tenants/t1", "{}", "/organizer" },
@@ -334,8 +350,8 @@ unknown_paths_are_404_and_other_methods_405_with_allow(void **state)
 		{ "GET", "/v1/statu", 404, "unknown-path", "" },
 		{ "GET", "/v1/statuss", 404, "unknown-path", "" },
 		{ "GET", "/1/2/3/4/5/6/7/8/9/10/11/12", 404, "unknown-path", "" },
-		{ "GET", "/v1/ergs/e1/events", 404, "no-events", "" },
-		{ "PUT", "/v1/ergs/e1/events/x", 404, "no-events", "" },
+		{ "PUT", "/v1/ergs/e1/events", 405, "method-not-allowed", "GET" },
+		{ "POST", "/v1/ergs/e1/events/x", 405, "method-not-allowed", "GET, PUT, DELETE" },
 		{ "POST", "/v1/tenants", 405, "method-not-allowed", "GET" },
 		{ "PATCH", "/v1/tenants/t1", 405, "method-not-allowed", "PUT, GET, DELETE" },
 		{ "DELETE", "/v1/ergs/e1/members", 405, "method-not-allowed", "GET, PUT" },
@@ -892,6 +908,76 @@ a_feed_that_fails_is_a_problem_for_those_who_wait_too(void **state)
 	json_decref(g.json);
 }
 
+/* ---------- events ---------- */
+
+static void
+an_event_is_read(void **state)
+{
+	struct fake *f = *state;
+	struct got g =
+	    ask(f, "PUT", "/v1/ergs/e1/events/tea-1", EVENT_BODY_WITH(",\"attendees\":[{\"email\":\"a@example.org\"}]"));
+
+	assert_int_equal(g.status, 202);
+	assert_string_equal(f->event.s, "tea-1");
+	assert_string_equal(f->subject, "Tea");
+	assert_string_equal(jx_get_str(g.json, "event"), "tea-1");
+	assert_string_equal(jx_get_str(g.json, "status"), "scheduled");
+	json_decref(g.json);
+}
+
+/* The comment of a cancellation may be left out, with or without a body. */
+static void
+a_cancellation_may_say_why(void **state)
+{
+	static const struct {
+		const char *body;
+		int status;
+		const char *comment;
+	} cases[] = {
+		{ NULL, 202, "" },
+		{ "", 202, "" },
+		{ "{}", 202, "" },
+		{ "{\"comment\":null}", 202, "" },
+		{ "{\"comment\":\"\"}", 202, "" },
+		{ "{\"comment\":\"It rains.\\nSorry!\"}", 202, "It rains.\nSorry!" },
+		{ "{\"comment\":\"\\u0007\"}", 422, NULL },
+		{ "{\"comment\":7}", 422, NULL },
+		{ "{\"why\":\"x\"}", 422, NULL },
+		{ "[]", 422, NULL },
+		{ "{", 400, NULL },
+	};
+	struct fake *f = *state;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct got g;
+
+		strcpy(f->comment, "?");
+		g = ask(f, "DELETE", "/v1/ergs/e1/events/tea", cases[i].body);
+		assert_int_equal(g.status, cases[i].status);
+		assert_string_equal(f->comment, cases[i].comment != NULL ? cases[i].comment : "?");
+		json_decref(g.json);
+	}
+}
+
+/* Long bodies end a page before its limit does. */
+static void
+a_page_of_events_is_bounded_in_bytes(void **state)
+{
+	struct fake *f = *state;
+	struct got g;
+
+	f->items = 100;
+	g = ask(f, "GET", "/v1/ergs/e1/events?limit=50", NULL);
+	assert_int_equal(json_array_size(jx_get_array(g.json, "events")), 50);
+	assert_string_equal(jx_get_str(g.json, "next"), "i50");
+	json_decref(g.json);
+	f->event_body_len = 256 << 10;
+	g = ask(f, "GET", "/v1/ergs/e1/events?limit=50", NULL);
+	assert_int_equal(json_array_size(jx_get_array(g.json, "events")), APP_EVENTS_BYTES / (256 << 10));
+	assert_string_equal(jx_get_str(g.json, "next"), "i16");
+	json_decref(g.json);
+}
+
 /* ---------- random requests ---------- */
 
 static const char *
@@ -909,7 +995,7 @@ random_requests_are_answered_once(void **state)
 		"/e1", "/u%201", "/entra:" GUID_TEXT, "/", "/%", "/events", "/..", "?limit=3", "?after=%00", "?wait=0",
 		"&limit=2" };
 	static const char *const bodies[] = { NULL, "{}", "[]", "null", "{\"members\":[{}]}", TENANT_BODY, ERG_BODY_WITH(""),
-		MEMBER_BODY, RESYNC_BODY, PLAN_BODY, "{\"scope\":{}}" };
+		MEMBER_BODY, EVENT_BODY_WITH(""), RESYNC_BODY, PLAN_BODY, "{\"scope\":{}}" };
 	struct fake *f = *state;
 	struct rng rng = test_rng("api");
 
@@ -950,6 +1036,9 @@ main(void)
 		CASE(an_erg_is_read),
 		CASE(members_are_read),
 		CASE(resyncs_and_decisions_are_read),
+		CASE(an_event_is_read),
+		CASE(a_cancellation_may_say_why),
+		CASE(a_page_of_events_is_bounded_in_bytes),
 		CASE(a_field_refused_by_the_backend_is_422),
 		CASE(lists_are_paged),
 		CASE(list_parameters_have_defaults_and_bounds),

@@ -84,6 +84,92 @@ bodies_keep_to_their_buffer(void **state)
 	assert_int_equal(callback_body(&event, NULL, body, sizeof(body)), ERR_NOMEM);
 }
 
+static struct event_fields *
+meeting_fields(size_t body_len, size_t attendees)
+{
+	struct event_fields *f = event_fields_new();
+	char *body = calloc(body_len + 1, 1);
+	char email[64];
+
+	assert_non_null(f);
+	assert_non_null(body);
+	memset(body, '"', body_len);
+	assert_true(event_text_set(&f->subject, "Tea") && event_text_set(&f->body_html, body));
+	free(body);
+	assert_int_equal(local_time_parse("2026-12-01T17:00:00", &f->start), ERR_OK);
+	assert_int_equal(local_time_parse("2026-12-01T18:00:00", &f->end), ERR_OK);
+	str_copy(f->time_zone, TIME_ZONE_SIZE, "UTC");
+	for (size_t i = 0; i < attendees; i++) {
+		snprintf(email, sizeof(email), "somebody.with.a.name.%zu@acme.example", i);
+		assert_true(event_attendee_add(f, email, "Somebody With A Name", ATTENDEE_REQUIRED));
+	}
+	return f;
+}
+
+static void
+a_meeting_names_what_changed(void **state)
+{
+	struct callback_event event = { "ev-1", CHANGE_MEETING_UPDATED, "acme", "pride", NOW_MS };
+	struct event_fields *fields = meeting_fields(3, 1);
+	struct event e = { .responses = { 1, 2, 3, 4 }, .join_url = "https://teams.example/j" };
+	json_t *data;
+
+	(void)state;
+	str_copy(e.erg.s, APP_ID_SIZE, "pride");
+	str_copy(e.id.s, APP_ID_SIZE, "tea");
+	assert_body(&event, callback_data_meeting(&e, fields, EVENT_MASK(SUBJECT) | EVENT_MASK(TIME) | EVENT_MASK(CANCELLED), ""),
+	    "{\"specversion\":\"1.0\",\"id\":\"ev-1\",\"source\":\"/ergsync/acme\",\"type\":\"ergsync.meeting.updated\","
+	    "\"subject\":\"pride\",\"time\":\"2026-11-22T08:00:00Z\",\"datacontenttype\":\"application/json\",\"data\":{"
+	    "\"erg\":\"pride\",\"event\":\"tea\",\"join_url\":\"https://teams.example/j\",\"subject\":\"Tea\","
+	    "\"start\":\"2026-12-01T17:00:00\",\"end\":\"2026-12-01T18:00:00\",\"time_zone\":\"UTC\",\"all_day\":false,"
+	    "\"detail\":null,\"responses\":{\"accepted\":1,\"tentative\":2,\"declined\":3,\"none\":4}}}");
+	event.type = CHANGE_MEETING_FAILED;
+	data = callback_data_meeting(&e, NULL, 0, "No mailbox.");
+	assert_string_equal(jx_get_str(data, "detail"), "No mailbox.");
+	assert_int_equal(json_object_size(data), 5);
+	json_decref(data);
+	event_fields_free(fields);
+}
+
+/* Whatever is in a meeting, a callback stays within its bounds, and says what it leaves out. */
+static void
+long_meetings_fit(void **state)
+{
+	static const struct {
+		size_t body_len, attendees;
+		const char *omitted[3];
+	} cases[] = {
+		{ 3, 3, { NULL } },
+		{ 6000, 3, { NULL } },
+		{ 9000, 3, { "body_html", NULL } },
+		{ 3, 500, { "attendees", NULL } },
+		{ 256 << 10, 3, { "body_html", NULL } },
+		{ 256 << 10, 500, { "body_html", "attendees", NULL } },
+	};
+	const struct callback_event event = { "ev-1", CHANGE_MEETING_UPDATED, "acme", "pride", NOW_MS };
+	char body[CHANGE_BODY_MAX + 1];
+	struct event e = { .responses = { 0 } };
+
+	(void)state;
+	memset(e.join_url, '"', JOIN_URL_SIZE - 1);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct event_fields *fields = meeting_fields(cases[i].body_len, cases[i].attendees);
+		json_t *data = callback_data_meeting(&e, fields, EVENT_MASK_ALL, "");
+		const json_t *omitted = jx_get_array(data, "omitted");
+		size_t n = 0;
+
+		for (; cases[i].omitted[n] != NULL; n++) {
+			assert_string_equal(json_string_value(json_array_get(omitted, n)), cases[i].omitted[n]);
+			assert_null(json_object_get(data, cases[i].omitted[n]));
+			assert_non_null(jx_get_str(data, "detail"));
+		}
+		assert_int_equal(json_array_size(omitted), n);
+		assert_string_equal(jx_get_str(data, "subject"), "Tea");
+		assert_int_equal(callback_body(&event, data, body, sizeof(body)), ERR_OK);
+		event_fields_free(fields);
+	}
+}
+
 /* Every byte a control character: six times as long in JSON. */
 static void
 the_largest_resync_fits(void **state)
@@ -411,6 +497,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bodies_are_cloudevents),
 		cmocka_unit_test(bodies_keep_to_their_buffer),
+		cmocka_unit_test(a_meeting_names_what_changed),
+		cmocka_unit_test(long_meetings_fit),
 		cmocka_unit_test(the_largest_resync_fits),
 		cmocka_unit_test(the_tenant_is_as_the_api_shows_it),
 		cmocka_unit_test(signatures_match_independent_vectors),

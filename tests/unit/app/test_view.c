@@ -95,6 +95,28 @@ a_member(void **state)
 }
 
 static void
+an_event(void **state)
+{
+	struct event_fields *fields = sample_event_fields();
+	struct event e;
+	struct event_view v = { &e, fields };
+
+	(void)state;
+	sample_event(&e, "tea");
+	assert_view(view_event(&v),
+	    "{'id':'tea','event':'tea','erg':'e1','subject':'Tea','body_html':'<p>Come!</p>','start':'2026-12-01T17:00:00',"
+	    "'end':'2026-12-01T18:00:00','time_zone':'Europe/Warsaw','all_day':false,'location':'Roof','online':true,"
+	    "'attendees':[{'email':'ada@example.org','name':'Ada','type':'required','response':'accepted','responded_at':'2026-"
+	    "11-22T08:00:00Z'},"
+	    "{'email':'bob@example.org','type':'optional','response':'none','responded_at':null}],'hide_attendees':false,'"
+	    "recurrence':null,"
+	    "'occurrences':[],'status':'scheduled','detail':null,'join_url':'https://teams.example/join','graph_id':'AAMk1',"
+	    "'ical_uid':'uid-1','synced_at':'2026-11-22T08:00:00Z',"
+	    "'responses':{'accepted':1,'tentative':0,'declined':0,'none':1}}");
+	event_fields_free(fields);
+}
+
+static void
 a_resync(void **state)
 {
 	struct resync r = { .number = 1 };
@@ -118,13 +140,20 @@ a_plan(void **state)
 	};
 
 	(void)state;
+	struct app_plan_item meeting = {
+		.action = PLAN_CREATE_MEETING, .subject = "Tea", .mails = 7, .reason = "The app asked for it."
+	};
+
 	str_copy(plan.erg.s, APP_ID_SIZE, "e1");
+	str_copy(meeting.event.s, APP_ID_SIZE, "tea");
 	str_copy(item.person.user.s, APP_ID_SIZE, "u1");
 	assert_view(view_plan_item(&item),
 	    "{'action':'remove_from_teams','user':'u1','entra_id':null,'email':null,'name':null,'role':'owner',"
 	    "'reason':'The app removed this person.'}");
+	assert_view(view_plan_item(&meeting),
+	    "{'action':'create_meeting','event':'tea','subject':'Tea','mails':7,'reason':'The app asked for it.'}");
 	assert_view(view_plan(&plan, json_array()),
-	    "{'erg':'e1','held':true,'hash':'abc','detail':'Too many.','additions':0,'removals':1,'items':[]}");
+	    "{'erg':'e1','held':true,'hash':'abc','detail':'Too many.','additions':0,'removals':1,'mails':0,'items':[]}");
 }
 
 static void
@@ -179,6 +208,7 @@ main(void)
 		cmocka_unit_test(a_tenant),
 		cmocka_unit_test(an_erg),
 		cmocka_unit_test(a_member),
+		cmocka_unit_test(an_event),
 		cmocka_unit_test(a_resync),
 		cmocka_unit_test(a_plan),
 		cmocka_unit_test(the_status),

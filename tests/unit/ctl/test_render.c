@@ -267,6 +267,22 @@ changes_and_plans_are_lines(void **state)
 	    "ACTION           USER  EMAIL  ROLE    REASON\n"
 	    "remove_from_app  u1    -      member  Left.\n"
 	    "\nHash: abc\n");
+	json = json_of(
+	    "{'held':true,'detail':'Many mails.','hash':'abc','mails':205,'items':[{'action':'create_meeting',"
+	    "'event':'tea','subject':'Tea','mails':200,'reason':'New.'},{'action':'add_to_teams','user':'u1','role':"
+	    "'member','reason':'Joined.'},{'action':'cancel_meeting','event':'e2','subject':null,'mails':5,'reason':null}]}");
+	text_init(&out, 65536);
+	render_plan(json, &out);
+	assert_shown(&out, json,
+	    "Held, waits for a decision: Many mails.\n"
+	    "ACTION        USER  EMAIL  ROLE    REASON\n"
+	    "add_to_teams  u1    -      member  Joined.\n"
+	    "\n"
+	    "ACTION          EVENT  SUBJECT  MAILS  REASON\n"
+	    "create_meeting  tea    Tea      200    New.\n"
+	    "cancel_meeting  e2     -        5      -\n"
+	    "\nMails to attendees: 205\n"
+	    "\nHash: abc\n");
 	json = json_of("{'held':false,'hash':null,'items':[]}");
 	text_init(&out, 65536);
 	render_plan(json, &out);
