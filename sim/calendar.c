@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "sim/memory.h"
 
-#define KEY_MAX      1024
 #define ADDRESS_SIZE 512
 
 struct mailbox *
@@ -52,15 +51,7 @@ event_free(struct event *e)
 static void
 mailbox_free(struct mailbox *box)
 {
-	struct bucket *b;
-	size_t at = 0;
-
-	while ((b = sim_map_next(&box->by_property, &at)) != NULL) {
-		free(b->key);
-		free(b->list);
-		free(b);
-	}
-	sim_map_done(&box->by_property);
+	tags_done(&box->tags);
 	sim_map_done(&box->by_transaction);
 	sim_map_done(&box->by_id);
 	for (size_t i = 0; i < box->count; i++)
@@ -113,68 +104,18 @@ make_ids(struct event *e)
 }
 
 static void
-property_key(const char *property, const char *value, char ret[KEY_MAX])
-{
-	size_t n = (size_t)snprintf(ret, KEY_MAX, "%s|", property);
-
-	/* Values compare without case, names do not: facts 9.4. */
-	for (; *value != '\0' && n + 1 < KEY_MAX; value++)
-		ret[n++] = (char)tolower((unsigned char)*value);
-	ret[n < KEY_MAX ? n : KEY_MAX - 1] = '\0';
-}
-
-static struct bucket *
-bucket_of(struct mailbox *box, const char *key)
-{
-	struct bucket *b = sim_map_get(&box->by_property, key);
-
-	if (b != NULL)
-		return b;
-	b = must_alloc(sizeof(*b));
-	b->key = must_copy(key);
-	sim_map_put(&box->by_property, b->key, b);
-	return b;
-}
-
-static void
-bucket_remove(struct bucket *b, const struct event *e)
-{
-	for (size_t i = 0; i < b->count; i++)
-		if (b->list[i] == e) {
-			memmove(&b->list[i], &b->list[i + 1], (b->count - i - 1) * sizeof(struct event *));
-			b->count--;
-			return;
-		}
-}
-
-static void
 index_properties(struct event *e, const json_t *state, bool in)
 {
 	const json_t *list = jx_get_array(state, "singleValueExtendedProperties");
-	char key[KEY_MAX];
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *p = json_array_get(list, i);
-		struct bucket *b;
+		const char *id = jx_get_str(json_array_get(list, i), "id"), *value = jx_get_str(json_array_get(list, i), "value");
 
-		property_key(jx_get_str(p, "id"), jx_get_str(p, "value"), key);
-		b = bucket_of(e->box, key);
-		if (!in) {
-			bucket_remove(b, e);
-			continue;
-		}
-		b->list = must_grow(b->list, b->count, &b->cap, sizeof(struct event *));
-		b->list[b->count++] = e;
+		if (in)
+			tags_add(&e->box->tags, id, value, e);
+		else
+			tags_remove(&e->box->tags, id, value, e);
 	}
-}
-
-const struct bucket *
-calendar_with_property(const struct mailbox *box, const char *property, const char *value)
-{
-	char key[KEY_MAX];
-
-	property_key(property, value, key);
-	return sim_map_get(&box->by_property, key);
 }
 
 static void

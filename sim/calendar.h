@@ -2,7 +2,7 @@
  * calendar.h - mailboxes of the simulated Exchange and the events in them: data, indices, and the order of changes.
  *
  * An event's state is a JSON object of Graph's writable properties (event_read.h), replaced as a whole and never changed in
- * place, so that reads that lag can see the one before. No HTTP, no rules: event_acts.h has those. A mailbox comes into being when it is
+ * place, nor anything in it, so that reads that lag can see the one before and what is alike in both is there once. No HTTP, no rules: event_acts.h has those. A mailbox comes into being when it is
  * first asked for, and lives with its events until mailboxes_done; "gone" is a flag.
  */
 #ifndef SIM_CALENDAR_H
@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "sim/map.h"
+#include "sim/tags.h"
 #include "sim/world.h"
 
 #define EVENT_ID_SIZE 176
@@ -73,17 +74,10 @@ struct mailbox {
 	struct event *oldest, *newest; /* by change */
 	struct map by_id;              /* id and rest_id -> event */
 	struct map by_transaction;     /* transactionId -> event, gone ones too */
-	struct map by_property;        /* "id|value in lower case" -> struct bucket */
+	struct tags tags;              /* of the extended properties */
 	int in_flight, in_flight_max;  /* requests */
 	struct mail_counts mails;
 	int64_t late_mails; /* of those, for events that had ended */
-};
-
-/* Events with one value of one extended property. */
-struct bucket {
-	char *key;
-	struct event **list;
-	size_t count, cap;
 };
 
 struct mailboxes {
@@ -112,7 +106,6 @@ void calendar_occurrence_id(const char *series_id, const char *date, char ret[EV
 struct event *calendar_occurrence_find(const struct mailbox *box, const char *id, char ret_date[DATE_SIZE]);
 struct event *calendar_exception(const struct event *master, const char *date); /* NULL = none */
 bool calendar_date_cancelled(const struct event *master, const char *date);
-const struct bucket *calendar_with_property(const struct mailbox *box, const char *property, const char *value); /* NULL = none */
 
 /* What a read of that time sees; NULL: the event is not there. version: of the etag. */
 const json_t *calendar_seen(const struct event *e, int64_t read_ms, unsigned *ret_version);

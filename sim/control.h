@@ -109,6 +109,7 @@
  *   GET    /_sim/notifications    {"queued","sent","failed","retried","dropped","expired","items_sent","posts","pending": of all the items
  *            not yet delivered or given up}. DELETE sets the counts to 0
  *   POST   /_sim/notify   {"subscription", "body"?: sent as it is | "resource"?, "change"?: "updated", "member"?, "repeat"?: N,
+ *            (member: the id of a membership, or of an event)
  *            "lifecycle"?: "reauthorizationRequired" | "subscriptionRemoved" | "missed"}   a hand-made notification
  *   POST   /_sim/reset    {"world"?: true}   forgets requests, journal, faults and counts; with world everything, as at the start
  */

@@ -282,7 +282,7 @@ do_change(struct control *k, struct deed *d)
 		return false;
 	if (d->date != NULL)
 		return answer_event(k, d->event);
-	state = json_deep_copy(d->event->state);
+	state = json_copy(d->event->state);
 	if (!read_state(k, state, d->given, false)) {
 		json_decref(state);
 		return false;

@@ -185,7 +185,7 @@ join_block(const char *url, bool html)
 void
 event_add_block(json_t *state, const char *url)
 {
-	json_t *body = jx_get_object(state, "body");
+	const json_t *body = jx_get_object(state, "body");
 	const char *content = jx_get_str(body, "content"), *end;
 	bool html = strcmp(jx_get_str(body, "contentType"), "html") == 0;
 	char *block = join_block(url, html), *text = NULL;
@@ -196,7 +196,8 @@ event_add_block(json_t *state, const char *url)
 	if (end == NULL)
 		end = content + strlen(content);
 	if (asprintf(&text, "%.*s%s%s", (int)(end - content), content, block, end) >= 0)
-		json_object_set_new(body, "content", json_string(text));
+		json_object_set_new(
+		    state, "body", json_pack("{s:O,s:s}", "contentType", json_object_get(body, "contentType"), "content", text));
 	free(text);
 	free(block);
 }
@@ -256,7 +257,7 @@ on_join(void *arg)
 	struct late_join *late = arg;
 	struct event *e = late->event;
 	struct act_way way = { 0 };
-	json_t *state = json_deep_copy(e->state);
+	json_t *state = json_copy(e->state);
 
 	add_join(late->sim, e->box->user, state);
 	put(late->sim, e, state, &way);
@@ -309,15 +310,26 @@ check_block(struct sim *sim, const struct event *e, json_t *state, const struct 
 		    "the body of an online meeting lost its join block");
 }
 
+/* The attendee with another answer. Gives. */
+static json_t *
+answering(const json_t *attendee, const char *response, const char *time)
+{
+	json_t *ret = json_copy((json_t *)attendee);
+
+	json_object_set_new(ret, "status", json_pack("{s:s,s:s}", "response", response, "time", time));
+	return ret;
+}
+
 /* A new time asks everybody anew. */
 static void
 forget_responses(json_t *state)
 {
-	json_t *list = jx_get_array(state, "attendees");
+	const json_t *old = jx_get_array(state, "attendees");
+	json_t *list = json_array();
 
-	for (size_t i = 0; i < json_array_size(list); i++)
-		json_object_set_new(json_array_get(list, i), "status",
-		    json_pack("{s:s,s:s}", "response", "none", "time", "0001-01-01T00:00:00Z"));
+	for (size_t i = 0; i < json_array_size(old); i++)
+		json_array_append_new(list, answering(json_array_get(old, i), "none", "0001-01-01T00:00:00Z"));
+	json_object_set_new(state, "attendees", list);
 }
 
 /* A series with a new pattern has no exceptions any more. */
@@ -336,7 +348,7 @@ inherit(struct sim *sim, struct event *series, const json_t *before, const json_
 {
 	for (size_t i = 0; i < series->exception_count; i++) {
 		struct event *x = series->exceptions[i];
-		json_t *state = x->gone ? NULL : json_deep_copy(x->state), *value;
+		json_t *state = x->gone ? NULL : json_copy(x->state), *value;
 		const char *key;
 		bool changed = false;
 		void *next;
@@ -443,7 +455,7 @@ bool
 event_respond(struct sim *sim, struct event *e, const char *address, const char *response, const struct act_way *way)
 {
 	static const char *const responses[] = { "none", "tentativelyAccepted", "accepted", "declined", "notResponded" };
-	json_t *state = json_deep_copy(e->state), *list = jx_get_array(state, "attendees");
+	json_t *list = json_copy(jx_get_array(e->state, "attendees")), *state;
 	const char *spelt = NULL;
 	char time[TIMESTAMP_SIZE];
 
@@ -452,16 +464,18 @@ event_respond(struct sim *sim, struct event *e, const char *address, const char 
 			spelt = responses[i];
 	timestamp_format(clock_wall_ms(sim->clock), time);
 	for (size_t i = 0; spelt != NULL && i < json_array_size(list); i++) {
-		json_t *a = json_array_get(list, i);
+		const json_t *a = json_array_get(list, i);
 
 		if (strcasecmp(json_string_value(jx_path(a, "emailAddress", "address", NULL)), address) != 0)
 			continue;
-		json_object_set_new(a, "status", json_pack("{s:s,s:s}", "response", spelt, "time", time));
+		json_array_set_new(list, i, answering(a, spelt, time));
+		state = json_copy(e->state);
+		json_object_set_new(state, "attendees", list);
 		put(sim, e, state, way);
 		tell(sim, e, CHANGE_UPDATED, way);
 		return true;
 	}
-	json_decref(state);
+	json_decref(list);
 	return false;
 }
 
@@ -589,16 +603,24 @@ event_may_begin(const struct event *series, const char *date, int64_t start_ms, 
 	return good;
 }
 
+static void
+set_time(json_t *state, const char *key, struct local_time t)
+{
+	char text[LOCAL_TIME_SIZE];
+	const char *zone;
+
+	event_local(state, key, &zone);
+	local_time_format(t, text);
+	json_object_set_new(state, key, json_pack("{s:s,s:s}", "dateTime", text, "timeZone", zone));
+}
+
 json_t *
 event_occurrence_state(const struct occasion *o)
 {
-	json_t *state = json_deep_copy(o->state);
-	char start[LOCAL_TIME_SIZE], end[LOCAL_TIME_SIZE];
+	json_t *state = json_copy((json_t *)o->state);
 
-	local_time_format(o->start, start);
-	local_time_format(o->end, end);
-	json_object_set_new(jx_get_object(state, "start"), "dateTime", json_string(start));
-	json_object_set_new(jx_get_object(state, "end"), "dateTime", json_string(end));
+	set_time(state, "start", o->start);
+	set_time(state, "end", o->end);
 	json_object_set_new(state, "startMs", json_integer((json_int_t)o->start_ms));
 	json_object_set_new(state, "endMs", json_integer((json_int_t)o->end_ms));
 	json_object_set_new(state, "recurrence", json_null());

@@ -185,7 +185,7 @@ handle_event_patch(struct call *c)
 
 	if (box == NULL || !event_wish(c, &wish) || !call_needs_json(c) || !find(c, box, &o) || !unchanged_since(c, &o))
 		return;
-	state = o.plain ? event_occurrence_state(&o) : json_deep_copy(o.event->state);
+	state = o.plain ? event_occurrence_state(&o) : json_copy(o.event->state);
 	if (!event_read(state, c->json, false, &refusal)) {
 		call_refuse_as(c, &refusal);
 		json_decref(state);
@@ -282,27 +282,27 @@ handle_events_list(struct call *c)
 	struct mailbox *box = call_mailbox(c);
 	struct event_filter filter;
 	struct event_wish wish;
-	struct event *const *list;
 	uint64_t at;
 	size_t top, count;
 	json_t *value;
 
 	if (box == NULL || !event_wish(c, &wish) || !read_page(c, &at, &top) || !event_filter_read(c, &filter))
 		return;
-	list = event_filter_candidates(&filter, box, &count);
+	count = event_filter_count(&filter, box);
 	value = page_answer(c, box, "events");
 	for (; at < count; at++) {
+		const struct event *e = event_filter_at(&filter, box, at);
 		unsigned version;
-		const json_t *state = calendar_seen(list[at], c->read_ms, &version);
+		const json_t *state = calendar_seen(e, c->read_ms, &version);
 		struct occasion o;
 
-		if (state == NULL || list[at]->master != NULL || !event_filter_fits(&filter, state))
+		if (state == NULL || e->master != NULL || !event_filter_fits(&filter, state))
 			continue;
 		if (json_array_size(value) == top) {
 			set_next(c, at);
 			return;
 		}
-		event_alone(list[at], state, version, &o);
+		event_alone(e, state, version, &o);
 		json_array_append_new(value, event_show(c, &o, &wish));
 		event_shape(c, &o, &wish, json_array_get(value, json_array_size(value) - 1));
 	}

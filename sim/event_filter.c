@@ -74,18 +74,34 @@ event_filter_read(struct call *c, struct event_filter *ret)
 	return false;
 }
 
-struct event *const *
-event_filter_candidates(const struct event_filter *f, const struct mailbox *box, size_t *ret_count)
+static const struct tag *
+tagged(const struct event_filter *f, const struct mailbox *box, size_t *ret_count)
 {
-	const struct bucket *b;
+	return tags_find(&box->tags, f->property, f->value, f->op == FILTER_STARTSWITH, ret_count);
+}
 
-	if (f->op != FILTER_EQ) {
-		*ret_count = box->count;
-		return box->events;
-	}
-	b = calendar_with_property(box, f->property, f->value);
-	*ret_count = b == NULL ? 0 : b->count;
-	return b == NULL ? NULL : b->list;
+static bool
+has_index(const struct event_filter *f)
+{
+	return f->op == FILTER_EQ || f->op == FILTER_STARTSWITH;
+}
+
+size_t
+event_filter_count(const struct event_filter *f, const struct mailbox *box)
+{
+	size_t count = box->count;
+
+	if (has_index(f))
+		tagged(f, box, &count);
+	return count;
+}
+
+const struct event *
+event_filter_at(const struct event_filter *f, const struct mailbox *box, size_t at)
+{
+	size_t count;
+
+	return has_index(f) ? tagged(f, box, &count)[at].event : box->events[at];
 }
 
 /* Values compare without case. */

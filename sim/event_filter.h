@@ -17,8 +17,9 @@ struct event_filter {
 
 /* False after refusing. */
 bool event_filter_read(struct call *c, struct event_filter *ret);
-/* The events it may fit, by an index when there is one; borrowed from box. */
-struct event *const *event_filter_candidates(const struct event_filter *f, const struct mailbox *box, size_t *ret_count);
+/* How many events it may fit, and which: by an index when there is one. In an order that only changes of the mailbox change. */
+size_t event_filter_count(const struct event_filter *f, const struct mailbox *box);
+const struct event *event_filter_at(const struct event_filter *f, const struct mailbox *box, size_t at);
 bool event_filter_fits(const struct event_filter *f, const json_t *state);
 
 #endif

@@ -203,41 +203,58 @@ attendee_type(const json_t *value)
 	return type == NULL ? types[0] : NULL;
 }
 
-/* Whoever stays keeps the response given. */
+/* Whoever stays keeps the response given. The search begins at `at`: lists seldom change their order. */
 static json_t *
-status_of(const json_t *old, const char *address)
+status_of(const json_t *old, size_t at, const char *address, json_t *none)
 {
-	for (size_t i = 0; i < json_array_size(old); i++) {
-		const json_t *a = json_array_get(old, i);
+	size_t n = json_array_size(old);
+
+	for (size_t i = 0; i < n; i++) {
+		const json_t *a = json_array_get(old, (at + i) % n);
 		const char *known = json_string_value(jx_path(a, "emailAddress", "address", NULL));
 
 		if (known != NULL && strcasecmp(known, address) == 0)
-			return json_deep_copy(json_object_get(a, "status"));
+			return json_incref(json_object_get(a, "status"));
 	}
-	return json_pack("{s:s,s:s}", "response", "none", "time", NO_TIME);
+	return json_incref(none);
+}
+
+/* Gives. What most attendees have in common is there only once, for there may be hundreds. */
+static json_t *
+attendee(const json_t *given, const json_t *old, size_t at, json_t *none)
+{
+	const json_t *mail = jx_get_object(given, "emailAddress");
+	const char *address = jx_get_str(mail, "address"), *type = attendee_type(given);
+	json_t *shown = json_object_get(mail, "address");
+
+	if (type == NULL || !address_valid(address))
+		return NULL;
+	return json_pack("{s:s,s:o,s:{s:O,s:O}}", "type", type, "status", status_of(old, at, address, none), "emailAddress",
+	    "name", jx_get_str(mail, "name") == NULL ? shown : json_object_get(mail, "name"), "address", shown);
 }
 
 static const struct refusal *
 read_attendees(json_t *state, const char *key, const json_t *value)
 {
 	const json_t *old = jx_get_array(state, key);
-	json_t *list;
+	json_t *list, *none, *one = NULL;
 
 	if (!json_is_array(value))
 		return &bad_member;
 	if (json_array_size(value) > ATTENDEES_MAX)
 		return &too_many;
 	list = json_array();
+	none = json_pack("{s:s,s:s}", "response", "none", "time", NO_TIME);
 	for (size_t i = 0; i < json_array_size(value); i++) {
-		const json_t *a = json_array_get(value, i), *mail = jx_get_object(a, "emailAddress");
-		const char *address = jx_get_str(mail, "address"), *name = jx_get_str(mail, "name"), *type = attendee_type(a);
-
-		if (type == NULL || !address_valid(address)) {
-			json_decref(list);
-			return &bad_attendee;
-		}
-		json_array_append_new(list, json_pack("{s:s,s:o,s:{s:s,s:s}}", "type", type, "status", status_of(old, address),
-		                                "emailAddress", "name", name == NULL ? address : name, "address", address));
+		one = attendee(json_array_get(value, i), old, i, none);
+		if (one == NULL)
+			break;
+		json_array_append_new(list, one);
+	}
+	json_decref(none);
+	if (json_array_size(list) < json_array_size(value)) {
+		json_decref(list);
+		return &bad_attendee;
 	}
 	json_object_set_new(state, key, list);
 	return NULL;
@@ -398,27 +415,26 @@ judge_times(json_t *state)
 static bool
 judge_series(json_t *state, bool given, struct refusal *ret)
 {
-	const json_t *recurrence = jx_get_object(state, "recurrence");
-	const char *zone, *problem;
+	json_t *recurrence = json_deep_copy(jx_get_object(state, "recurrence")), *range = jx_get_object(recurrence, "range");
+	const char *zone, *problem, *own_zone = jx_get_str(range, "recurrenceTimeZone");
 	int64_t day = local_day(event_local(state, "start", &zone));
 	char date[LOCAL_DATE_SIZE];
 
 	if (recurrence == NULL)
 		return true;
+	if (own_zone == NULL || own_zone[0] == '\0')
+		json_object_set_new(range, "recurrenceTimeZone", json_string(zone));
 	if (!given) {
 		local_date_format(day, date);
-		json_object_set_new(jx_get_object(recurrence, "range"), "startDate", json_string(date));
+		json_object_set_new(range, "startDate", json_string(date));
 	}
 	problem = series_problem(recurrence, day);
-	if (problem != NULL) {
+	if (problem != NULL)
 		*ret = (struct refusal){ 400, "ErrorPropertyValidationFailure", problem, JOURNAL_BAD_REQUEST };
-		return false;
-	}
-	json_object_set_new(state, "recurrence", series_normal(recurrence));
-	if (jx_get_str(jx_get_object(jx_get_object(state, "recurrence"), "range"), "recurrenceTimeZone")[0] == '\0')
-		json_object_set_new(
-		    jx_get_object(jx_get_object(state, "recurrence"), "range"), "recurrenceTimeZone", json_string(zone));
-	return true;
+	else
+		json_object_set_new(state, "recurrence", series_normal(recurrence));
+	json_decref(recurrence);
+	return problem == NULL;
 }
 
 json_t *

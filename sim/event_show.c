@@ -171,7 +171,7 @@ json_t *
 event_show(const struct call *c, const struct occasion *o, const struct event_wish *wish)
 {
 	static const char *const hidden[] = { "startMs", "endMs", "singleValueExtendedProperties" };
-	json_t *shown = json_deep_copy(o->state), *locations = json_array();
+	json_t *shown = json_copy((json_t *)o->state), *locations = json_array();
 	const char *link = "https://outlook.office365.com/owa/?itemid=";
 	char *web = NULL;
 

@@ -250,6 +250,10 @@ sim_subscription_lifecycle(struct subscription *x, const char *event)
 void
 sim_subscription_notify(struct subscription *x, const char *resource, const char *change, const char *member, uint64_t repeat)
 {
+	static const char *const types[] = {
+		[SERVICE_TEAMS] = "aadUserConversationMember", [SERVICE_DIRECTORY] = "group", [SERVICE_OUTLOOK] = "event"
+	};
+	const char *type = types[x->kind->service];
 	char path[RESOURCE_MAX];
 	enum change kind = CHANGE_UPDATED;
 
@@ -261,8 +265,7 @@ sim_subscription_notify(struct subscription *x, const char *resource, const char
 	else
 		snprintf(path, sizeof(path), member == NULL ? "%s" : "%s('%s')", x->resource + (x->resource[0] == '/'), member);
 	for (uint64_t i = 0; i < repeat; i++)
-		queue_change(
-		    x, kind, path, data_of(x->all->sim, "aadUserConversationMember", path, member == NULL ? "" : member), 0);
+		queue_change(x, kind, path, data_of(x->all->sim, type, path, member == NULL ? "" : member), 0);
 }
 
 void

@@ -586,6 +586,7 @@ static void
 tells_two_or_three_times(void **state)
 {
 	const json_t *item;
+	char body[512];
 
 	(void)state;
 	subscribe("created,updated,deleted");
@@ -600,6 +601,16 @@ tells_two_or_three_times(void **state)
 	assert_int_equal(drive_graph(&d, "PATCH", target, "{\"subject\":\"x\"}"), 200);
 	drive_wait(&d, 5000);
 	assert_true(told("updated") >= 2 && told("updated") <= 3);
+	drive_forget_posts(&d);
+	drive_control(&d, "GET", "subscriptions", NULL);
+	snprintf(body, sizeof(body), "{\"subscription\":\"%s\",\"member\":\"%s\",\"repeat\":100}",
+	    jx_get_str(json_array_get(jx_get_array(d.json, "subscriptions"), 0), "id"), id);
+	drive_control(&d, "POST", "notify", body);
+	drive_wait(&d, 5000);
+	assert_int_equal(told("updated"), 100);
+	item = drive_item(&d, 99);
+	assert_string_equal(jx_get_str(jx_get_object(item, "resourceData"), "id"), id);
+	assert_true(str_equal_nocase(jx_get_str(jx_get_object(item, "resourceData"), "@odata.type"), "#microsoft.graph.event"));
 	drive_forget_posts(&d);
 	assert_int_equal(drive_graph(&d, "DELETE", target, NULL), 204);
 	drive_wait(&d, 5000);
