@@ -160,31 +160,91 @@ recurrence_show(const struct recurrence *r, struct local_time start, const char 
 
 /* --- its days --- */
 
-/* Hands on each day from the first to to_day, in order, until each says no. */
+/*
+ * A week's rule is counted week by week, from the first day of the first one, and its days are ours to tell: libical 3.0.16 leaves out
+ * the first week of some rules whose weeks begin between their days (FREQ=WEEKLY;INTERVAL=3;BYDAY=SU,WE;WKST=TH from a Wednesday).
+ */
 static void
-for_days(const struct recurrence *r, int64_t to_day, bool (*each)(void *arg, int64_t day), void *arg)
+counting_rule(const struct recurrence *r, char ret[RRULE_SIZE], int64_t *ret_from)
 {
-	struct icaltimetype at = icaltime_null_date();
+	struct text t;
+
+	text_init(&t, RRULE_SIZE);
+	if (r->type == RECURRENCE_WEEKLY)
+		text_addf(&t, "FREQ=WEEKLY;INTERVAL=%d", r->interval);
+	else
+		add_pattern(&t, r);
+	finish(&t, ret);
+	*ret_from = r->start_day;
+	if (r->type == RECURRENCE_WEEKLY)
+		*ret_from -= (local_weekday(r->start_day) - r->first_day + 7) % 7;
+}
+
+/* NULL: out of memory. */
+static icalrecur_iterator *
+counter_new(const struct recurrence *r)
+{
+	struct icaltimetype from = { .is_date = 1 };
 	struct icalrecurrencetype rule;
-	struct icalrecur_iterator_impl *it;
-	char text[RRULE_SIZE];
+	char rrule[RRULE_SIZE];
 	int64_t day;
 
-	local_date_split(r->start_day, &at.year, &at.month, &at.day);
-	recurrence_to_rrule(r, text);
+	counting_rule(r, rrule, &day);
+	local_date_split(day, &from.year, &from.month, &from.day);
 	icalerror_set_errors_are_fatal(0);
-	rule = icalrecurrencetype_from_string(text);
-	if (rule.freq == ICAL_NO_RECURRENCE || (it = icalrecur_iterator_new(rule, at)) == NULL)
-		return;
-	for (int i = 0; i < DAYS_MAX; i++) {
-		at = icalrecur_iterator_next(it);
+	rule = icalrecurrencetype_from_string(rrule);
+	return rule.freq != ICAL_NO_RECURRENCE ? icalrecur_iterator_new(rule, from) : NULL;
+}
+
+struct telling {
+	const struct recurrence *r;
+	int count;
+	bool (*each)(void *arg, int64_t day);
+	void *arg;
+};
+
+/* False: that was the last. */
+static bool
+tell(struct telling *t, int64_t day)
+{
+	const struct recurrence *r = t->r;
+
+	if (day < r->start_day)
+		return true;
+	if ((r->end == RECURRENCE_END_DATE && day > r->end_day) || (r->end == RECURRENCE_NUMBERED && t->count >= r->count))
+		return false;
+	t->count++;
+	return t->each(t->arg, day);
+}
+
+static bool
+tell_week(struct telling *t, int64_t first)
+{
+	for (int64_t day = first; day < first + 7; day++)
+		if (t->r->days & 1u << local_weekday(day) && !tell(t, day))
+			return false;
+	return true;
+}
+
+/* Hands on each day, in order, until each says no. */
+static void
+for_days(const struct recurrence *r, bool (*each)(void *arg, int64_t day), void *arg)
+{
+	struct telling t = { r, 0, each, arg };
+	icalrecur_iterator *it = counter_new(r);
+	bool more = it != NULL;
+
+	for (int i = 0; more && i < DAYS_MAX; i++) {
+		struct icaltimetype at = icalrecur_iterator_next(it);
+		int64_t day;
+
 		if (icaltime_is_null_time(at) || at.year > 4499 || at.month < 1 || at.month > 12)
 			break;
 		day = local_date_make(at.year, at.month) + at.day - 1;
-		if (day > to_day || !each(arg, day))
-			break;
+		more = r->type == RECURRENCE_WEEKLY ? tell_week(&t, day) : tell(&t, day);
 	}
-	icalrecur_iterator_free(it);
+	if (it != NULL)
+		icalrecur_iterator_free(it);
 }
 
 static bool
@@ -201,7 +261,7 @@ recurrence_last_day(const struct recurrence *r)
 
 	if (r->end == RECURRENCE_NO_END)
 		return INT64_MAX;
-	for_days(r, INT64_MAX, note_day, &last);
+	for_days(r, note_day, &last);
 	return last;
 }
 
@@ -243,7 +303,7 @@ recurrence_expand(const struct recurrence *r, struct local_time start, const cha
 		.max = max };
 
 	if (time_zone_known(zone))
-		for_days(r, INT64_MAX, expand_day, &x);
+		for_days(r, expand_day, &x);
 	else
 		x.err = ERR_NOTFOUND;
 	*ret_count = x.count;
@@ -268,6 +328,8 @@ normal(const struct recurrence *r)
 		n.day_of_month = r->day_of_month;
 	if (r->type == RECURRENCE_ABSOLUTE_YEARLY || r->type == RECURRENCE_RELATIVE_YEARLY)
 		n.month = r->month;
+	if (r->type == RECURRENCE_ABSOLUTE_YEARLY && n.day_of_month > longest_of(n.month))
+		n.day_of_month = longest_of(n.month);
 	if (r->end == RECURRENCE_NUMBERED)
 		n.count = r->count;
 	return n;

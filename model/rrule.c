@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -239,6 +240,15 @@ shortest_month(const struct reading *in)
 	return shortest;
 }
 
+/* Of a year's rule; a month's has all of them. */
+static int
+longest_month(const struct reading *in)
+{
+	if (in->ret->type != RECURRENCE_ABSOLUTE_YEARLY)
+		return 31;
+	return in->ret->month == 2 ? 29 : shortest_month(in);
+}
+
 /* BYMONTHDAY=28,29,30 in any order is 30; 0 when it is not such a list. */
 static int
 last_of_list(const struct icalrecurrencetype *rule)
@@ -280,7 +290,7 @@ read_month_day(struct reading *in)
 		    "of "
 		    "each month, or RSCALE=GREGORIAN;SKIP=BACKWARD with the rule",
 		    day);
-	in->ret->day_of_month = day;
+	in->ret->day_of_month = day < longest_month(in) ? day : longest_month(in);
 	return ERR_OK;
 }
 
@@ -464,6 +474,6 @@ rrule_read(const char *rrule, struct local_time start, const char *zone, struct 
 	if (why_size > 0)
 		why[0] = '\0';
 	e = read_rule(&in, rule);
-	icalmemory_free_ring(); /* where libical keeps rscale */
+	free(in.rule.rscale); /* the one part that libical allocates */
 	return e;
 }
