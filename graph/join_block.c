@@ -150,6 +150,24 @@ find_lines(const char *start, const char *end, struct range *ret)
 	return false;
 }
 
+/* Only white space and empty divs, as Teams leaves them before its last line. */
+static bool
+says_nothing(const char *s, const char *end)
+{
+	while (s < end) {
+		const char *tag;
+
+		if (is_space(*s)) {
+			s++;
+			continue;
+		}
+		s = tag_after(s, end, &tag);
+		if (s == NULL || !(is_tag(tag, "div") || is_tag(tag, "/div") || is_tag(tag, "br")))
+			return false;
+	}
+	return true;
+}
+
 /* Lines of underscores and breaks that touch the block. */
 static struct range
 take_neighbours(const char *start, const char *end, struct range block)
@@ -167,7 +185,7 @@ take_neighbours(const char *start, const char *end, struct range block)
 	}
 	while ((tag = tag_before(start, block.from)) != NULL && is_tag(tag, "br"))
 		block.from = tag;
-	if (next_line(block.to, block.to, end, &line) && block.to + strspn(block.to, " \t\r\n") == line.from)
+	if (next_line(block.to, block.to, end, &line) && says_nothing(block.to, line.from))
 		block.to = line.to;
 	return block;
 }

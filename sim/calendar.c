@@ -92,10 +92,10 @@ make_ids(struct event *e)
 
 	if (before != NULL) {
 		memcpy(e->id, before->id, sizeof(e->id));
-		e->id[strlen(e->id) - 3] = 'q';
+		e->id[strlen(e->id) - 4] = 'q';
 	} else {
 		random_part(e->box->rng, 45, part);
-		snprintf(e->id, sizeof(e->id), "AAkALgAAAAAAHYQD%sQAA", part);
+		snprintf(e->id, sizeof(e->id), "AAkALgAAAAAAHYQD%sQAA=", part);
 	}
 	random_part(e->box->rng, 57, part);
 	snprintf(e->rest_id, sizeof(e->rest_id), "AAMkADY%sAAA=", part);

@@ -158,7 +158,7 @@ join_url(const json_t *state)
 	return json_string_value(jx_path(state, "onlineMeeting", "joinUrl", NULL));
 }
 
-/* The block Teams puts behind what the organizer wrote. */
+/* The block Teams puts behind what the organizer wrote: between two lines of underscores. */
 static char *
 join_block(const char *url, bool html)
 {
@@ -166,16 +166,14 @@ join_block(const char *url, bool html)
 	char *ret = NULL;
 
 	if (asprintf(&ret,
-	        html
-	            ? "<br>\r\n<div class=\"me-email-text\" lang=\"en-US\" style=\"color:#252424\">\r\n<div><span "
-	              "style=\"color:#5F5F5F\">%s</span></div>\r\n<div style=\"font-size:24px\"><span>Microsoft Teams "
-	              "meeting</span></div>\r\n<div><b>Join on your computer, mobile app or room device</b></div>\r\n<div><a "
-	              "class=\"me-email-headline\" href=\"%s\" target=\"_blank\">Click here to join the meeting</a></div>\r\n"
-	              "<div><a href=\"https://www.microsoft.com/microsoft-teams/join-a-meeting\" class=\"me-email-link\">Join on "
-	              "the web</a></div>\r\n<div><span style=\"color:#5F5F5F\">%s</span></div>\r\n</div>\r\n"
-	            : "\r\n%s\r\nMicrosoft Teams meeting\r\nJoin on your computer, mobile app or room device\r\nClick here to "
-	              "join "
-	              "the meeting<%s>\r\n%s\r\n",
+	        html ? "<br>\r\n<div style=\"width:100%%\"><span style=\"white-space:nowrap; color:#5F5F5F\">%s</span></div>\r\n"
+	               "<div class=\"me-email-text\" lang=\"en-US\" style=\"color:#252424\">\r\n"
+	               "<div style=\"margin-top:24px\"><span style=\"font-size:24px\">Microsoft Teams meeting</span></div>\r\n"
+	               "<div><div><b>Join on your computer, mobile app or room device</b></div>\r\n"
+	               "<a class=\"me-email-headline\" href=\"%s\" target=\"_blank\">Click here to join the meeting</a></div>\r\n"
+	               "</div>\r\n<div></div>\r\n<div style=\"width:100%%\"><span>%s</span></div>\r\n"
+	             : "\r\n%s\r\nMicrosoft Teams meeting\r\nJoin on your computer, mobile app or room device\r\n"
+	               "Click here to join the meeting<%s>\r\n%s\r\n",
 	        line, url, line) < 0)
 		return must_copy("");
 	return ret;

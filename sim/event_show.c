@@ -150,10 +150,11 @@ show_original(const struct occasion *o, json_t *shown)
 {
 	const struct event *series = o->plain ? o->event : o->event->master;
 	const char *zone, *end_zone;
-	struct local_time start = event_local(o->state, "start", &zone);
+	struct local_time start;
 	char text[TIMESTAMP_SIZE];
 	int64_t day, ms;
 
+	event_local(o->state, "start", &zone);
 	event_local(o->state, "end", &end_zone);
 	json_object_set_new(shown, "originalStartTimeZone", json_string(zone));
 	json_object_set_new(shown, "originalEndTimeZone", json_string(end_zone));

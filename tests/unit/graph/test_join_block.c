@@ -16,6 +16,10 @@
 #define BESIDE                                                                                                                   \
 	"<div style=\"a\"><span>" LINE "</span></div>\r\n<div class=\"me-email-text\"><div>" LINK "</div></div>\r\n"             \
 	"<div><span>" LINE "</span></div>"
+/* as Teams writes it: empty divs before the last line */
+#define GAPS                                                                                                                     \
+	"<div style=\"a\"><span>" LINE "</span></div>\r\n<div class=\"me-email-text\"><div>" LINK "</div></div>\r\n"             \
+	"<div style=\"font-size:12px\"></div>\r\n<div></div>\r\n<div style=\"b\"><span>" LINE "</span></div>"
 #define OLD "<div><span>" LINE "</span></div><div>" LINK "</div><div><span>" LINE "</span></div>"
 
 static void
@@ -28,6 +32,7 @@ split_and_joined(void **state)
 		  "\r\n</body></html>\r\n",
 		    "<p>Hi</p>", "<br>\r\n" INSIDE },
 		{ "<p>Hi</p><br>" BESIDE, "<p>Hi</p>", "<br>" BESIDE },
+		{ "<p>Hi</p><br>" GAPS "<p>below</p>", "<p>Hi</p><p>below</p>", "<br>" GAPS },
 		{ "<p>Hi</p>" OLD, "<p>Hi</p>", OLD },
 		{ "<body>" INSIDE "<p>below</p></body>", "<p>below</p>", INSIDE },
 		{ "<body><p>above</p>" OLD "<p>below</p></body>", "<p>above</p><p>below</p>", OLD },
