@@ -33,7 +33,8 @@
 struct fake_seen {
 	char method[8];
 	char url[1024];
-	char token[64]; /* of the Authorization header; "" = none */
+	char token[64];                  /* of the Authorization header; "" = none */
+	char prefer[128], if_match[128]; /* likewise */
 	char body[2048];
 	int64_t boot_ms;
 };
@@ -127,6 +128,10 @@ fake_start(struct http_transport *t, const struct http_request *request, http_do
 	for (const char *const *h = request->headers; h != NULL && *h != NULL; h++)
 		if (strncmp(*h, "Authorization: Bearer ", 22) == 0)
 			(void)snprintf(seen->token, sizeof(seen->token), "%s", *h + 22);
+		else if (strncmp(*h, "Prefer: ", 8) == 0)
+			(void)snprintf(seen->prefer, sizeof(seen->prefer), "%s", *h + 8);
+		else if (strncmp(*h, "If-Match: ", 10) == 0)
+			(void)snprintf(seen->if_match, sizeof(seen->if_match), "%s", *h + 10);
 	seen->boot_ms = clock_boot_ms(f->clock);
 	c->fake = f;
 	c->done = done;

@@ -14,7 +14,7 @@
 #define ZONE_LIST "/usr/share/zoneinfo/zone.tab"
 #define FIRST_S   INT64_C(946684800)  /* 2000 */
 #define LAST_S    INT64_C(2840140800) /* 2060 */
-#define WEEK_S    (7 * 86400)
+#define STEP_S    (21 * 86400)
 
 static void
 use_zone(const char *name)
@@ -75,10 +75,10 @@ static void
 check_zone(const char *name)
 {
 	use_zone(name);
-	for (int64_t t = FIRST_S; t < LAST_S; t += WEEK_S) {
+	for (int64_t t = FIRST_S; t < LAST_S; t += STEP_S) {
 		check_offset(name, t);
-		if (glibc_offset(t) != glibc_offset(t + WEEK_S)) {
-			int64_t change = change_between(t, t + WEEK_S);
+		if (glibc_offset(t) != glibc_offset(t + STEP_S)) {
+			int64_t change = change_between(t, t + STEP_S);
 
 			check_offset(name, change - 1);
 			check_offset(name, change);
@@ -123,7 +123,7 @@ check_round_trip(const char *name)
 		rng = test_rng("local times");
 		seeded = true;
 	}
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 50; i++) {
 		struct local_time local = { FIRST_S + (int64_t)rng_below(&rng, LAST_S - FIRST_S) }, back;
 		enum time_zone_fit fit;
 		int64_t ms;
