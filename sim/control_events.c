@@ -61,6 +61,7 @@ control_mailbox_get(struct control *k, const json_t *body)
 static json_t *
 show_attendees(const struct event *e)
 {
+	static const struct mail_counts none;
 	const json_t *list = jx_get_array(e->state, "attendees");
 	json_t *ret = json_array();
 	const struct addressee *a;
@@ -71,10 +72,9 @@ show_attendees(const struct event *e)
 		const char *address = json_string_value(jx_path(x, "emailAddress", "address", NULL));
 
 		a = calendar_mailed(e->master != NULL ? e->master : e, address);
-		json_array_append_new(
-		    ret, json_pack("{s:s,s:O?,s:O?,s:b,s:o}", "address", address, "type", json_object_get(x, "type"), "response",
-		             jx_path(x, "status", "response", NULL), "invited", 1, "mails",
-		             show_counts(a == NULL ? &(struct mail_counts){ { 0 } } : &a->mails)));
+		json_array_append_new(ret, json_pack("{s:s,s:O?,s:O?,s:b,s:o}", "address", address, "type",
+		                               json_object_get(x, "type"), "response", jx_path(x, "status", "response", NULL),
+		                               "invited", 1, "mails", show_counts(a == NULL ? &none : &a->mails)));
 	}
 	while ((a = sim_map_next(&e->mailed, &at)) != NULL) {
 		bool invited = false;

@@ -1,6 +1,8 @@
 /* Events of a mailbox: what is made, refused, changed and cancelled, and who is mailed of it. */
 #include "unit/sim/drive.h"
 
+#include "base/random.h"
+
 #define BOX      "/users/" ADA "/events"
 #define PROPERTY "String {5f0e0d62-0000-4000-8000-000000000001} Name PlatformEventId"
 #define TIMES                                                                                                                    \
@@ -635,6 +637,44 @@ tells_two_or_three_times(void **state)
 	}
 }
 
+/* Whatever is sent, it is answered. */
+static void
+anything_is_answered(void **state)
+{
+	static const char good[] =
+	    "{\"subject\":\"Talk\"," TIMES "," TWO "," ONLINE "," TAG "," BODY
+	    ",\"recurrence\":{\"pattern\":{\"type\":\"weekly\",\"interval\":1,\"daysOfWeek\":[\"tuesday\"]},"
+	    "\"range\":{\"type\":\"noEnd\",\"startDate\":\"2027-03-02\"}}}";
+	static const char pool[] = "0123456789\"{}[]:,-ntZ\\'()";
+	const char *text = getenv("ERGSYNC_TEST_SEED");
+	uint64_t seed = 1;
+	struct rng rng;
+	int made = 0;
+
+	(void)state;
+	if (text != NULL)
+		assert_int_equal(parse_u64(text, &seed), ERR_OK);
+	print_message("seed %llu\n", (unsigned long long)seed);
+	rng = rng_seeded(seed);
+	make("{" TIMES "}");
+	for (int i = 0; i < 1500; i++) {
+		char body[sizeof(good)];
+		int status;
+
+		memcpy(body, good, sizeof(good));
+		for (uint64_t n = rng_below(&rng, 4) + 1; n > 0; n--)
+			body[rng_below(&rng, sizeof(good) - 1)] = pool[rng_below(&rng, sizeof(pool) - 1)];
+		status = i % 2 == 0 ? drive_graph(&d, "POST", BOX, body) : drive_graph(&d, "PATCH", target, body);
+		made += status < 300;
+		assert_true(status == 200 || status == 201 || status == 400);
+	}
+	assert_true(made > 20);
+	assert_int_equal(
+	    drive_graph(&d, "GET",
+	        "/users/" ADA "/calendarView?$top=999&startDateTime=0001-01-01T00:00:00Z&endDateTime=9999-12-31T00:00:00Z", NULL),
+	    200);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int
@@ -663,6 +703,7 @@ main(void)
 		TEST(four_at_a_time),
 		TEST(no_subscription_to_a_closed_mailbox),
 		TEST(tells_two_or_three_times),
+		TEST(anything_is_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@ static const struct {
 	{ TRAFFIC_SUBSCRIPTION_LIST, NULL, NULL, 1, 25, 20 },
 	{ TRAFFIC_SUBSCRIPTION_WRITE, NULL, NULL, 1, 500, 20 },
 	{ TRAFFIC_IDENTITY_READ, NULL, NULL, 3, 1166, 10 },
+	{ TRAFFIC_OUTLOOK, NULL, NULL, 1, 10000, 600 },
 };
 
 static void
@@ -31,7 +32,8 @@ limits(void **state)
 			.app = "a",
 			.tenant = "x",
 			.team = cases[i].team,
-			.channel = cases[i].channel };
+			.channel = cases[i].channel,
+			.mailbox = "m" };
 		struct throttle_verdict v;
 
 		for (unsigned n = 0; n < cases[i].pass; n++)
