@@ -47,6 +47,8 @@ struct erg {
 	int64_t teams_baseline_count; /* people in that read: an empty list later is suspicious */
 	bool first_read_done;         /* the union of a first link has been made */
 	struct erg_counts counts;
+	struct guid organizer_id;           /* of organizer; "" until found */
+	char organizer_detail[DETAIL_SIZE]; /* why it has not been found */
 };
 
 #endif

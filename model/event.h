@@ -24,10 +24,12 @@
 enum event_side {
 	EVENT_SIDE_APP,     /* what the app asked for last */
 	EVENT_SIDE_OUTLOOK, /* what Outlook showed last */
-	EVENT_SIDE_BASE,    /* what both agreed on */
-	EVENT_SIDE_WRITTEN  /* what the write under way will make of it; gone when its outcome is known */
+	EVENT_SIDE_BASE,    /* what both agreed on, as the app has it */
+	EVENT_SIDE_WRITTEN, /* what the write under way will make of it; gone when its outcome is known */
+	EVENT_SIDE_SHOWN,   /* what both agreed on, as Outlook shows it: it may not keep what it is given to the letter */
+	EVENT_SIDE_TOLD     /* what the callback under way tells the app; gone when it is answered */
 };
-#define EVENT_SIDE_COUNT 4
+#define EVENT_SIDE_COUNT 6
 
 enum event_status { EVENT_PENDING, EVENT_SCHEDULED, EVENT_CANCELLED, EVENT_FAILED, EVENT_OFF };
 extern const char *const event_status_names[];
@@ -49,9 +51,9 @@ struct event {
 	int64_t status_since_wall_ms;
 	int64_t synced_wall_ms;             /* when both sides were last proved equal; 0: never */
 	int64_t start_wall_ms, end_wall_ms; /* of the app's fields: next occurrence's start, last occurrence's end */
-	bool deleted_by_app;
-	int64_t forget_wall_ms;           /* 0: not; a cancelled event goes then */
-	char comment[EVENT_COMMENT_SIZE]; /* of the app's DELETE */
+	bool deleted_by_app;                /* the app has it cancelled: by its own will, or told that Outlook has cancelled it */
+	int64_t forget_wall_ms;             /* 0: not; a cancelled event goes then */
+	char comment[EVENT_COMMENT_SIZE];   /* of the app's DELETE */
 
 	/* in Outlook */
 	struct guid mailbox; /* the organiser's object id; "" until known */
@@ -59,7 +61,9 @@ struct event {
 	char etag_seen[ETAG_SIZE];    /* of the Outlook side's document */
 	char etag_written[ETAG_SIZE]; /* what our last write answered: a notification with it is an echo */
 	struct event_responses responses;
-	int64_t seen_wall_ms; /* last read of it */
+	int64_t seen_wall_ms;     /* last read of it */
+	int64_t modified_wall_ms; /* by Outlook's clock, of what was read: an older answer says nothing */
+	bool series;
 
 	/* towards Outlook */
 	int64_t generation; /* grows with each new meeting for this event: part of the transaction id and the tag */
@@ -68,11 +72,22 @@ struct event {
 	int64_t started_wall_ms; /* the call was begun (0: not) and its end has not been noted */
 	bool unknown;            /* a time-out, a 5xx or a crash: look it up first */
 	int64_t not_before_wall_ms, attempts;
-	bool held; /* over the mail limit, waits for a decision */
+	bool held;               /* over a limit, waits for a decision */
+	bool approved;           /* a decision was made: the limits let it pass */
+	bool gone;               /* the meeting was cancelled or deleted: confirmed */
+	bool ready;              /* its row in MEETINGS_DUE is among those whose time has come */
+	uint64_t written_fields; /* of the write under way */
+	int64_t mails;           /* that the open write will cause */
+	int64_t again_wall_ms;   /* to be looked at then, though nothing is open; 0: not */
+	int64_t due_wall_ms;     /* of its row in MEETINGS_DUE; 0: it has none */
 
 	/* towards the app */
-	uint64_t callback_seq; /* under way, 0 = none */
-	bool told_scheduled;   /* the app has heard of the join URL */
+	uint64_t callback_seq;         /* under way, 0 = none */
+	bool told_scheduled;           /* the app has heard of the join URL */
+	bool told_cancelled;           /* the callback under way tells of a cancellation */
+	uint64_t told_fields;          /* the callback under way tells of these */
+	uint64_t asked_fields;         /* these the app put anew since */
+	int64_t responses_due_wall_ms; /* the app is to be told of responses then; 0: not */
 };
 
 /*

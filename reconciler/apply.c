@@ -100,7 +100,7 @@ remove_one(const struct roster_view *v, struct member *m, struct compare_result 
 	struct roster_step step = roster_left(v, m);
 
 	if (step.done && !approved && step.action == DIFF_REMOVE_FROM_APP)
-		guard_count(v->r, &v->erg->id, GUARD_APP);
+		guard_count(v->r, &v->erg->id, GUARD_APP, 1);
 	outdate(v, &step, by);
 	count_step(result, &step, v->dry_run);
 }

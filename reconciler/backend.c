@@ -12,6 +12,7 @@
 #include "reconciler/identity.h"
 #include "reconciler/ingest.h"
 #include "reconciler/links.h"
+#include "reconciler/meetings.h"
 #include "reconciler/people.h"
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
@@ -281,6 +282,8 @@ erg_take(struct erg *erg, const struct app_erg_put *put)
 {
 	memcpy(erg->name, put->name, sizeof(erg->name));
 	memcpy(erg->channel_url, put->channel_url, sizeof(erg->channel_url));
+	if (strcmp(erg->organizer, put->organizer) != 0)
+		erg->organizer_id.s[0] = erg->organizer_detail[0] = '\0';
 	memcpy(erg->organizer, put->organizer, sizeof(erg->organizer));
 	erg->membership = put->membership;
 	erg->meetings = put->meetings;
@@ -303,7 +306,7 @@ erg_put(void *ctx, const struct app_erg_put *put, struct erg_view *ret, bool *re
 {
 	struct reconciler *r = ctx;
 	struct erg erg;
-	bool present = erg_load(r, &put->id, &erg) == ERR_OK, relink;
+	bool present = erg_load(r, &put->id, &erg) == ERR_OK, relink, reconsider;
 	bool was_on = present && erg.membership != MEMBERSHIP_OFF;
 	enum err e = check_erg(r, put, present ? &erg : NULL, p);
 
@@ -312,7 +315,11 @@ erg_put(void *ctx, const struct app_erg_put *put, struct erg_view *ret, bool *re
 	if (!present)
 		erg_make(r, put, &erg);
 	relink = !present || !same_link(&erg, put);
+	reconsider = erg.meetings != put->meetings || strcmp(erg.organizer, put->organizer) != 0;
 	erg_take(&erg, put);
+	/* Also to ask for an organizer again who was not found. */
+	if (reconsider || erg.organizer_detail[0] != '\0')
+		meetings_reconsider(r, &erg.id);
 	if (relink)
 		erg_relink(r, &erg, put, present);
 	else if (erg.state == ERG_LINKING || erg.state == ERG_BROKEN)

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "reconciler/links.h"
+#include "reconciler/meetings.h"
 #include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/tenants.h"
@@ -42,6 +43,7 @@ static const struct {
 	[CHORE_ERASE_ERG] = { 'e', "erase_erg", erase_erg_run },
 	[CHORE_ERASE_TENANT] = { 'x', "erase_tenant", erase_tenant_run },
 	[CHORE_PUSH] = { 'p', "push", push_run },
+	[CHORE_MEETINGS] = { 'm', "meetings", meetings_run },
 };
 
 static const struct scope_id no_scope;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "reconciler/meetings.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
 #include "state/outbox.h"
@@ -90,10 +91,12 @@ settle(struct delivery *d, const struct callback_verdict *v)
 	switch (v->act) {
 	case CALLBACK_APPLIED:
 		roster_acknowledged(r, &d->feed, v->act, &v->user, "");
+		meeting_acknowledged(r, &d->feed, v->act, "");
 		outbox_done(r->outbox, d->feed.seq);
 		break;
 	case CALLBACK_REFUSED:
 		roster_acknowledged(r, &d->feed, v->act, NULL, v->detail);
+		meeting_acknowledged(r, &d->feed, v->act, v->detail);
 		outbox_done(r->outbox, d->feed.seq);
 		log_put(LOG_WARN, "callback_refused", LI("seq", d->feed.seq), LS("type", change_type_name(d->feed.type)),
 		    LI("status", v->status));

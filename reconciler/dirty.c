@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "reconciler/mailbox.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/work.h"
 
@@ -91,6 +92,22 @@ dirty_summarize(struct reconciler *r, const struct scope_id *scope, struct dirty
 			ret->one = row;
 	}
 	store_cursor_close(c);
+}
+
+size_t
+dirty_items(struct reconciler *r, const struct scope_id *scope, struct mailbox_item *ret, size_t max)
+{
+	struct store_cursor *c = rows_of(r, scope);
+	struct dirty_record row;
+	size_t n = 0;
+
+	while (n < max && store_next(c, NULL, &row) == ERR_OK) {
+		ret[n].kind = row.kind;
+		memcpy(ret[n].id, row.item, sizeof(ret[n].id));
+		n++;
+	}
+	store_cursor_close(c);
+	return n;
 }
 
 bool

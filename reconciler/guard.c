@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "reconciler/meeting_due.h"
 #include "reconciler/reconciler.h"
 #include "state/store.h"
 
@@ -19,11 +20,18 @@ guard_exceeds(int64_t planned, int64_t done, int64_t have, int64_t limit, int64_
 	return planned > 0 && all > limit && all * 100 > percent * (have + done);
 }
 
+static const char slot_names[][8] = {
+	[GUARD_APP] = "removed",
+	[GUARD_TEAMS] = "cleared",
+	[GUARD_MEETINGS] = "ended__",
+	[GUARD_MAILS] = "mailed_",
+};
+
 static void
 slots_prefix(struct reconciler *r, const struct erg_id *erg, enum guard_side side, struct store_key *ret)
 {
 	store_key_init(ret);
-	store_key_bytes(ret, side == GUARD_APP ? "removed" : "cleared", 7);
+	store_key_bytes(ret, slot_names[side], 7);
 	store_key_id(r->store, ret, "erg", erg->s);
 }
 
@@ -62,7 +70,7 @@ guard_done(struct reconciler *r, const struct erg_id *erg, enum guard_side side)
 }
 
 void
-guard_count(struct reconciler *r, const struct erg_id *erg, enum guard_side side)
+guard_count(struct reconciler *r, const struct erg_id *erg, enum guard_side side, int64_t count)
 {
 	int64_t now_ms = clock_wall_ms(r->clock);
 	struct meta_record slot = { 0 };
@@ -72,7 +80,7 @@ guard_count(struct reconciler *r, const struct erg_id *erg, enum guard_side side
 	store_key_u64(&key, (uint64_t)(now_ms > 0 ? now_ms / SLOT_MS : 0));
 	if (store_get(r->store, TABLE_META, &key, &slot) != ERR_OK)
 		slot.number = 0;
-	slot.number++;
+	slot.number += count > 0 ? (uint64_t)count : 0;
 	store_put(r->store, TABLE_META, &key, &slot);
 }
 
@@ -81,6 +89,8 @@ guard_forget(struct reconciler *r, const struct erg_id *erg)
 {
 	slots_sum(r, erg, GUARD_APP, INT64_MAX);
 	slots_sum(r, erg, GUARD_TEAMS, INT64_MAX);
+	slots_sum(r, erg, GUARD_MEETINGS, INT64_MAX);
+	slots_sum(r, erg, GUARD_MAILS, INT64_MAX);
 }
 
 bool
@@ -89,7 +99,9 @@ guard_holds(struct reconciler *r, const struct erg *erg, enum guard_side side, i
 	int64_t limit = erg->removal_limit >= 0 ? erg->removal_limit : r->config->removal_limit;
 	int64_t percent = erg->removal_percent >= 0 ? erg->removal_percent : r->config->removal_percent;
 	/* Whoever is leaving is counted as done already. */
-	int64_t have = side == GUARD_APP ? erg->counts.app - erg->counts.leaving : erg->counts.teams;
+	int64_t have = side == GUARD_APP     ? erg->counts.app - erg->counts.leaving
+	               : side == GUARD_TEAMS ? erg->counts.teams
+	                                     : meeting_sum_get(r, MEETING_SUM_LIVE, erg->id.s);
 
 	return guard_exceeds(planned, guard_done(r, &erg->id, side), have, limit, percent);
 }

@@ -17,9 +17,11 @@
 #include "graph/subscriptions.h"
 #include "reconciler/dirty.h"
 #include "reconciler/keeper_plan.h"
+#include "reconciler/meeting_due.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/scope.h"
 #include "reconciler/tables.h"
+#include "state/events.h"
 
 #define TICK_MAX_MS       30000
 #define TICK_MIN_MS       200
@@ -568,25 +570,51 @@ on_tick(void *arg)
 
 /* --- what others say --- */
 
-void
-keeper_want(struct reconciler *r, const struct erg *erg)
+static void
+want(struct reconciler *r, const struct subscription *wanted)
 {
-	struct subscription wanted, s;
+	struct subscription s;
 
-	if (scope_of_erg(r, erg, &wanted) != ERR_OK)
-		return;
-	if (subscription_load(r, &wanted.scope, &s) == ERR_OK) {
+	if (subscription_load(r, &wanted->scope, &s) == ERR_OK) {
 		if (s.state != SUBSCRIPTION_LEAVING)
 			return;
 		s.state = s.id[0] != '\0' ? SUBSCRIPTION_ACTIVE : SUBSCRIPTION_WANTED;
 	} else {
-		s = wanted;
+		s = *wanted;
 		s.state = SUBSCRIPTION_WANTED;
 	}
 	s.retry_wall_ms = 0;
 	s.failures = 0;
 	row_store(r, &s);
 	entry_due(r->keeper, &s.scope);
+}
+
+void
+keeper_want(struct reconciler *r, const struct erg *erg)
+{
+	struct subscription wanted;
+
+	if (scope_of_erg(r, erg, &wanted) == ERR_OK)
+		want(r, &wanted);
+}
+
+void
+keeper_want_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox)
+{
+	struct subscription wanted;
+
+	if (scope_of_mailbox(r, tenant, mailbox, &wanted) == ERR_OK)
+		want(r, &wanted);
+}
+
+void
+keeper_release_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox)
+{
+	struct subscription wanted, s;
+
+	if (!events_any_in_mailbox(r->store, mailbox) && !meeting_due_any(r, mailbox) &&
+	    scope_of_mailbox(r, tenant, mailbox, &wanted) == ERR_OK && subscription_load(r, &wanted.scope, &s) == ERR_OK)
+		row_leave(r->keeper, &s);
 }
 
 void

@@ -24,6 +24,9 @@ void keeper_want(struct reconciler *r, const struct erg *erg);
 /* The ERG (still as it was linked) needs it no more: a row that no other ERG of TEAM_ERGS needs turns to leaving, is deleted
  * on Graph, then from the table. Call after the ERG's TEAM_ERGS row is gone. */
 void keeper_release(struct reconciler *r, const struct erg *erg);
+/* The same for an organizer's mailbox: needed from the first meeting asked for there to the last record of one. */
+void keeper_want_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox);
+void keeper_release_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox);
 /* A lifecycle notification: reauthorizationRequired, subscriptionRemoved, missed. The scope is made dirty by the caller. */
 void keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_kind kind);
 /* Look at all rows again soon: after a change of tenant state or configuration. */

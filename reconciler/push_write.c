@@ -60,7 +60,7 @@ static void
 count_removal(struct push *p, const struct member *m)
 {
 	if (p->kind == PUSH_REMOVE && m->mark != PLAN_APPROVED)
-		guard_count(p->r, &p->erg, GUARD_TEAMS);
+		guard_count(p->r, &p->erg, GUARD_TEAMS, 1);
 }
 
 static void

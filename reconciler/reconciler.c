@@ -17,6 +17,9 @@
 #include "reconciler/drift.h"
 #include "reconciler/ingest.h"
 #include "reconciler/keeper.h"
+#include "reconciler/mailbox.h"
+#include "reconciler/meeting_push.h"
+#include "reconciler/meetings.h"
 #include "reconciler/push.h"
 #include "reconciler/rekey.h"
 #include "reconciler/resync.h"
@@ -88,6 +91,12 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 		e = sign_ins_new(r, &r->sign_ins);
 	if (e == ERR_OK)
 		e = pushes_new(r, &r->pushes);
+	if (e == ERR_OK)
+		e = meetings_new(&r->meetings);
+	if (e == ERR_OK)
+		e = meeting_pushes_new(r, &r->meeting_pushes);
+	if (e == ERR_OK)
+		e = mailboxes_new(r, &r->mailboxes);
 	if (e == ERR_OK)
 		e = compare_new(r, &r->compare);
 	if (e == ERR_OK)
@@ -171,6 +180,9 @@ stop_parts(struct reconciler *r)
 	keeper_free(r->keeper);
 	work_free(r->work);
 	compare_free(r->compare);
+	mailboxes_free(r->mailboxes);
+	meeting_pushes_free(r->meeting_pushes);
+	meetings_free(r->meetings);
 	pushes_free(r->pushes);
 	chores_free(r->chores);
 	sign_ins_free(r->sign_ins);

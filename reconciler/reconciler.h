@@ -10,6 +10,9 @@
  *	deliver  outbox -> signed callback; its answer goes back to roster, which moves the base
  * Beside it:
  *	push     open changes of members -> Teams, by the chores; intents are its memory; plan holds what goes too far
+ *	meeting  one event, opened: documents of both sides, what follows from them (meeting_diff), the one place that stores it
+ *	meetings what the app says of an ERG's events; meeting_push: open changes of events -> Outlook, nearest first
+ *	mailbox  reads what Outlook says of the events in an organizer's mailbox
  *	chores   the durable to-do list: links to verify (links), organisers to find (tenants), things to erase
  *	standing the states of ERGs and tenants, told once per transition
  *	sign_in  the dedicated account of a tenant that signs in as one: device codes, its refresh token
@@ -47,6 +50,9 @@ struct http_transport;
 struct inbox;
 struct ingest;
 struct keeper;
+struct mailboxes;
+struct meeting_pushes;
+struct meetings;
 struct outbox;
 struct peer_socket;
 struct pushes;
@@ -65,6 +71,10 @@ struct reconciler_counters {
 	uint64_t changes_member_added, changes_member_removed, changes_member_updated;
 	uint64_t removals_held, removals_confirmed, removals_refuted; /* by the second read */
 	uint64_t ergs_broken, ergs_restored;                          /* transitions */
+	uint64_t meetings_compared, meetings_foreign; /* meetings of others in the organizers' mailboxes, passed over */
+	uint64_t changes_meeting_scheduled, changes_meeting_updated, changes_meeting_cancelled,
+	    changes_meeting_failed; /* told the app */
+	uint64_t mails_caused;      /* invitations, updates and cancellations Outlook has sent for us, by our count */
 };
 
 /* All parts borrow this; reconciler_new sets every member before any part runs. */
@@ -91,6 +101,9 @@ struct reconciler {
 	struct compare *compare;
 	struct chores *chores;
 	struct pushes *pushes;
+	struct meetings *meetings;
+	struct meeting_pushes *meeting_pushes;
+	struct mailboxes *mailboxes;
 	struct drift *drift;
 	struct keeper *keeper;
 	struct deliver *deliver;

@@ -38,26 +38,40 @@ scope_make(const struct key32 *scope_key, const struct guid *directory, const ch
 	memcpy(ret->b, hash, sizeof(ret->b));
 }
 
-enum err
-scope_of_erg(struct reconciler *r, const struct erg *erg, struct subscription *ret)
+static enum err
+scope_fill(struct reconciler *r, const struct tenant_id *tenant_id, enum subscription_kind kind, const struct guid *object,
+    struct subscription *ret)
 {
-	struct store_key key;
 	struct tenant tenant;
+	struct store_key key;
 	enum err e;
 
 	memset(ret, 0, sizeof(*ret));
-	if (erg->team_id.s[0] == '\0' || erg->channel_type == CHANNEL_UNKNOWN)
-		return ERR_NOTFOUND;
 	store_key_init(&key);
-	store_key_id(r->store, &key, "tenant", erg->tenant.s);
+	store_key_id(r->store, &key, "tenant", tenant_id->s);
 	if ((e = store_get(r->store, TABLE_TENANTS, &key, &tenant)) != ERR_OK)
 		return e;
-	ret->tenant = erg->tenant;
-	ret->kind = scope_kind(erg->channel_type);
-	ret->object_id = erg->team_id;
+	ret->tenant = *tenant_id;
+	ret->kind = kind;
+	ret->object_id = *object;
 	scope_resource(ret->kind, &ret->object_id, ret->resource);
 	scope_make(&r->scope_key, &tenant.directory_id, ret->resource, &ret->scope);
 	return ERR_OK;
+}
+
+enum err
+scope_of_erg(struct reconciler *r, const struct erg *erg, struct subscription *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (erg->team_id.s[0] == '\0' || erg->channel_type == CHANNEL_UNKNOWN)
+		return ERR_NOTFOUND;
+	return scope_fill(r, &erg->tenant, scope_kind(erg->channel_type), &erg->team_id, ret);
+}
+
+enum err
+scope_of_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox, struct subscription *ret)
+{
+	return scope_fill(r, tenant, SUBSCRIPTION_MAILBOX_EVENTS, mailbox, ret);
 }
 
 bool

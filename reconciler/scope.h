@@ -26,6 +26,9 @@ void scope_make(const struct key32 *scope_key, const struct guid *directory, con
 /* What the ERG's members need watched, as a subscription row not yet created: scope, tenant, kind, object_id, resource.
  * ERR_NOTFOUND: not linked yet or the tenant is gone. */
 enum err scope_of_erg(struct reconciler *r, const struct erg *erg, struct subscription *ret);
+/* The same for the events in an organizer's mailbox. ERR_NOTFOUND: the tenant is gone. */
+enum err
+scope_of_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox, struct subscription *ret);
 /* Does this ERG depend on that scope? */
 bool scope_covers(const struct subscription *scope, const struct erg *erg);
 

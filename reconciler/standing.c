@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "graph/graph.h"
 #include "reconciler/chores.h"
+#include "reconciler/meeting_push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/tables.h"
 #include "reconciler/tell.h"
@@ -140,10 +141,12 @@ tenant_set_state(struct reconciler *r, struct tenant *tenant, enum tenant_state 
 		return;
 	if (state == TENANT_CONSENT_MISSING || state == TENANT_SIGN_IN_NEEDED)
 		tell_tenant(r, tenant);
-	if (state == TENANT_ACTIVE)
+	if (state == TENANT_ACTIVE) {
 		work_tenant_back(r, &tenant->id);
-	else if (state != TENANT_REMOVING)
+		meeting_push_tenant_back(r, &tenant->id);
+	} else if (state != TENANT_REMOVING) {
 		chore_add(r, CHORE_TENANT, tenant->id.s, CHORE_PROBE_MS);
+	}
 }
 
 static bool

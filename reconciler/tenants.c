@@ -11,6 +11,7 @@
 #include "reconciler/guard.h"
 #include "reconciler/keeper.h"
 #include "reconciler/links.h"
+#include "reconciler/meetings.h"
 #include "reconciler/people.h"
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
@@ -52,6 +53,7 @@ on_user(void *arg, const struct graph_answer *answer)
 		tenant.organizer_id = user.id;
 		tenant.detail[0] = '\0';
 		tenant_store(r, &tenant);
+		meetings_tenant_organizer(r, &tenant.id);
 		chore_done(r, c);
 		return;
 	}
@@ -61,6 +63,7 @@ on_user(void *arg, const struct graph_answer *answer)
 		    answer->err == ERR_NOTFOUND ? "The organizer does not exist in this tenant; put the tenant with another one."
 		                                : "Graph refuses to look up the organizer: grant the application User.Read.All.");
 		tenant_store(r, &tenant);
+		meetings_tenant_organizer(r, &tenant.id);
 	}
 	chore_again(r, c, err_may_pass(answer->err) ? chore_backoff_ms(r, c) : CHORE_PROBE_MS);
 }
@@ -92,6 +95,7 @@ erg_erase(struct reconciler *r, struct erg *erg)
 
 	chore_drop(r, CHORE_LINK, erg->id.s);
 	chore_drop(r, CHORE_PUSH, erg->id.s);
+	chore_drop(r, CHORE_MEETINGS, erg->id.s);
 	team_ref_del(r, erg);
 	keeper_release(r, erg);
 	erg_refs_del(r, erg);
@@ -102,7 +106,7 @@ erg_erase(struct reconciler *r, struct erg *erg)
 		tenant.erg_count--;
 		tenant_store(r, &tenant);
 	}
-	if (!roster_erase(r, &erg->id, ERASE_SLICE))
+	if (!roster_erase(r, &erg->id, ERASE_SLICE) || !meetings_erase(r, &erg->id, ERASE_SLICE))
 		chore_add(r, CHORE_ERASE_ERG, erg->id.s, 0);
 	guard_forget(r, &erg->id);
 	plan_forget(r, &erg->id);
@@ -113,7 +117,7 @@ erase_erg_run(struct reconciler *r, struct chore *c)
 {
 	struct erg_id id;
 
-	if (!erg_id_parse(chore_id(c), &id) || roster_erase(r, &id, ERASE_SLICE))
+	if (!erg_id_parse(chore_id(c), &id) || (roster_erase(r, &id, ERASE_SLICE) && meetings_erase(r, &id, ERASE_SLICE)))
 		chore_done(r, c);
 	else
 		chore_continue(r, c);

@@ -9,6 +9,7 @@
 #include "reconciler/chores.h"
 #include "reconciler/compare.h"
 #include "reconciler/dirty.h"
+#include "reconciler/mailbox.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/scope.h"
 #include "reconciler/tables.h"
@@ -24,7 +25,8 @@ struct busy_scope {
 	struct scope_id scope;
 	struct work_pace pace;
 	struct timer *timer;
-	struct compare_job *job;
+	struct compare_job *job; /* of a roster */
+	struct mailbox_job *mailbox;
 	struct dirty_summary *read; /* what the read under way covers */
 };
 
@@ -76,7 +78,8 @@ work_plan(const struct work_dirt *dirt, const struct work_pace *pace, int64_t no
 		return (struct work_decision){ WORK_NOTHING, 0 };
 	if (wait_ms > 0)
 		return (struct work_decision){ WORK_WAIT, wait_ms };
-	if (dirt->rows == 1 && !dirt->whole && dirt->kind <= HINT_DELETED && dirt->attempts < LAG_TRIES)
+	if (dirt->rows <= (dirt->items_max > 0 ? dirt->items_max : 1) && !dirt->whole && dirt->kind <= HINT_DELETED &&
+	    dirt->attempts < LAG_TRIES)
 		return (struct work_decision){ WORK_READ_ITEM, 0 };
 	return (struct work_decision){ WORK_READ_WHOLE, 0 };
 }
@@ -142,6 +145,7 @@ busy_free(struct busy_scope *b)
 	*p = b->next;
 	b->work->stats.scopes--;
 	compare_cancel(b->job);
+	mailbox_cancel(b->mailbox);
 	timer_free(b->timer);
 	free(b->read);
 	free(b);
@@ -150,6 +154,34 @@ busy_free(struct busy_scope *b)
 /* ---------- doing ---------- */
 
 static void on_read(void *arg, const struct compare_result *result);
+
+static bool
+mailbox_start(struct busy_scope *b, const struct subscription *scope, bool items)
+{
+	struct reconciler *r = b->work->r;
+	struct mailbox_item *list;
+	size_t count;
+
+	if (!items) {
+		b->mailbox = mailbox_read(r, scope, false, GRAPH_HINT, on_read, b);
+		return b->mailbox != NULL;
+	}
+	if ((list = calloc(MAILBOX_ITEMS_MAX, sizeof(*list))) == NULL)
+		return false;
+	count = dirty_items(r, &b->scope, list, MAILBOX_ITEMS_MAX);
+	b->mailbox = mailbox_read_items(r, scope, list, count, on_read, b);
+	free(list);
+	return b->mailbox != NULL;
+}
+
+static bool
+roster_start(struct busy_scope *b, const struct dirty_summary *dirt, const struct subscription *scope, bool item)
+{
+	struct reconciler *r = b->work->r;
+
+	b->job = item ? compare_item(r, scope, dirt->one.kind, dirt->one.item, on_read, b) : compare_scope(r, scope, on_read, b);
+	return b->job != NULL;
+}
 
 static void
 read_start(struct busy_scope *b, const struct dirty_summary *dirt, const struct subscription *scope, bool item)
@@ -162,8 +194,7 @@ read_start(struct busy_scope *b, const struct dirty_summary *dirt, const struct 
 	}
 	*b->read = *dirt;
 	work_pace_read(&b->pace, dirt->hint_count, clock_boot_ms(r->clock));
-	b->job = item ? compare_item(r, scope, dirt->one.kind, dirt->one.item, on_read, b) : compare_scope(r, scope, on_read, b);
-	if (b->job == NULL) {
+	if (!(scope->kind == SUBSCRIPTION_MAILBOX_EVENTS ? mailbox_start(b, scope, item) : roster_start(b, dirt, scope, item))) {
 		free(b->read);
 		b->read = NULL;
 		timer_arm(b->timer, WORK_GAP_MS);
@@ -174,7 +205,7 @@ read_start(struct busy_scope *b, const struct dirty_summary *dirt, const struct 
 }
 
 static struct work_dirt
-dirt_of(struct reconciler *r, const struct dirty_summary *s)
+dirt_of(struct reconciler *r, const struct dirty_summary *s, const struct subscription *scope)
 {
 	int64_t wait_ms = s->not_before_wall_ms - clock_wall_ms(r->clock);
 
@@ -184,6 +215,7 @@ dirt_of(struct reconciler *r, const struct dirty_summary *s)
 		.kind = s->one.kind,
 		.attempts = s->one.attempts,
 		.hints = s->hint_count,
+		.items_max = scope->kind == SUBSCRIPTION_MAILBOX_EVENTS ? MAILBOX_ITEMS_MAX : 1,
 		/* A stepped clock must not put anything off for long. */
 		.wait_ms = wait_ms < BACKOFF_MAX_MS ? wait_ms : BACKOFF_MAX_MS,
 	};
@@ -196,11 +228,12 @@ look(struct busy_scope *b)
 	struct dirty_summary s;
 	struct work_dirt dirt;
 	struct work_decision d;
-	struct subscription scope;
+	struct subscription scope = { .kind = SUBSCRIPTION_TEAM_MEMBERS };
 	int64_t now_ms = clock_boot_ms(r->clock);
+	bool known = subscription_load(r, &b->scope, &scope) == ERR_OK;
 
 	dirty_summarize(r, &b->scope, &s);
-	dirt = dirt_of(r, &s);
+	dirt = dirt_of(r, &s, &scope);
 	d = work_plan(&dirt, &b->pace, now_ms);
 	if (d.act == WORK_WAIT) {
 		timer_arm(b->timer, d.wait_ms);
@@ -212,7 +245,7 @@ look(struct busy_scope *b)
 			busy_free(b);
 		else
 			timer_arm(b->timer, b->pace.last_read_ms + WORK_QUIET_MS - now_ms);
-	} else if (subscription_load(r, &b->scope, &scope) != ERR_OK) {
+	} else if (!known) {
 		dirty_drop(r, &b->scope);
 		busy_free(b);
 	} else {
@@ -241,6 +274,7 @@ on_read(void *arg, const struct compare_result *result)
 	int64_t attempts = b->read->one.attempts, wait_ms;
 
 	b->job = NULL;
+	b->mailbox = NULL;
 	b->pace.in_flight = false;
 	b->work->stats.reading--;
 	if (result->err != ERR_OK) {

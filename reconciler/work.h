@@ -45,6 +45,7 @@ struct work_dirt {
 	int64_t attempts;    /* of the first row */
 	int64_t wait_ms;     /* until the rows may be looked at */
 	int64_t hints;       /* that the rows stand for */
+	unsigned items_max;  /* so many rows that each name an item are read one by one; 0 = 1 */
 };
 
 enum work_act { WORK_NOTHING, WORK_WAIT, WORK_READ_ITEM, WORK_READ_WHOLE };

@@ -75,6 +75,8 @@ static const struct field erg_fields[] = {
 	I64(counts.refused, 1),
 	I64(counts.private_, 1),
 	I64(counts.leaving, 1),
+	STR(organizer_id.s, 2),
+	STR(organizer_detail, 2),
 };
 #undef RECORD
 
@@ -278,6 +280,19 @@ static const struct field event_fields[] = {
 	BOOL(held, 1),
 	U64(callback_seq, 1),
 	BOOL(told_scheduled, 1),
+	BOOL(approved, 1),
+	BOOL(gone, 1),
+	BOOL(ready, 1),
+	U64(written_fields, 1),
+	I64(mails, 1),
+	I64(again_wall_ms, 1),
+	I64(due_wall_ms, 1),
+	BOOL(told_cancelled, 1),
+	U64(told_fields, 1),
+	U64(asked_fields, 1),
+	I64(responses_due_wall_ms, 1),
+	I64(modified_wall_ms, 1),
+	BOOL(series, 1),
 };
 #undef RECORD
 
@@ -306,7 +321,7 @@ static const struct field sign_in_fields[] = {
 static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(META, meta_record, meta_fields, 1),
 	SCHEMA(TENANTS, tenant, tenant_fields, 2),
-	SCHEMA(ERGS, erg, erg_fields, 1),
+	SCHEMA(ERGS, erg, erg_fields, 2),
 	SCHEMA(TENANT_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(TEAM_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(PEOPLE, person, person_fields, 2),
@@ -325,6 +340,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(EVENT_SIDES, document_part, document_part_fields, 1),
 	SCHEMA(EVENT_INDEX, event_ref, event_ref_fields, 1),
 	SCHEMA(SIGN_INS, sign_in_record, sign_in_fields, 1),
+	SCHEMA(MEETINGS_DUE, event_ref, event_ref_fields, 1),
 };
 
 const struct schema *

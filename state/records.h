@@ -42,7 +42,8 @@
 	X(EVENTS,        struct event)            /* id("erg"), id("event") */                                      \
 	X(EVENT_SIDES,   struct document_part)    /* id("erg"), id("event"), bytes(side), u64(part): its fields */  \
 	X(EVENT_INDEX,   struct event_ref)        /* id("mailbox"), id("graph_event"): whose meeting this is */      \
-	X(SIGN_INS,      struct sign_in_record)   /* id("tenant"): the dedicated account */
+	X(SIGN_INS,      struct sign_in_record)   /* id("tenant"): the dedicated account */            \
+	X(MEETINGS_DUE,  struct event_ref)        /* id("mailbox"), bytes(1 when its time has yet to come), u64(start or due), id("erg"), id("event") */
 /* clang-format on */
 #define X(name, record) TABLE_##name,
 enum table { STORE_TABLES(X) TABLE_COUNT };

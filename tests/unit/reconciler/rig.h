@@ -44,6 +44,7 @@ struct rig_event {
 	char type[48];
 	char entra[GUID_SIZE];
 	char role[16];
+	char data[1500]; /* JSON text, cut */
 };
 
 struct rig {
@@ -143,6 +144,7 @@ rig_app(void *arg, struct http_exchange *x)
 	const char *body = http_exchange_body(x, &len);
 	json_t *root = NULL, *data;
 	struct rig_event *e;
+	char *dump;
 
 	if (strcmp(http_exchange_path(x), "/snapshot") == 0) {
 		http_reply(x, rig->snapshot != NULL ? 200 : 404, "application/x-ndjson", rig->snapshot,
@@ -168,6 +170,9 @@ rig_app(void *arg, struct http_exchange *x)
 			str_copy(e->entra, sizeof(e->entra), jx_get_str(data, "entra_id"));
 		if (jx_get_str(data, "role") != NULL)
 			str_copy(e->role, sizeof(e->role), jx_get_str(data, "role"));
+		if ((dump = json_dumps(data, JSON_COMPACT)) != NULL)
+			snprintf(e->data, sizeof(e->data), "%s", dump);
+		free(dump);
 	}
 	json_decref(root);
 	http_reply(x, rig->app_status, rig->app_body != NULL ? "application/json" : NULL, rig->app_body,

@@ -49,7 +49,7 @@ random_removals_count_for_a_day(void **state)
 		int64_t least = 0, most = 0, sum;
 
 		now = clock_wall_ms(rig.clock);
-		guard_count(rig.r, &erg, GUARD_APP);
+		guard_count(rig.r, &erg, GUARD_APP, 1);
 		at[i] = now;
 		sum = guard_done(rig.r, &erg, GUARD_APP);
 		for (int k = 0; k <= i; k++) {

@@ -1,0 +1,409 @@
+#include "reconciler/meetings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "graph/graph.h"
+#include "graph/teams.h"
+#include "reconciler/chores.h"
+#include "reconciler/meeting.h"
+#include "reconciler/meeting_due.h"
+#include "reconciler/plan.h"
+#include "reconciler/reconciler.h"
+#include "reconciler/standing.h"
+#include "reconciler/tables.h"
+#include "state/events.h"
+
+#define LOOK_DEADLINE_MS 60000
+#define WALK_SLICE       100 /* events a turn */
+#define WALKS_MAX        64
+#define WALK_WAIT_MS     1000
+
+static const char organizer_unknown[] =
+    "The ERG's organizer does not exist in this tenant: put the ERG with an account that exists.";
+static const char organizer_forbidden[] = "Graph refuses to look up the organizer: grant the application User.Read.All.";
+
+/* How far a chore has come in its walk over an ERG's events. Lost at a restart: then it begins anew. */
+struct walk {
+	struct erg_id erg; /* "": free */
+	struct event_id place;
+};
+
+struct meetings {
+	struct walk walks[WALKS_MAX];
+};
+
+/* ---------- the organizer ---------- */
+
+enum err
+meeting_organizer(struct reconciler *r, const struct erg *erg, struct guid *ret, char why[DETAIL_SIZE])
+{
+	struct tenant tenant;
+
+	why[0] = ret->s[0] = '\0';
+	if (erg->organizer[0] != '\0') {
+		*ret = erg->organizer_id;
+		memcpy(why, erg->organizer_detail, DETAIL_SIZE);
+	} else if (tenant_load(r, &erg->tenant, &tenant) == ERR_OK) {
+		*ret = tenant.organizer_id;
+		if (tenant.state == TENANT_ACTIVE)
+			memcpy(why, tenant.detail, DETAIL_SIZE);
+	}
+	return ret->s[0] != '\0' ? ERR_OK : ERR_NOTFOUND;
+}
+
+/* ---------- the app's word ---------- */
+
+/* The app says nothing of single occurrences: what Outlook told of them stays, while it is the same series. */
+static bool
+keep_exceptions(struct meeting *m, struct event_fields *f)
+{
+	const struct event_fields *was = meeting_side(m, EVENT_SIDE_APP);
+
+	if (was == NULL || was->exception_count == 0 || f->rrule[0] == '\0' ||
+	    (event_fields_diff(was, f) & (EVENT_MASK(TIME) | EVENT_MASK(RECURRENCE))))
+		return true;
+	return event_fields_take(f, was, EVENT_MASK(EXCEPTIONS)) == ERR_OK;
+}
+
+/* A meeting that is there is changed a moment later, so that edits that follow each other become one change. */
+static void
+asked(struct meeting *m, unsigned fields)
+{
+	struct event *e = &m->e;
+	int64_t now_ms = clock_wall_ms(m->r->clock);
+	bool waits = e->write == EVENT_WRITE_UPDATE && e->status != EVENT_FAILED && e->not_before_wall_ms > now_ms &&
+	             e->not_before_wall_ms <= now_ms + MEETING_COALESCE_MS;
+
+	e->changed_wall_ms = now_ms;
+	e->asked_fields |= fields;
+	e->approved = e->held = false;
+	if (e->status == EVENT_FAILED)
+		e->status = EVENT_PENDING;
+	if (!e->unknown && e->started_wall_ms == 0 && !waits)
+		e->not_before_wall_ms = meeting_is_live(e) ? now_ms + MEETING_COALESCE_MS : 0;
+	e->attempts = 0;
+	e->detail[0] = '\0';
+}
+
+/* Cancelled before: this is another meeting, unless the one there is has not been cancelled yet. */
+static void
+revive(struct meeting *m)
+{
+	m->e.deleted_by_app = false;
+	m->e.forget_wall_ms = 0;
+	m->e.comment[0] = '\0';
+	if (m->e.gone)
+		meeting_anew(m);
+}
+
+enum err
+meeting_put(struct reconciler *r, const struct erg *erg, const struct event_id *id, const struct event_fields *f,
+    struct event *ret, bool *ret_created)
+{
+	struct meeting *m = meeting_make(r, erg, id);
+	struct event_fields *app = event_fields_copy(f);
+	unsigned changed;
+
+	if (m == NULL || app == NULL || !keep_exceptions(m, app)) {
+		meeting_drop(m);
+		event_fields_free(app);
+		return ERR_NOMEM;
+	}
+	*ret_created = !m->stored;
+	changed =
+	    meeting_side(m, EVENT_SIDE_APP) != NULL ? event_fields_diff(meeting_side(m, EVENT_SIDE_APP), app) : EVENT_MASK_ALL;
+	changed &= ~EVENT_MASK(CANCELLED);
+	if (changed != 0 || m->e.deleted_by_app || m->e.status == EVENT_FAILED) {
+		if (m->e.deleted_by_app)
+			revive(m);
+		asked(m, changed);
+	}
+	/* Also what means the same: spelling is the app's. */
+	meeting_side_set(m, EVENT_SIDE_APP, app);
+	meeting_close_into(m, ret);
+	return ERR_OK;
+}
+
+enum err
+meeting_remove(struct reconciler *r, const struct erg *erg, const struct event_id *id, const char *comment, struct event *ret)
+{
+	struct meeting *m = meeting_open(r, &erg->id, id);
+
+	if (m == NULL)
+		return ERR_NOTFOUND;
+	if (!m->e.deleted_by_app) {
+		m->e.deleted_by_app = true;
+		graph_copy_cut(m->e.comment, sizeof(m->e.comment), comment);
+		asked(m, 0);
+		m->e.not_before_wall_ms = 0;
+	}
+	meeting_close_into(m, ret);
+	return ERR_OK;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct event_id *)a)->s, ((const struct event_id *)b)->s);
+}
+
+void
+meetings_leave_others(
+    struct reconciler *r, const struct erg *erg, const struct event_id *listed, size_t count, int64_t since_wall_ms, int64_t *ret)
+{
+	struct store_cursor *c = events_seek(r->store, &erg->id, NULL);
+	int64_t now_ms = clock_wall_ms(r->clock);
+	struct event e, after;
+
+	while (store_next(c, NULL, &e) == ERR_OK) {
+		if (e.deleted_by_app || e.changed_wall_ms >= since_wall_ms || e.end_wall_ms <= now_ms ||
+		    (count > 0 && bsearch(&e.id, listed, count, sizeof(*listed), by_id) != NULL))
+			continue;
+		if (meeting_remove(r, erg, &e.id, "", &after) == ERR_OK)
+			(*ret)++;
+	}
+	store_cursor_close(c);
+}
+
+/* ---------- what the app is shown ---------- */
+
+static void
+show_responses(struct event_fields *f, const struct event_fields *outlook)
+{
+	for (size_t i = 0; i < f->attendee_count; i++) {
+		const struct event_attendee *a = event_attendee_find(outlook, f->attendees[i].email);
+
+		if (a == NULL)
+			continue;
+		f->attendees[i].response = a->response;
+		f->attendees[i].response_wall_ms = a->response_wall_ms;
+	}
+}
+
+enum err
+meeting_show(struct reconciler *r, const struct erg_id *erg, const struct event_id *id, struct event *ret,
+    struct event_fields **ret_fields)
+{
+	struct event_fields *outlook = NULL;
+	enum err e = events_get(r->store, erg, id, ret);
+
+	if (e == ERR_OK)
+		e = event_side_get(r->store, erg, id, EVENT_SIDE_APP, ret_fields);
+	if (e == ERR_OK && event_side_get(r->store, erg, id, EVENT_SIDE_OUTLOOK, &outlook) == ERR_OK)
+		show_responses(*ret_fields, outlook);
+	event_fields_free(outlook);
+	return e;
+}
+
+/* ---------- what the app answers ---------- */
+
+void
+meeting_acknowledged(struct reconciler *r, const struct feed_record *change, enum callback_act act, const char *detail)
+{
+	struct meeting *m = change->event.s[0] != '\0' ? meeting_open(r, &change->erg, &change->event) : NULL;
+	char why[DETAIL_SIZE];
+
+	if (m == NULL)
+		return;
+	if (m->e.callback_seq == change->seq) {
+		snprintf(why, sizeof(why), "The app refused a change made in Outlook: %s", detail);
+		meeting_told(m, act == CALLBACK_APPLIED, why);
+	}
+	meeting_close(m);
+}
+
+/* ---------- looking at all of them again ---------- */
+
+static struct walk *
+walk_of(struct reconciler *r, const struct erg_id *erg)
+{
+	struct walk *unused = NULL;
+
+	for (size_t i = 0; i < WALKS_MAX; i++) {
+		struct walk *w = &r->meetings->walks[i];
+
+		if (strcmp(w->erg.s, erg->s) == 0)
+			return w;
+		if (w->erg.s[0] == '\0')
+			unused = w;
+	}
+	if (unused != NULL)
+		unused->erg = *erg;
+	return unused;
+}
+
+/* True when all have been looked at. */
+static bool
+walk_on(struct reconciler *r, struct walk *w)
+{
+	struct store_cursor *c = events_seek(r->store, &w->erg, w->place.s[0] != '\0' ? &w->place : NULL);
+	unsigned n = 0;
+	struct event e;
+
+	while (n < WALK_SLICE && store_next(c, NULL, &e) == ERR_OK) {
+		struct meeting *m = meeting_open(r, &e.erg, &e.id);
+
+		n++;
+		w->place = e.id;
+		if (m != NULL && m->e.status == EVENT_FAILED && m->e.started_wall_ms == 0 && !m->e.unknown)
+			m->e.not_before_wall_ms = 0;
+		meeting_close(m);
+	}
+	store_cursor_close(c);
+	return n < WALK_SLICE;
+}
+
+static bool
+looks_for_organizer(const struct erg *erg)
+{
+	return erg->organizer[0] != '\0' && erg->organizer_id.s[0] == '\0' && erg->meetings != MEETINGS_OFF;
+}
+
+static void
+walk_erg(struct reconciler *r, struct chore *c, struct erg *erg)
+{
+	struct walk *w = walk_of(r, &erg->id);
+
+	if (w == NULL) {
+		chore_again(r, c, WALK_WAIT_MS);
+		return;
+	}
+	if (!walk_on(r, w)) {
+		chore_continue(r, c);
+		return;
+	}
+	memset(w, 0, sizeof(*w));
+	if (erg_load(r, &erg->id, erg) == ERR_OK) {
+		plan_refresh(r, erg, erg->state == ERG_HELD ? erg->detail : "Meetings wait for a decision: see the plan.");
+		erg_store(r, erg);
+	}
+	if (looks_for_organizer(erg))
+		chore_again(r, c, CHORE_PROBE_MS);
+	else
+		chore_done(r, c);
+}
+
+static bool
+erg_of(struct reconciler *r, struct chore *c, struct erg *ret)
+{
+	struct erg_id id;
+
+	return erg_id_parse(chore_id(c), &id) && erg_load(r, &id, ret) == ERR_OK;
+}
+
+static void
+on_organizer(void *arg, const struct graph_answer *a)
+{
+	struct chore *c = arg;
+	struct reconciler *r = chore_reconciler(c);
+	struct graph_user user;
+	struct erg erg;
+	enum err e = graph_user_read(a, &user);
+
+	if (!erg_of(r, c, &erg)) {
+		chore_done(r, c);
+		return;
+	}
+	tenant_judge(r, &erg.tenant, a);
+	if (e == ERR_OK) {
+		erg.organizer_id = user.id;
+		erg.organizer_detail[0] = '\0';
+	} else if (!a->sign_in_failed && (a->err == ERR_NOTFOUND || a->err == ERR_FORBIDDEN)) {
+		snprintf(erg.organizer_detail, sizeof(erg.organizer_detail), "%s",
+		    a->err == ERR_NOTFOUND ? organizer_unknown : organizer_forbidden);
+	} else {
+		chore_again(r, c, err_may_pass(a->err) ? chore_backoff_ms(r, c) : CHORE_PROBE_MS);
+		return;
+	}
+	erg_store(r, &erg);
+	walk_erg(r, c, &erg);
+}
+
+void
+meetings_run(struct reconciler *r, struct chore *c)
+{
+	struct graph_where where = { .priority = GRAPH_PERSON, .deadline_ms = LOOK_DEADLINE_MS };
+	struct tenant tenant;
+	struct walk *w;
+	struct erg erg;
+
+	if (!erg_of(r, c, &erg) || tenant_load(r, &erg.tenant, &tenant) != ERR_OK) {
+		chore_done(r, c);
+		return;
+	}
+	w = walk_of(r, &erg.id);
+	if (!looks_for_organizer(&erg) || (w != NULL && w->place.s[0] != '\0')) {
+		walk_erg(r, c, &erg);
+		return;
+	}
+	where.directory = tenant.directory_id;
+	if (graph_user_get(r->graph, &where, erg.organizer, on_organizer, c) == NULL)
+		chore_again(r, c, chore_backoff_ms(r, c));
+}
+
+void
+meetings_reconsider(struct reconciler *r, const struct erg_id *erg)
+{
+	chore_add(r, CHORE_MEETINGS, erg->s, 0);
+}
+
+void
+meetings_tenant_organizer(struct reconciler *r, const struct tenant_id *tenant)
+{
+	struct store_cursor *c = tenant_ergs(r, tenant);
+	struct erg_ref ref;
+
+	while (store_next(c, NULL, &ref) == ERR_OK)
+		if (meetings_any(r, &ref.erg))
+			meetings_reconsider(r, &ref.erg);
+	store_cursor_close(c);
+}
+
+bool
+meetings_any(struct reconciler *r, const struct erg_id *erg)
+{
+	struct store_cursor *c = events_seek(r->store, erg, NULL);
+	struct event e;
+	bool any = store_next(c, NULL, &e) == ERR_OK;
+
+	store_cursor_close(c);
+	return any;
+}
+
+/* ---------- the end ---------- */
+
+bool
+meetings_erase(struct reconciler *r, const struct erg_id *erg, unsigned max)
+{
+	struct store_cursor *c = events_seek(r->store, erg, NULL);
+	unsigned n = 0;
+	struct event e;
+
+	while (n < max && store_next(c, NULL, &e) == ERR_OK) {
+		n++;
+		meeting_erase(r, &e);
+	}
+	store_cursor_close(c);
+	if (n < max)
+		meeting_sum_forget(r, erg);
+	return n < max;
+}
+
+/* ---------- life ---------- */
+
+enum err
+meetings_new(struct meetings **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	return *ret != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+void
+meetings_free(struct meetings *ms)
+{
+	free(ms);
+}

@@ -1,0 +1,294 @@
+/* The way of an event from Outlook to the app: what people do in the organizer's calendar, read little and told once. */
+#include "unit/reconciler/meeting_side.h"
+
+#define UPDATED   "ergsync.meeting.updated"
+#define CANCELLED "ergsync.meeting.cancelled"
+#define RESPONSES "ergsync.meeting.responses"
+
+static void
+make_with_picnic(struct rig *rig, uint64_t seed)
+{
+	meet_make(rig, seed);
+	meet_put(rig, "picnic", meet_fields("Picnic", 3 * DAY_MS, 3));
+	rig_run(rig, 120000);
+	assert_int_equal(meet_event(rig, "picnic").status, EVENT_SCHEDULED);
+	rig_forget_requests(rig);
+}
+
+static void
+a_change_in_outlook_is_told_once_and_written_never(void **state)
+{
+	struct event_fields *f;
+	struct rig rig;
+
+	(void)state;
+	make_with_picnic(&rig, 41);
+	meet_outlook(&rig, "picnic", "change", ",\"event\":{\"subject\":\"Barbecue\",\"location\":{\"displayName\":\"Roof\"}}");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 1);
+	meet_told_has(&rig, UPDATED, "\"subject\":\"Barbecue\"");
+	meet_told_has(&rig, UPDATED, "\"location\":\"Roof\"");
+	assert_null(strstr(meet_told(&rig, UPDATED), "body_html"));
+	f = meet_side(&rig, "picnic", EVENT_SIDE_APP);
+	assert_string_equal(f->subject, "Barbecue");
+	event_fields_free(f);
+	rig_run(&rig, 3 * DAY_MS / 2);
+	assert_int_equal(rig_requests(&rig, PATCHES), 0);
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 1);
+	assert_int_equal(meet_violations(&rig), 0);
+	rig_done(&rig);
+}
+
+static void
+each_field_goes_its_way(void **state)
+{
+	struct event_fields *f;
+	struct rig rig;
+
+	(void)state;
+	make_with_picnic(&rig, 42);
+	/* The app has not heard of Outlook's title when it changes the place. */
+	rig.app_status = 503;
+	meet_outlook(&rig, "picnic", "change", ",\"event\":{\"subject\":\"Barbecue\"}");
+	rig_run(&rig, 20000);
+	f = meet_fields("Picnic", 3 * DAY_MS, 3);
+	event_text_set(&f->location, "Garden");
+	meet_put(&rig, "picnic", f);
+	rig_run(&rig, 20000);
+	rig.app_status = 204;
+	rig_run(&rig, 10 * 60000);
+	f = meet_side(&rig, "picnic", EVENT_SIDE_APP);
+	assert_string_equal(f->subject, "Barbecue");
+	assert_string_equal(f->location, "Garden");
+	event_fields_free(f);
+	meet_subject_is(&rig, "picnic", "Barbecue");
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 1);
+	assert_int_equal(rig_requests(&rig, PATCHES), 1);
+	rig_done(&rig);
+}
+
+static void
+what_both_changed_is_decided(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (int outlook = 0; outlook <= 1; outlook++) {
+		make_with_picnic(&rig, 43);
+		rig.config.meeting_conflicts = outlook;
+		rig.deaf = true;
+		meet_outlook(&rig, "picnic", "change", ",\"event\":{\"subject\":\"Barbecue\"}");
+		meet_put(&rig, "picnic", meet_fields("Breakfast", 3 * DAY_MS, 3));
+		rig_run(&rig, 120000);
+		meet_subject_is(&rig, "picnic", outlook ? "Barbecue" : "Breakfast");
+		assert_int_equal(rig_count(&rig, UPDATED, 0), outlook);
+		rig_done(&rig);
+	}
+}
+
+static void
+the_app_alone_decides_when_it_is_so(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	make_with_picnic(&rig, 44);
+	meet_policy(&rig, MEETINGS_APP, "");
+	meet_outlook(&rig, "picnic", "change", ",\"event\":{\"subject\":\"Barbecue\"}");
+	rig_run(&rig, 60000);
+	meet_subject_is(&rig, "picnic", "Picnic");
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 0);
+	meet_outlook(&rig, "picnic", "delete", "");
+	rig_run(&rig, 120000);
+	assert_int_equal(meet_count(&rig), 1);
+	assert_int_equal(meet_event(&rig, "picnic").generation, 2);
+	assert_int_equal(rig_count(&rig, CANCELLED, 0), 0);
+	assert_int_equal(rig_count(&rig, "ergsync.meeting.scheduled", 0), 2);
+	rig_done(&rig);
+}
+
+static void
+a_meeting_deleted_in_outlook_is_cancelled(void **state)
+{
+	struct rig rig;
+	struct event e;
+
+	(void)state;
+	make_with_picnic(&rig, 45);
+	meet_outlook(&rig, "picnic", "delete", "");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_count(&rig, CANCELLED, 0), 1);
+	assert_int_equal(meet_event(&rig, "picnic").status, EVENT_CANCELLED);
+	rig_run(&rig, 2 * DAY_MS);
+	assert_int_equal(rig_count(&rig, CANCELLED, 0), 1);
+	assert_int_equal(meet_count(&rig), 0);
+	/* The app wants it after all: another one. */
+	e = meet_put(&rig, "picnic", meet_fields("Picnic", 5 * DAY_MS, 3));
+	assert_int_equal(e.generation, 2);
+	rig_run(&rig, 60000);
+	assert_int_equal(meet_count(&rig), 1);
+	assert_int_equal(meet_event(&rig, "picnic").status, EVENT_SCHEDULED);
+	rig_done(&rig);
+}
+
+static void
+responses_are_told_together(void **state)
+{
+	struct event_fields *f;
+	struct event e;
+	struct rig rig;
+
+	(void)state;
+	make_with_picnic(&rig, 46);
+	meet_outlook(&rig, "picnic", "respond", ",\"address\":\"p1@guests.example\",\"response\":\"accepted\"");
+	meet_outlook(&rig, "picnic", "respond", ",\"address\":\"p2@guests.example\",\"response\":\"declined\"");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_count(&rig, RESPONSES, 0), 1);
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 0);
+	meet_told_has(&rig, RESPONSES, "\"accepted\":1");
+	meet_told_has(&rig, RESPONSES, "\"declined\":1");
+	e = meet_event(&rig, "picnic");
+	assert_int_equal(e.responses.none, 1);
+	assert_int_equal(meeting_show(rig.r, &e.erg, &e.id, &e, &f), ERR_OK);
+	assert_int_equal(event_attendee_find(f, "p2@guests.example")->response, RESPONSE_DECLINED);
+	event_fields_free(f);
+	rig_run(&rig, DAY_MS);
+	assert_int_equal(rig_count(&rig, RESPONSES, 0), 1);
+	assert_int_equal(rig_requests(&rig, PATCHES), 0);
+	rig_done(&rig);
+}
+
+static void
+foreign_events_cost_no_call_each(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	make_with_picnic(&rig, 47);
+	rig_do(&rig, "/_sim/events",
+	    "{\"op\":\"create\",\"user\":\"%s\",\"count\":300,\"event\":{\"subject\":\"Dentist\",\"start\":{\"dateTime\":\"2026-"
+	    "12-01T10:"
+	    "00:00\",\"timeZone\":\"UTC\"},\"end\":{\"dateTime\":\"2026-12-01T11:00:00\",\"timeZone\":\"UTC\"}}}",
+	    ORGANIZER);
+	rig_run(&rig, 10 * 60000);
+	assert_int_equal(rig_requests(&rig, GETS), 0);
+	assert_in_range(rig_requests(&rig, DELTAS), 0, 20); /* by pages of fifty */
+	assert_int_equal(rig_requests(&rig, PATCHES), 0);
+	assert_int_equal(rig_count(&rig, CANCELLED, 0) + rig_count(&rig, UPDATED, 0), 0);
+	rig_done(&rig);
+}
+
+static void
+a_storm_is_three_reads_and_no_write(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	make_with_picnic(&rig, 48);
+	rig.repeat = 5000;
+	meet_outlook(&rig, "picnic", "touch", "");
+	rig.repeat = 1;
+	rig_run(&rig, HOUR_MS);
+	assert_in_range(rig_requests(&rig, GETS) + rig_requests(&rig, DELTAS), 1, 3);
+	assert_int_equal(rig_requests(&rig, PATCHES) + rig_requests(&rig, CREATES) + rig_requests(&rig, CANCELS), 0);
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 0);
+	rig_done(&rig);
+}
+
+static void
+single_occurrences_flow_back(void **state)
+{
+	struct event_fields *f = meet_fields("Weekly", 3 * DAY_MS, 2);
+	char date[TIMESTAMP_SIZE], moved[TIMESTAMP_SIZE], rest[512];
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 49);
+	snprintf(f->rrule, sizeof(f->rrule), "FREQ=WEEKLY;COUNT=10");
+	meet_put(&rig, "weekly", f);
+	rig_run(&rig, 120000);
+	assert_int_equal(meet_event(&rig, "weekly").status, EVENT_SCHEDULED);
+	meet_time(RIG_START_MS + 10 * DAY_MS, date);
+	date[10] = '\0';
+	snprintf(rest, sizeof(rest), ",\"date\":\"%s\"", date);
+	meet_outlook(&rig, "weekly", "cancel", rest);
+	rig_run(&rig, 10 * 60000);
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 1);
+	meet_told_has(&rig, UPDATED, "occurrences");
+	meet_time(RIG_START_MS + 17 * DAY_MS, date);
+	meet_time(RIG_START_MS + 18 * DAY_MS, moved);
+	date[10] = '\0';
+	snprintf(rest, sizeof(rest),
+	    ",\"date\":\"%s\",\"event\":{\"start\":{\"dateTime\":\"%s\",\"timeZone\":\"UTC\"},\"end\":{\"dateTime\":\"%.11s23:59:"
+	    "00\","
+	    "\"timeZone\":\"UTC\"}}",
+	    date, moved, moved);
+	meet_outlook(&rig, "weekly", "change", rest);
+	rig_run(&rig, 10 * 60000);
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 2);
+	f = meet_side(&rig, "weekly", EVENT_SIDE_APP);
+	assert_int_equal(f->exception_count, 2);
+	assert_true(f->exceptions[0].cancelled);
+	assert_false(f->exceptions[1].cancelled);
+	event_fields_free(f);
+	rig_run(&rig, 2 * DAY_MS);
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 2);
+	assert_int_equal(rig_requests(&rig, PATCHES), 0);
+	rig_done(&rig);
+}
+
+static void
+put_many(struct rig *rig, unsigned count, unsigned attendees)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "e%u", i);
+		meet_put(rig, name, meet_fields(name, 3 * DAY_MS + i * HOUR_MS, attendees));
+	}
+	rig_run(rig, 10 * 60000);
+	assert_int_equal(meet_count(rig), count);
+}
+
+static void
+what_was_missed_is_found_by_the_sweep(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 50);
+	put_many(&rig, 60, 0);
+	rig.deaf = true;
+	meet_outlook(&rig, "e7", "delete", "");
+	meet_outlook(&rig, "e8", "change", ",\"event\":{\"subject\":\"Eight\"}");
+	rig_run(&rig, DAY_MS + 4 * HOUR_MS);
+	assert_int_equal(rig_count(&rig, CANCELLED, 0), 1);
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 1);
+	/* And after the links have been given up. */
+	rig_do(&rig, "/_sim/expire", "{\"delta\":true}");
+	meet_outlook(&rig, "e9", "change", ",\"event\":{\"subject\":\"Nine\"}");
+	rig_run(&rig, DAY_MS);
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 2);
+	assert_int_equal(rig_requests(&rig, PATCHES), 0);
+	assert_int_equal(meet_violations(&rig), 0);
+	rig_done(&rig);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_change_in_outlook_is_told_once_and_written_never),
+		cmocka_unit_test(each_field_goes_its_way),
+		cmocka_unit_test(what_both_changed_is_decided),
+		cmocka_unit_test(the_app_alone_decides_when_it_is_so),
+		cmocka_unit_test(a_meeting_deleted_in_outlook_is_cancelled),
+		cmocka_unit_test(responses_are_told_together),
+		cmocka_unit_test(foreign_events_cost_no_call_each),
+		cmocka_unit_test(a_storm_is_three_reads_and_no_write),
+		cmocka_unit_test(single_occurrences_flow_back),
+		cmocka_unit_test(what_was_missed_is_found_by_the_sweep),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
