@@ -27,7 +27,8 @@ target_compile_options(ergsync_flags INTERFACE
   -Wall -Wextra -Werror -Wconversion -Wno-sign-conversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes
   -Wold-style-definition -Wwrite-strings -Wvla -Wundef -Wimplicit-fallthrough
   -fstack-protector-strong -fno-strict-aliasing -fno-common)
-target_link_options(ergsync_flags INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+# --as-needed: the listener, open to the internet, loads no library that only others use.
+target_link_options(ergsync_flags INTERFACE -Wl,--as-needed -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(ergsync_flags INTERFACE -fcf-protection)
 endif()
