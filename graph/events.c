@@ -23,14 +23,16 @@ static const char *const prefer_pages[] = { PREFER ", odata.maxpagesize=50", NUL
 #define EXPAND_PROPERTY  "$expand=singleValueExtendedProperties($filter=id%20eq%20" PROPERTY_LITERAL ")"
 #define FILTER_PROPERTY  "$filter=singleValueExtendedProperties/Any(ep:%20ep/id%20eq%20" PROPERTY_LITERAL "%20and%20"
 
-#define X(name, text) text,
-static const char *const refusal_texts[] = { GRAPH_EVENT_REFUSAL_TABLE(X) };
+#define X(name, text) { text },
+static const struct {
+	const char *text;
+} refusal_rows[] = { GRAPH_EVENT_REFUSAL_TABLE(X) };
 #undef X
 
 const char *
 graph_event_refusal_text(enum graph_event_refusal r)
 {
-	return (unsigned)r < GRAPH_EVENT_REFUSAL_COUNT ? refusal_texts[r] : "";
+	return (unsigned)r < GRAPH_EVENT_REFUSAL_COUNT ? refusal_rows[r].text : "";
 }
 
 /* Codes of Outlook that say more than the status. */

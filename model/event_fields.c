@@ -254,23 +254,27 @@ time_equal(const struct event_fields *a, const struct event_fields *b)
 	return a->rrule[0] == '\0' || b->rrule[0] == '\0' || time_zone_same(a->time_zone, b->time_zone, event_start_ms(a));
 }
 
+struct sorted {
+	const struct event_attendee *attendee;
+};
+
 static int
-attendee_order(const void *a, const void *b)
+sorted_order(const void *a, const void *b)
 {
-	return strcasecmp((*(const struct event_attendee *const *)a)->email, (*(const struct event_attendee *const *)b)->email);
+	return strcasecmp(((const struct sorted *)a)->attendee->email, ((const struct sorted *)b)->attendee->email);
 }
 
-/* Pointers to them, by e-mail. NULL: out of memory. */
-static const struct event_attendee **
+/* All of them, by e-mail. NULL: out of memory. */
+static struct sorted *
 sorted_attendees(const struct event_fields *f)
 {
-	const struct event_attendee **list = calloc(f->attendee_count + 1, sizeof(*list));
+	struct sorted *list = calloc(f->attendee_count + 1, sizeof(*list));
 
 	if (list == NULL)
 		return NULL;
 	for (size_t i = 0; i < f->attendee_count; i++)
-		list[i] = &f->attendees[i];
-	qsort(list, f->attendee_count, sizeof(*list), attendee_order);
+		list[i].attendee = &f->attendees[i];
+	qsort(list, f->attendee_count, sizeof(*list), sorted_order);
 	return list;
 }
 
@@ -284,7 +288,7 @@ attendee_equal(const struct event_attendee *a, const struct event_attendee *b)
 static bool
 attendees_equal(const struct event_fields *a, const struct event_fields *b)
 {
-	const struct event_attendee **x, **y;
+	struct sorted *x, *y;
 	bool equal;
 
 	if (a->attendee_count != b->attendee_count)
@@ -293,7 +297,7 @@ attendees_equal(const struct event_fields *a, const struct event_fields *b)
 	y = sorted_attendees(b);
 	equal = x != NULL && y != NULL;
 	for (size_t i = 0; equal && i < a->attendee_count; i++)
-		equal = attendee_equal(x[i], y[i]);
+		equal = attendee_equal(x[i].attendee, y[i].attendee);
 	free(x);
 	free(y);
 	return equal;
