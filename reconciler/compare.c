@@ -417,6 +417,16 @@ step_whole(struct compare_job *job)
 
 /* ---------- single reads ---------- */
 
+/* Is it the membership we know? One that was learnt of meanwhile is newer than what this read lacks. */
+static bool
+item_is_of(const struct compare_job *job, const struct erg *erg)
+{
+	struct member m;
+
+	return member_load(job->compare->r, &erg->id, job->person, &m) != ERR_OK || !m.teams.present ||
+	       strcmp(m.membership_id, job->item) == 0;
+}
+
 /* Takes in what one read told of one person, for every ERG on the team. */
 static void
 item_take(struct compare_job *job, const struct graph_member *member)
@@ -434,7 +444,7 @@ item_take(struct compare_job *job, const struct graph_member *member)
 	for (size_t i = 0; i < job->erg_count; i++) {
 		if (!job_erg(job, i, &erg))
 			continue;
-		if (!erg.first_read_done || erg.state == ERG_BROKEN ||
+		if (!erg.first_read_done || erg.state == ERG_BROKEN || (member == NULL && !item_is_of(job, &erg)) ||
 		    !apply_one(r, &erg, &job->directory, member != NULL ? &seen : NULL, job->person, &job->result)) {
 			job->result.whole_needed = true;
 			continue;

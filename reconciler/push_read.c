@@ -74,9 +74,20 @@ roster_failed(struct push *p, const struct graph_answer *a)
 		dirty_mark(p->r, &scope.scope, CHORE_PROBE_MS);
 }
 
+/* The roster lags; that somebody is not in it says something only of the membership whose own address was asked first. One that was
+ * learnt of meanwhile is newer than this read. */
+static bool
+asked_for(const struct push_task *t)
+{
+	struct member m;
+
+	return member_load(t->push->r, &t->push->erg, t->person, &m) == ERR_OK &&
+	       strcmp(m.membership_id, t->membership_id) == 0;
+}
+
 /* Takes in what a read of one person showed. True when Teams has the person. */
 static bool
-take_find(struct push_task *t, const struct graph_answer *a, const struct graph_member *member)
+take_find(struct push_task *t, const struct graph_member *member)
 {
 	struct push *p = t->push;
 	struct compare_result result = { 0 };
@@ -84,8 +95,9 @@ take_find(struct push_task *t, const struct graph_answer *a, const struct graph_
 	struct roster_seen seen;
 	struct erg erg;
 
-	(void)a;
 	if (erg_load(p->r, &p->erg, &erg) != ERR_OK || erg.generation != p->generation)
+		return false;
+	if (member == NULL && !asked_for(t))
 		return false;
 	if (member != NULL)
 		seen = roster_seen_of(member);
@@ -118,7 +130,7 @@ not_shown(struct push *p, const struct roster_view *v, struct member *m, int64_t
 }
 
 static void
-on_look(struct push_task *t, const struct graph_member *member, const struct graph_answer *a)
+on_look(struct push_task *t, const struct graph_member *member)
 {
 	struct push *p = t->push;
 	struct person person;
@@ -126,7 +138,7 @@ on_look(struct push_task *t, const struct graph_member *member, const struct gra
 	struct member m;
 	struct erg erg;
 
-	take_find(t, a, member);
+	take_find(t, member);
 	if (!push_task_open(t, &erg, &v, &m, &person) || m.teams_write == PENDING_NONE)
 		return;
 	not_shown(p, &v, &m, clock_wall_ms(p->r->clock));
@@ -135,7 +147,7 @@ on_look(struct push_task *t, const struct graph_member *member, const struct gra
 
 /* Right before a leave is written: is the person still there, and is it still to be? */
 static void
-on_confirm(struct push_task *t, const struct graph_member *member, const struct graph_answer *a)
+on_confirm(struct push_task *t, const struct graph_member *member)
 {
 	struct person person;
 	struct roster_view v;
@@ -143,7 +155,7 @@ on_confirm(struct push_task *t, const struct graph_member *member, const struct 
 	struct erg erg;
 
 	t->dropped = true;
-	if (!take_find(t, a, member) || !push_task_open(t, &erg, &v, &m, &person))
+	if (!take_find(t, member) || !push_task_open(t, &erg, &v, &m, &person))
 		return;
 	if (roster_decide(&v, &person, &m) != DIFF_REMOVE_FROM_TEAMS)
 		return;
@@ -153,10 +165,10 @@ on_confirm(struct push_task *t, const struct graph_member *member, const struct 
 }
 
 static void
-on_verify(struct push_task *t, const struct graph_member *member, const struct graph_answer *a)
+on_verify(struct push_task *t, const struct graph_member *member)
 {
 	push_row_end(t->push, t, false);
-	if (!take_find(t, a, member) || t->push->kind != PUSH_ADD)
+	if (!take_find(t, member) || t->push->kind != PUSH_ADD)
 		push_outcome(t, false, t->refusal, NULL);
 }
 
@@ -180,10 +192,10 @@ push_on_find(struct push_task *t, const struct graph_answer *a)
 		return;
 	}
 	switch (t->step) {
-	case PUSH_STEP_LOOK: on_look(t, found, a); break;
-	case PUSH_STEP_CONFIRM: on_confirm(t, found, a); break;
-	case PUSH_STEP_VERIFY: on_verify(t, found, a); break;
-	case PUSH_STEP_OWNER: p->owner_stays = take_find(t, a, found) && found->role == ROLE_OWNER; break;
+	case PUSH_STEP_LOOK: on_look(t, found); break;
+	case PUSH_STEP_CONFIRM: on_confirm(t, found); break;
+	case PUSH_STEP_VERIFY: on_verify(t, found); break;
+	case PUSH_STEP_OWNER: p->owner_stays = take_find(t, found) && found->role == ROLE_OWNER; break;
 	default: push_add_start(t, found != NULL ? PUSH_STEP_ADD : PUSH_STEP_ADD_TO_TEAM); break;
 	}
 }

@@ -199,6 +199,28 @@ a_crash_before_the_answer_reads_first(void **state)
 	}
 }
 
+/* A read of the roster that began before a hint told of our own write, and lags, is no evidence against what the hint's read showed. */
+static void
+an_older_read_takes_nobody_out(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (int delay_ms = 0; delay_ms < 8000; delay_ms += 500) {
+		rig_make(&rig, 39, 40, 25);
+		rig_link(&rig);
+		rig_do(&rig, "/_sim/settings",
+		    "{\"latency_ms\":3000,\"lag_ms\":120000,\"notify_delay_ms\":%d,\"notify_jitter_ms\":0}", delay_ms);
+		rig_do(&rig, "/_sim/faults", "{\"kind\":\"close_after\",\"method\":\"POST\",\"path\":\"/teams\"}");
+		join(&rig, 28);
+		rig_run(&rig, 600000);
+		assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+		assert_string_equal(in_teams(&rig, 28), "member");
+		assert_int_equal(status_of(&rig, "pride", 28), MEMBER_SYNCED);
+		rig_done(&rig);
+	}
+}
+
 static void
 the_last_owner_stays(void **state)
 {
@@ -479,6 +501,7 @@ main(void)
 		cmocka_unit_test(a_refused_person_is_parked),
 		cmocka_unit_test(after_an_unknown_outcome_it_reads_first),
 		cmocka_unit_test(a_crash_before_the_answer_reads_first),
+		cmocka_unit_test(an_older_read_takes_nobody_out),
 		cmocka_unit_test(the_last_owner_stays),
 		cmocka_unit_test(plans_towards_teams),
 		cmocka_unit_test(plans_towards_the_app),
