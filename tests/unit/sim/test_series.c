@@ -4,12 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "model/local_time.h"
+#include "model/recurrence_json.h"
 #include "sim/series.h"
 
 static json_t *
@@ -141,10 +144,81 @@ refuses(void **state)
 	}
 }
 
+/* A pattern Graph takes, and a range for it. */
+static json_t *
+random_series(struct rng *rng)
+{
+	static const char *const types[] = { "daily", "weekly", "absoluteMonthly", "relativeMonthly", "absoluteYearly",
+		"relativeYearly" };
+	static const char *const days[] = { "sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday" };
+	static const char *const indices[] = { "first", "second", "third", "fourth", "last" };
+	static const char *const ends[] = { "endDate", "noEnd", "numbered" };
+	uint64_t type = rng_below(rng, 6);
+	int64_t start = day_of("2026-01-01") + (int64_t)rng_below(rng, 1500);
+	char from[LOCAL_DATE_SIZE], to[LOCAL_DATE_SIZE];
+	json_t *names = json_array();
+
+	for (int i = 0; i < 7; i++)
+		if (rng_below(rng, 3) == 0)
+			json_array_append_new(names, json_string(days[i]));
+	if (json_array_size(names) == 0)
+		json_array_append_new(names, json_string(days[rng_below(rng, 7)]));
+	local_date_format(start, from);
+	local_date_format(start + (int64_t)rng_below(rng, 800), to);
+	return json_pack("{s:{s:s,s:I,s:o,s:s,s:s,s:I,s:I},s:{s:s,s:s,s:s,s:I}}", "pattern", "type", types[type], "interval",
+	    (json_int_t)(1 + rng_below(rng, 4)), "daysOfWeek", names, "firstDayOfWeek", days[rng_below(rng, 7)], "index",
+	    indices[rng_below(rng, 5)], "dayOfMonth", (json_int_t)(1 + rng_below(rng, 31)), "month",
+	    (json_int_t)(1 + rng_below(rng, 12)), "range", "type", ends[rng_below(rng, 3)], "startDate", from, "endDate", to,
+	    "numberOfOccurrences", (json_int_t)(1 + rng_below(rng, 40)));
+}
+
+/* The daemon counts occurrences in another way: both must come to the same days. */
+static void
+as_the_daemon_has_it(void **state)
+{
+	const char *text = getenv("ERGSYNC_TEST_SEED");
+	uint64_t seed = 1;
+	struct rng rng;
+	int compared = 0;
+
+	(void)state;
+	if (text != NULL)
+		assert_int_equal(parse_u64(text, &seed), ERR_OK);
+	print_message("seed %llu\n", (unsigned long long)seed);
+	rng = rng_seeded(seed);
+	for (int i = 0; i < 1000; i++) {
+		json_t *given = random_series(&rng);
+		int64_t first = day_of(jx_get_str(jx_get_object(given, "range"), "startDate")), days[64];
+		char *shown = json_dumps(given, 0);
+
+		if (series_problem(given, first) == NULL) {
+			json_t *normal = series_normal(given);
+			struct recurrence_occurrence theirs[64];
+			struct recurrence r;
+			size_t n = series_days(normal, first, first + 5000, days, 60), their_count = 0;
+
+			assert_int_equal(recurrence_from_json(normal, &r, NULL), ERR_OK);
+			recurrence_expand(&r, (struct local_time){ first * LOCAL_DAY_S }, "UTC", first * LOCAL_DAY_S * 1000,
+			    (first + 5001) * LOCAL_DAY_S * 1000, theirs, 60, &their_count);
+			if (n != their_count)
+				fail_msg("%s: %zu days, the daemon has %zu", shown, n, their_count);
+			for (size_t k = 0; k < n; k++)
+				if (days[k] != local_day(theirs[k].local))
+					fail_msg("%s: occurrence %zu differs", shown, k);
+			compared++;
+			json_decref(normal);
+		}
+		free(shown);
+		json_decref(given);
+	}
+	assert_true(compared > 500);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(falls_on), cmocka_unit_test(refuses) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(falls_on), cmocka_unit_test(refuses),
+		cmocka_unit_test(as_the_daemon_has_it) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
