@@ -39,6 +39,7 @@ err_of_status(int status)
 	case 401: return ERR_UNAUTHORIZED;
 	case 404: return ERR_NOTFOUND;
 	case 409: return ERR_CONFLICT;
+	case 410: return ERR_NOTFOUND;
 	case 422: return ERR_INVALID;
 	case 501: return ERR_UNSUPPORTED;
 	case 503: return ERR_FULL;

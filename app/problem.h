@@ -38,6 +38,7 @@
 	X(EVENT_CONFLICT, "event-conflict", 409, "The event cannot be changed like that")                                        \
 	X(RESYNC_RUNNING, "resync-running", 409, "A resync of that scope is running")                                            \
 	X(PLAN_MOVED, "plan-moved", 409, "The plan is no longer that one")                                                       \
+	X(CHANGES_GONE, "changes-gone", 410, "Changes after that number are not there to be read")                               \
 	X(BAD_BODY, "invalid-body", 422, "A field of the body is not right")                                                     \
 	X(TOO_MANY_WAITERS, "too-many-waiters", 503, "Too many callers wait for changes")                                        \
 	X(STORE_FULL, "store-full", 503, "The store has no room for more")                                                       \

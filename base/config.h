@@ -35,6 +35,7 @@ struct config {
 	/* [app] */
 	char *app_listen, *app_token_file, *app_tls_certificate, *app_tls_key;
 	char *callback_url, *callback_secret_file, *snapshot_url;
+	int64_t feed_keep_ms;
 	/* [admin] */
 	char *admin_listen;
 	/* [state] */

@@ -92,6 +92,8 @@ const struct config_option config_options[] = {
 	    REC, "Holds the secret that signs callbacks, whsec_ + base64."),
 	TEXT("app", "snapshot_url", URL, snapshot_url, NULL, "https://app.example.org/ergsync/snapshot", OPTIONAL, REC,
 	    "Where a full resync reads the app's own lists."),
+	NUMBER("app", "feed_keep", DURATION, feed_keep_ms, SECOND, 3650 * DAY, "90d", "duration", NULL, REC, LIVE,
+	    "How long changes stay in the change feed; the newest million at most, and none goes before it is delivered."),
 
 	TEXT("admin", "listen", LISTEN, admin_listen, "127.0.0.1:9464", NULL, OPTIONAL, REC,
 	    "Addresses of metrics, health and the console."),

@@ -1,5 +1,6 @@
 #include "reconciler/backend.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -669,8 +670,20 @@ changes_read(void *ctx, uint64_t after, unsigned limit, app_change_emit emit, vo
 {
 	struct reconciler *r = ctx;
 	struct change_reading reading = { emit, arg };
+	uint64_t newest = feed_last(r->store), trimmed = feed_trimmed(r->store);
 
-	(void)p;
+	if (after > newest)
+		return problem_set(p, PROBLEM_CHANGES_GONE,
+		    "The newest change has number %" PRIu64
+		    ": the state is another one than that whose numbers you know. Read the "
+		    "members of each ERG, then go on after %" PRIu64 ".",
+		    newest, newest);
+	if (after > 0 && after < trimmed)
+		return problem_set(p, PROBLEM_CHANGES_GONE,
+		    "Changes up to number %" PRIu64
+		    " are no longer kept ([app] feed_keep). Read the members of each ERG, then go on "
+		    "after %" PRIu64 ".",
+		    trimmed, newest);
 	feed_read(r->store, after, limit, on_change, &reading);
 	return ERR_OK;
 }

@@ -25,6 +25,7 @@
 #include "reconciler/keeper.h"
 #include "reconciler/peer_socket.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/retention.h"
 
 #define SECRET_SIZE          512
 #define PATH_SIZE            4096
@@ -171,6 +172,7 @@ reload(struct daemon *d)
 		str_copy(d->r->callback_secret, sizeof(d->r->callback_secret), secrets.callback);
 		keeper_kick(d->r);
 		deliver_kick(d->r);
+		retention_kick(d->r);
 		log_event(LOG_INFO, "reloaded");
 	}
 	secrets_done(&secrets);

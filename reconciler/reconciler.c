@@ -23,6 +23,7 @@
 #include "reconciler/push.h"
 #include "reconciler/rekey.h"
 #include "reconciler/resync.h"
+#include "reconciler/retention.h"
 #include "reconciler/sign_in.h"
 #include "reconciler/standing.h"
 #include "reconciler/work.h"
@@ -112,6 +113,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 	if (e == ERR_OK)
 		e = drift_new(r, &r->drift);
 	if (e == ERR_OK)
+		e = retention_new(r, &r->retention);
+	if (e == ERR_OK)
 		e = ingest_new(r, &r->ingest);
 	if (e == ERR_OK)
 		e = rekey_new(r, &r->rekey);
@@ -173,6 +176,7 @@ stop_parts(struct reconciler *r)
 {
 	rekey_free(r->rekey);
 	ingest_free(r->ingest);
+	retention_free(r->retention);
 	drift_free(r->drift);
 	audit_free(r->audit);
 	resyncs_free(r->resyncs);

@@ -20,6 +20,7 @@
  *	audit    the subscriptions table against Graph's own list
  *	resync   sweeps and requested comparisons, by compare
  *	drift    what changed in the directory, for fifty teams a call: hints for work
+ *	retention  what the change feed need not keep any longer
  *	backend  the app API's operations (app/api.h) on all of these
  *	rekey    values under keys that are to go -> sealed anew
  *	peer     datagrams with the listener: wake-up in, "consumed up to N" out
@@ -58,6 +59,7 @@ struct peer_socket;
 struct pushes;
 struct rekey;
 struct resyncs;
+struct retention;
 struct audit;
 struct sign_ins;
 struct store;
@@ -111,6 +113,7 @@ struct reconciler {
 	struct audit *audit;
 	struct rekey *rekey;
 	struct sign_ins *sign_ins;
+	struct retention *retention;
 	bool changes_told;             /* on_changes is to be called after this turn */
 	void (*on_changes)(void *arg); /* the feed has new entries on disk; set by the daemon's main, may be NULL */
 	void *on_changes_arg;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define COUNTER "feed"
+#define TRIMMED "feed trimmed"
 
 static struct store_key
 seq_key(uint64_t seq)
@@ -60,14 +61,41 @@ feed_read(struct store *s, uint64_t after, size_t limit, bool (*cb)(void *arg, c
 	return last;
 }
 
-uint64_t
-feed_last(struct store *s)
+static struct store_key
+meta_key(const char *name)
 {
-	struct meta_record meta;
 	struct store_key key;
 
 	store_key_init(&key);
-	store_key_bytes(&key, COUNTER, strlen(COUNTER));
+	store_key_bytes(&key, name, strlen(name));
+	return key;
+}
+
+uint64_t
+feed_trimmed(struct store *s)
+{
+	struct store_key key = meta_key(TRIMMED);
+	struct meta_record meta;
+
+	return store_get(s, TABLE_META, &key, &meta) == ERR_OK ? meta.number : 0;
+}
+
+static void
+trimmed_put(struct store *s, uint64_t seq)
+{
+	struct store_key key = meta_key(TRIMMED);
+	struct meta_record meta = { .number = seq };
+
+	if (seq > feed_trimmed(s))
+		store_put(s, TABLE_META, &key, &meta);
+}
+
+uint64_t
+feed_last(struct store *s)
+{
+	struct store_key key = meta_key(COUNTER);
+	struct meta_record meta;
+
 	if (store_get(s, TABLE_META, &key, &meta) == ERR_OK)
 		return meta.number;
 	return store_last(s, TABLE_FEED, &key) == ERR_OK ? store_key_number(&key) : 0;
@@ -80,6 +108,7 @@ feed_trim(struct store *s, const struct feed_keep *keep, size_t max, uint64_t *f
 	struct store_cursor *c = store_seek(s, TABLE_FEED, NULL, &start);
 	uint64_t last = feed_last(s);
 	struct feed_record f;
+	uint64_t newest_removed = 0;
 	size_t removed = 0, n;
 
 	for (n = 0; n < max; n++) {
@@ -91,9 +120,12 @@ feed_trim(struct store *s, const struct feed_keep *keep, size_t max, uint64_t *f
 		if (store_has(s, TABLE_OUTBOX, &key))
 			continue;
 		store_del(s, TABLE_FEED, &key);
+		newest_removed = *from;
 		removed++;
 	}
 	store_cursor_close(c);
+	if (removed > 0)
+		trimmed_put(s, newest_removed);
 	if (n < max)
 		*from = 0;
 	return removed;

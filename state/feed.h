@@ -32,4 +32,7 @@ struct feed_keep {
  * Gives how many were removed. */
 size_t feed_trim(struct store *s, const struct feed_keep *keep, size_t max, uint64_t *from);
 
+/* The greatest number that feed_trim has removed so far, 0 for none: whoever has read less than that has missed something. */
+uint64_t feed_trimmed(struct store *s);
+
 #endif

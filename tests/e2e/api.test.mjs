@@ -102,6 +102,22 @@ test('the app API', async (t) => {
     assert.equal(json.next, json.changes[0].seq);
   });
 
+  await t.test('a position beyond the newest change, or before what is kept, is refused and says where to go on', async () => {
+    const last = (await stack.feed()).at(-1).seq;
+    const beyond = await stack.api('GET', `/v1/changes?after=${last + 1}&wait=30`);
+    problem(beyond, 410);
+    assert.match(beyond.json.detail, new RegExp(`number ${last}\\b`));
+    stack.writeConfig({ app: { listen: 'unix:run/app.sock', callback_url: `${stack.appUrl}/callbacks`, callback_secret_file: 'callback.secret', feed_keep: '1s' } });
+    stack.reconciler.child.kill('SIGHUP');
+    await eventually('all is trimmed', async () => (await stack.api('GET', '/v1/changes')).json.changes.length === 0);
+    const gone = await stack.api('GET', '/v1/changes?after=1');
+    problem(gone, 410);
+    assert.match(gone.json.detail, new RegExp(`go on after ${last}\\b`));
+    assert.deepEqual((await stack.api('GET', `/v1/changes?after=${last}`)).json, { changes: [], next: last });
+    stack.writeConfig();
+    stack.reconciler.child.kill('SIGHUP');
+  });
+
   await t.test('resyncs', async () => {
     const started = await stack.api('POST', '/v1/resyncs', { scope: 'all' });
     assert.equal(started.status, 202, started.text);

@@ -380,6 +380,7 @@ make_config(struct world *w)
 	c->state_directory = w->directory;
 	c->map_size_bytes = 16 << 20;
 	c->settle_ms = 15 * MINUTE_MS;
+	c->feed_keep_ms = INT64_C(3650) * 24 * 60 * MINUTE_MS;
 	c->sweep_ms = sweeps[rng_below(&w->rng, sizeof(sweeps) / sizeof(sweeps[0]))];
 	c->drift_check_ms = HOUR_MS;
 	c->renew_every_ms = 45 * MINUTE_MS;

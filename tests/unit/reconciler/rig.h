@@ -316,6 +316,7 @@ rig_config(struct rig *rig)
 	c->state_directory = rig->dir.path;
 	c->map_size_bytes = 256 << 20;
 	c->settle_ms = 15 * 60 * 1000;
+	c->feed_keep_ms = INT64_C(90) * 24 * 3600 * 1000;
 	c->sweep_ms = 24 * 3600 * 1000;
 	c->drift_check_ms = 3600 * 1000;
 	c->renew_every_ms = 45 * 60 * 1000;

@@ -358,6 +358,7 @@ trimming_spares_what_is_due(void **state)
 	world_make(&w);
 	for (unsigned i = 1; i <= 30; i++)
 		append(&w, i, i % 5 == 0);
+	assert_int_equal(feed_trimmed(w.store), 0);
 	removed = feed_trim(w.store, &keep, 8, &from);
 	assert_int_equal(removed, 7);
 	assert_int_equal(from, 8);
@@ -366,6 +367,7 @@ trimming_spares_what_is_due(void **state)
 		removed += feed_trim(w.store, &keep, 8, &from);
 	}
 	assert_int_equal(removed, 16);
+	assert_int_equal(feed_trimmed(w.store), 19);
 	feed_read(w.store, 0, 64, note, &r);
 	assert_int_equal(r.count, 14);
 	assert_int_equal(r.seen[0], 5);
