@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/config_option.h"
+#include "base/log_catalog.h"
 #include "base/text.h"
 #include "ctl/command.h"
 #include "ctl/ctl.h"
@@ -281,12 +282,71 @@ put_metrics(struct text *out)
 	return true;
 }
 
+/* --- events of the log --- */
+
+static bool
+print_catalog(void)
+{
+	struct text out;
+
+	text_init(&out, OUTPUT_MAX);
+	log_catalog_print(&out);
+	if (text_err(&out) != ERR_OK)
+		return false;
+	(void)fputs(out.data, stdout);
+	text_done(&out);
+	return true;
+}
+
+/* @ERGSYNC_KEY@ becomes the key's name, as the log line has it. */
+static void
+put_explanation(struct text *out, const char *text)
+{
+	char piece[LINE_SIZE];
+
+	while (*text != '\0') {
+		const char *field = strstr(text, "@ERGSYNC_");
+		size_t len = field != NULL ? (size_t)(field - text) : strlen(text);
+
+		(void)str_copy_len(piece, sizeof(piece), text, len);
+		put_plain(out, piece);
+		text += len;
+		if (field == NULL)
+			return;
+		text += strlen("@ERGSYNC_");
+		len = strcspn(text, "@");
+		for (size_t i = 0; i < len && i < sizeof(piece) - 1; i++)
+			piece[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] - 'A' + 'a' : text[i]);
+		piece[len] = '\0';
+		text_adds(out, "*");
+		put_plain(out, piece);
+		text_adds(out, "*");
+		text += len + 1;
+	}
+}
+
+static bool
+put_events(struct text *out)
+{
+	for (size_t i = 0; i < log_catalog_count; i++) {
+		text_adds(out, "*");
+		put_plain(out, log_catalog[i].event);
+		text_adds(out, "*: ");
+		put_plain(out, log_catalog[i].subject);
+		text_adds(out, "\n\t");
+		put_explanation(out, log_catalog[i].text);
+		text_adds(out, "\n\n");
+	}
+	return true;
+}
+
 /* --- a page: its template, with tables where it names them --- */
 
 static const struct {
 	const char *line;
 	bool (*put)(struct text *out);
-} places[] = { { "@OPTIONS@\n", put_options }, { "@COMMANDS@\n", put_commands }, { "@METRICS@\n", put_metrics } };
+} places[] = { { "@OPTIONS@\n", put_options }, { "@COMMANDS@\n", put_commands }, { "@METRICS@\n", put_metrics },
+	{ "@EVENTS@\n", put_events } };
 
 static bool
 put_line(struct text *out, const char *line)
@@ -320,11 +380,11 @@ main(int argc, char **argv)
 		const char *name;
 		bool (*print)(void);
 	} modes[] = { { "page", print_page }, { "example", print_example }, { "completion", print_completion },
-		{ "metrics", print_metrics } };
+		{ "metrics", print_metrics }, { "catalog", print_catalog } };
 
 	for (size_t i = 0; argc == 2 && i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (strcmp(argv[1], modes[i].name) == 0)
 			return modes[i].print() && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-	(void)fputs("usage: generate page|example|completion|metrics\n", stderr);
+	(void)fputs("usage: generate page|example|completion|metrics|catalog\n", stderr);
 	return EXIT_FAILURE;
 }

@@ -31,9 +31,10 @@ for unit in ergsync-listener.socket ergsync-listener.service ergsync-reconciler.
 done
 has '-rw-r--r-- ./usr/lib/sysusers.d/ergsync.conf'
 has '-rw-r--r-- ./usr/lib/tmpfiles.d/ergsync.conf'
+has '-rw-r--r-- ./usr/lib/systemd/catalog/ergsync.catalog'
 has '-rw-r--r-- ./usr/share/bash-completion/completions/ergsyncctl'
 has '-rw-r--r-- ./usr/share/doc/ergsync/openapi.json'
-for page in man1/ergsyncctl.1 man1/ergsync-graphsim.1 man5/ergsync.conf.5 man7/ergsync-api.7 man7/ergsync-metrics.7 man8/ergsync-listener.8 \
+for page in man1/ergsyncctl.1 man1/ergsync-graphsim.1 man5/ergsync.conf.5 man7/ergsync-api.7 man7/ergsync-log.7 man7/ergsync-metrics.7 man8/ergsync-listener.8 \
 	man8/ergsync-reconciler.8; do
 	has "-rw-r--r-- ./usr/share/man/$page.gz"
 done

@@ -13,7 +13,7 @@ for page in "$man"/*.[1-8]; do
 	[ -z "$said" ] || wrong "$page: $said"
 	grep -q '@[A-Z]*@' "$page" && wrong "$page: a place was not filled in"
 done
-[ "$pages" -ge 7 ] || wrong "only $pages pages: is scdoc there?"
+[ "$pages" -ge 8 ] || wrong "only $pages pages: is scdoc there?"
 
 show() { LC_ALL=C.UTF-8 MANWIDTH=2000 man -l "$man/$1" 2>/dev/null | sed 's/.\x08//g'; }
 
