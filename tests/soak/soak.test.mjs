@@ -29,7 +29,7 @@ const growth = { descriptors: 3, threads: 0, memory: instrumented ? Infinity : 3
 const shown = { descriptors: (n) => n.toFixed(1), threads: (n) => n.toFixed(1), memory: (n) => `${(n / 1024).toFixed(0)} KiB` };
 
 test(`${minutes} minutes of mixed load with faults`, { timeout: (minutes + 10) * 60_000 }, async (t) => {
-  const stack = await Stack.make(t, { config: { sync: { removal_percent: '100', removal_limit: '1000000', drift_check: '1m', sweep: '3m', settle: '10s' }, app: { feed_keep: `${Math.max(10, minutes * 6)}s` } } });
+  const stack = await Stack.make(t, { config: { sync: { removal_percent: '100', removal_limit: '1000000', drift_check: `${Math.ceil(Math.max(5, minutes * 2))}s`, sweep: `${Math.ceil(Math.max(15, minutes * 6))}s`, settle: '5s' }, app: { feed_keep: `${Math.ceil(Math.max(10, minutes * 6))}s` } } });
   await stack.startSim();
   await stack.startApp();
   stack.options.config.app = { listen: 'unix:run/app.sock', callback_url: `${stack.appUrl}/callbacks`, callback_secret_file: 'callback.secret', ...stack.options.config.app };
@@ -111,12 +111,12 @@ test(`${minutes} minutes of mixed load with faults`, { timeout: (minutes + 10) *
       }
       if (erg.state !== 'in_sync' || erg.members.pending !== 0) throw new Error(JSON.stringify(erg));
       return sameSet(inTeams, await stack.membersInTeams(w.team.id));
-    }, { within: 240_000, every: 1000 });
+    }, { within: 300_000, every: 1000 });
   }
   await eventually('nothing waits', async () => {
     const { json } = await stack.api('GET', '/v1/status');
     return json.inbox.backlog === 0 && json.callbacks.backlog === 0;
-  }, { within: 240_000, every: 500 });
+  }, { within: 300_000, every: 500 });
   for (const [name, p] of Object.entries(daemons)) {
     await eventually(`${name} has as few descriptors as before`, () => {
       const now = look(p).descriptors;
