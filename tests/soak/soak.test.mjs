@@ -48,6 +48,7 @@ test(`${minutes} minutes of mixed load with faults`, { timeout: (minutes + 10) *
 
   const daemons = { listener: stack.listener, reconciler: stack.reconciler };
   const atRest = Object.fromEntries(Object.entries(daemons).map(([name, p]) => [name, look(p)]));
+  t.after(() => { if (process.env.ERGSYNC_SOAK_LOG) fs.writeFileSync(process.env.ERGSYNC_SOAK_LOG, stack.reconciler.output); });
   const samples = { listener: [], reconciler: [], store: [], inbox: [] };
   const load = new Load(stack, worlds);
   await load.tidy();
