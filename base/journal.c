@@ -1,6 +1,9 @@
 /* journal.c - libsystemd's client of the journal. Apart from log.c, as its header defines syslog's LOG_ names. */
 #include "base/journal.h"
 
+/* The place in the source would always be this file. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

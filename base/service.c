@@ -14,9 +14,30 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#define ASK_EVERY_S 5
+#define ASK_FOR_S   60
+
+static bool is_ready;
+
+void
+service_starting(void)
+{
+	static time_t asked_s;
+	struct timespec now;
+
+	if (is_ready)
+		return;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (asked_s != 0 && now.tv_sec - asked_s < ASK_EVERY_S)
+		return;
+	asked_s = now.tv_sec;
+	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%d", ASK_FOR_S * 1000000);
+}
+
 void
 service_ready(const char *status)
 {
+	is_ready = true;
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
 }
 

@@ -11,6 +11,8 @@
 
 void service_ready(const char *status);
 void service_status(const char *status);
+/* Still starting, and getting on: called as often as one likes, it asks for more time every five seconds until service_ready. */
+void service_starting(void);
 void service_reloading(void);
 void service_stopping(void);
 /* Half of WatchdogSec, or 0 without a watchdog. */

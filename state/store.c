@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/service.h"
 #include "state/codec.h"
 #include "state/env.h"
 #include "state/keyring.h"
@@ -889,6 +890,7 @@ store_next(struct store_cursor *c, struct store_key *ret_key, void *ret)
 {
 	enum err e;
 
+	service_starting();
 	/* A damaged row was counted and logged; each step moves on. */
 	do
 		e = next_row(c, ret);

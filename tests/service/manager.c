@@ -2,10 +2,12 @@
  * manager.c - what a service manager does for a daemon, and no more: passes it a listening socket, hears its notifications, restarts
  * it. For tests, where no systemd runs.
  *
- * usage: manager [--listen PORT] [--watchdog MS] -- PROGRAM ARGUMENT...
+ * usage: manager [--listen PORT] [--watchdog MS] [--journal 1] -- PROGRAM ARGUMENT...
  *   Commands on standard input, one a line: restart (SIGTERM, and a new one when it has ended), signal NUMBER, freeze TID and
  *   thaw TID (one thread of the daemon, by ptrace), stop. What happens is told on standard output: started PID, notify TEXT,
  *   exited STATUS, killed SIGNAL, frozen TID, thawed TID. The end of standard input kills it.
+ *   With --journal, which needs root, it is the journal, too: in a mount namespace of its own, where nobody else sees that. Each
+ *   entry is told as journal FIELDS, with tabs between them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,6 +15,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -20,9 +23,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,13 +35,15 @@
 /* As ergsync-listener.socket has it. */
 #define BACKLOG      4096
 #define PASSED_FD    3
-#define MESSAGE_SIZE 4096
+#define MESSAGE_SIZE 32768
 #define NOTIFY_NAME  "@ergsync-test-%d"
+/* Where libsystemd looks for it. */
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 struct manager {
 	char *const *program;
-	int port, watchdog_ms;
-	int listen_fd, notify_fd, signal_fd;
+	int port, watchdog_ms, journal;
+	int listen_fd, notify_fd, signal_fd, journal_fd;
 	pid_t child;
 	bool restart;
 };
@@ -91,6 +98,20 @@ notify_open(void)
 }
 
 static int
+journal_open(void)
+{
+	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", "/run", "tmpfs", MS_NOSUID | MS_NODEV, NULL) != 0 || mkdir("/run/systemd", 0755) != 0 ||
+	    mkdir("/run/systemd/journal", 0755) != 0 || fd < 0 ||
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
+		die("journal socket");
+	return fd;
+}
+
+static int
 signals_open(void)
 {
 	sigset_t set;
@@ -115,6 +136,19 @@ put_number(const char *name, long number)
 		die("setenv");
 }
 
+/* As systemd.exec(5) has it: what standard error is. */
+static void
+put_journal_stream(void)
+{
+	char text[64];
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) != 0)
+		die("fstat");
+	(void)snprintf(text, sizeof(text), "%lu:%lu", (unsigned long)st.st_dev, (unsigned long)st.st_ino);
+	(void)setenv("JOURNAL_STREAM", text, 1);
+}
+
 static void __attribute__((noreturn)) become(const struct manager *m, pid_t manager)
 {
 	char name[64];
@@ -133,6 +167,8 @@ static void __attribute__((noreturn)) become(const struct manager *m, pid_t mana
 		if (m->listen_fd == PASSED_FD ? fcntl(PASSED_FD, F_SETFD, 0) < 0 : dup2(m->listen_fd, PASSED_FD) < 0)
 			die("pass the socket");
 	}
+	if (m->journal_fd >= 0)
+		put_journal_stream();
 	execv(m->program[0], m->program);
 	die(m->program[0]);
 }
@@ -177,17 +213,25 @@ on_child(struct manager *m)
 }
 
 static void
-on_notify(const struct manager *m)
+tell_datagrams(int fd, const char *word, char separator)
 {
 	char text[MESSAGE_SIZE];
 	ssize_t len;
 
-	while ((len = recv(m->notify_fd, text, sizeof(text) - 1, MSG_DONTWAIT)) > 0) {
+	while ((len = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT)) > 0) {
 		for (ssize_t i = 0; i < len; i++)
 			if (text[i] == '\n')
-				text[i] = ' ';
-		tell("notify %.*s", (int)len, text);
+				text[i] = separator;
+		tell("%s %.*s", word, (int)len, text);
 	}
+}
+
+static void
+on_notify(const struct manager *m)
+{
+	if (m->journal_fd >= 0)
+		tell_datagrams(m->journal_fd, "journal", '\t');
+	tell_datagrams(m->notify_fd, "notify", ' ');
 }
 
 /* --- one thread of it --- */
@@ -268,11 +312,13 @@ arguments(struct manager *m, int argc, char **argv)
 			m->port = (int)strtol(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--watchdog") == 0)
 			m->watchdog_ms = (int)strtol(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--journal") == 0)
+			m->journal = (int)strtol(argv[i + 1], NULL, 10);
 		else
 			break;
 	}
 	if (i + 1 >= argc || strcmp(argv[i], "--") != 0) {
-		(void)fputs("usage: manager [--listen PORT] [--watchdog MS] -- PROGRAM ARGUMENT...\n", stderr);
+		(void)fputs("usage: manager [--listen PORT] [--watchdog MS] [--journal 1] -- PROGRAM ARGUMENT...\n", stderr);
 		exit(EXIT_FAILURE);
 	}
 	m->program = argv + i + 1;
@@ -281,19 +327,22 @@ arguments(struct manager *m, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct manager m = { .listen_fd = -1 };
+	struct manager m = { .listen_fd = -1, .journal_fd = -1 };
 	bool going = true;
 
 	arguments(&m, argc, argv);
 	if (m.port > 0)
 		m.listen_fd = listen_open(m.port);
+	if (m.journal)
+		m.journal_fd = journal_open();
 	m.notify_fd = notify_open();
 	m.signal_fd = signals_open();
-	struct pollfd fds[] = { { m.signal_fd, POLLIN, 0 }, { m.notify_fd, POLLIN, 0 }, { STDIN_FILENO, POLLIN, 0 } };
+	struct pollfd fds[] = { { m.signal_fd, POLLIN, 0 }, { m.notify_fd, POLLIN, 0 }, { STDIN_FILENO, POLLIN, 0 },
+		{ m.journal_fd, POLLIN, 0 } };
 
 	start(&m);
 	while (going) {
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+		if (poll(fds, 4, -1) < 0 && errno != EINTR)
 			die("poll");
 		/* Notifications first: what a daemon said, it said before it ended. */
 		on_notify(&m);

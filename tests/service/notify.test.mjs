@@ -34,6 +34,7 @@ test('READY, STATUS, RELOADING, STOPPING of both', async (t) => {
   await reconciler.heard('notify', /READY=1/);
   assert.equal((await stack.api('GET', '/v1/status')).status, 200);
   assert.equal((await request({ url: `http://127.0.0.1:${stack.adminPort}/readyz` })).status, 200);
+  assert.match(reconciler.notified(/READY|EXTEND/)[0].text, /^EXTEND_TIMEOUT_USEC=60000000$/, 'reading what is stored may take its time');
   for (const daemon of [listener, reconciler]) {
     assert.match(daemon.notified(/READY=1/)[0].text, /STATUS=\S/, `${daemon.name} says how it is`);
     daemon.command('signal 1');

@@ -5,11 +5,11 @@ import path from 'node:path';
 import { build, eventually } from '../../e2e/lib/stack.mjs';
 
 export class Managed {
-  constructor(name, args, { listen, watchdog } = {}) {
+  constructor(name, args, { listen, watchdog, journal } = {}) {
     this.name = name;
     this.said = [];     // { at, word, text }
     this.output = '';
-    const options = [...(listen ? ['--listen', String(listen)] : []), ...(watchdog ? ['--watchdog', String(watchdog)] : [])];
+    const options = [...(listen ? ['--listen', String(listen)] : []), ...(watchdog ? ['--watchdog', String(watchdog)] : []), ...(journal ? ['--journal', '1'] : [])];
     this.child = spawn(process.env.SERVICE_MANAGER ?? path.join(build, 'tests/service/service_manager'), [...options, '--', path.join(build, name), ...args],
       { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, RUNTIME_DIRECTORY: '' } });
     this.child.stderr.setEncoding('utf8').on('data', (text) => { this.output = (this.output + text).slice(-1_000_000); });

@@ -72,6 +72,32 @@ hardens(void **state)
 	assert_int_equal(kill(getpid(), SIGPIPE), 0); /* survived */
 }
 
+/* Also afterwards: what is read while it serves asks for nothing. */
+static void
+asks_for_time_while_it_starts(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char message[200];
+
+	(void)state;
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", folder);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	(void)setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	for (int i = 0; i < 1000; i++)
+		service_starting();
+	assert_int_equal(recv(fd, message, sizeof(message), MSG_DONTWAIT), strlen("EXTEND_TIMEOUT_USEC=60000000"));
+	assert_memory_equal(message, "EXTEND_TIMEOUT_USEC=60000000", strlen("EXTEND_TIMEOUT_USEC=60000000"));
+	assert_int_equal(recv(fd, message, sizeof(message), MSG_DONTWAIT), -1);
+	service_ready("serving");
+	assert_true(recv(fd, message, sizeof(message), MSG_DONTWAIT) > 0);
+	service_starting();
+	assert_int_equal(recv(fd, message, sizeof(message), MSG_DONTWAIT), -1);
+	(void)unsetenv("NOTIFY_SOCKET");
+	(void)close(fd);
+	(void)unlink(address.sun_path);
+}
+
 static void
 does_nothing_outside_systemd(void **state)
 {
@@ -127,6 +153,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(makes_missing_parents_only, folder_make, folder_drop),
 		cmocka_unit_test(hardens),
+		cmocka_unit_test_setup_teardown(asks_for_time_while_it_starts, folder_make, folder_drop),
 		cmocka_unit_test(does_nothing_outside_systemd),
 		cmocka_unit_test_setup_teardown(tells_the_service_manager, folder_make, folder_drop),
 	};
