@@ -67,6 +67,10 @@ const struct log_explanation log_catalog[] = {
 	{ "sign_in_failed", "Signing in to a tenant failed", "Microsoft's code is AADSTS@ERGSYNC_AADSTS@. An expired secret, or consent that is "
 	    "missing: ergsyncctl tenant list says which." },
 	{ "device_sign_in_ended", "A sign-in by device code ended", "@ERGSYNC_DETAIL@" },
+	{ "client_secret_expires_soon", "The client secret expires soon", "In @ERGSYNC_DAYS_LEFT@ days. Make a new one in the app registration, "
+	    "put it in place and reload." },
+	{ "client_secret_expired", "The client secret has expired", "No tenant can be signed in to until it is replaced." },
+	{ "sign_in_out_of_memory", "Memory is short", "Signing in is tried again later." },
 	{ "client_certificate_expires_soon", "The certificate for signing in expires soon", "In @ERGSYNC_DAYS_LEFT@ days. Upload a new one to "
 	    "the app registration, then put it in place and reload." },
 	{ "client_certificate_expired", "The certificate for signing in has expired", "No tenant can be signed in to until it is replaced." },

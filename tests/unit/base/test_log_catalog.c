@@ -112,12 +112,18 @@ is_explained(const char *event)
 static void
 every_warning_is_explained(void **state)
 {
+	size_t missing = 0;
+
 	(void)state;
 	for (size_t i = 0; i < event_count; i++)
-		if (events[i].serious && !is_explained(events[i].event))
-			fail_msg(
-			    "\"%s\" is logged as a warning or error; base/log_catalog.c has to say what it means and what to do",
+		if (events[i].serious && !is_explained(events[i].event)) {
+			print_error(
+			    "\"%s\" is logged as a warning or error; base/log_catalog.c has to say what it means and what to "
+			    "do\n",
 			    events[i].event);
+			missing++;
+		}
+	assert_int_equal(missing, 0);
 }
 
 static void
