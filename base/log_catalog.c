@@ -93,6 +93,8 @@ const struct log_explanation log_catalog[] = {
 	    "broken one for its team to be readable." },
 	{ "tenant_state", "A tenant's state changed", "Tenant @ERGSYNC_TENANT@ is @ERGSYNC_STATE@: @ERGSYNC_DETAIL@" },
 	{ "tenant_removed", "A tenant was removed", "Nothing of it is stored any more." },
+	{ "meeting_refused", "Outlook refused a meeting", "ergsyncctl event tells which and why. It is left as it is until somebody changes it." },
+	{ "event_not_stored", "A meeting could not be noted", "It is read again by the next comparison." },
 	{ "callbacks_stopped", "The app does not take callbacks", "Status @ERGSYNC_STATUS@: @ERGSYNC_DETAIL@ They are repeated until it does; "
 	    "nothing is lost." },
 	{ "callbacks_resumed", "The app takes callbacks again", "What waited is delivered in order." },
