@@ -1,9 +1,9 @@
 /*
  * calendar.h - mailboxes of the simulated Exchange and the events in them: data, indices, and the order of changes.
  *
- * An event's state is a JSON object of Graph's writable properties (event_read.h), replaced as a whole and never changed in
- * place, nor anything in it, so that reads that lag can see the one before and what is alike in both is there once. No HTTP, no rules: event_acts.h has those. A mailbox comes into being when it is
- * first asked for, and lives with its events until mailboxes_done; "gone" is a flag.
+ * An event's state is a JSON object of Graph's writable properties (event_read.h), replaced as a whole and never changed in place, nor
+ * anything in it: reads that lag see the one before, and what is alike in both is there once. No HTTP, no rules: event_acts.h has
+ * those. A mailbox comes into being when it is first asked for, and lives with its events until mailboxes_done; "gone" is a flag.
  */
 #ifndef SIM_CALENDAR_H
 #define SIM_CALENDAR_H

@@ -10,8 +10,10 @@
 #include "base/timestamp.h"
 #include "sim/call.h"
 #include "sim/event_acts.h"
+#include "sim/event_join.h"
 #include "sim/event_read.h"
 #include "sim/mailbox.h"
+#include "sim/occasion.h"
 
 #define COUNT_MAX 100000
 
@@ -246,7 +248,7 @@ keep_block(const struct event *e, json_t *state)
 	const char *content = json_string_value(jx_path(state, "body", "content", NULL));
 
 	if (url != NULL && content != NULL && strstr(content, url) == NULL)
-		event_add_block(state, url);
+		event_join_block(state, url);
 }
 
 static bool
@@ -255,14 +257,14 @@ change_occurrence(struct control *k, struct deed *d)
 	struct occasion o;
 	json_t *state;
 
-	if (!event_occasion(d->event, d->date, &o))
+	if (!occasion_of_date(d->event, d->date, &o))
 		return control_fail(k, "\"date\" is no occurrence of the series");
 	if (!o.plain) {
 		d->event = o.event;
 		d->date = NULL;
 		return true;
 	}
-	state = event_occurrence_state(&o);
+	state = occasion_state(&o);
 	if (!read_state(k, state, d->given, false)) {
 		json_decref(state);
 		return false;
@@ -298,7 +300,7 @@ do_cancel(struct control *k, struct deed *d)
 {
 	struct occasion o;
 
-	if (d->date != NULL && !event_occasion(d->event, d->date, &o))
+	if (d->date != NULL && !occasion_of_date(d->event, d->date, &o))
 		return control_fail(k, "\"date\" is no occurrence of the series");
 	event_cancel(k->sim, d->event, d->date, &d->way);
 	return answer_event(k, d->event);

@@ -6,7 +6,9 @@
 
 #include "base/text.h"
 #include "sim/call.h"
+#include "sim/event_acts.h"
 #include "sim/event_filter.h"
+#include "sim/event_mail.h"
 #include "sim/event_read.h"
 #include "sim/event_show.h"
 #include "sim/event_view.h"
@@ -45,7 +47,7 @@ find(struct call *c, struct mailbox *box, struct occasion *ret)
 	const json_t *state;
 
 	series = calendar_occurrence_find(box, id, date);
-	if ((e == NULL || e->gone) && series != NULL && !series->gone && event_occasion(series, date, ret))
+	if ((e == NULL || e->gone) && series != NULL && !series->gone && occasion_of_date(series, date, ret))
 		return true;
 	/* A read that is made to lag sees the event as it was; others see their own writes. */
 	if (e == NULL || (state = calendar_seen(e, c->fault.kind == FAULT_LAG ? c->read_ms : INT64_MAX, &version)) == NULL ||
@@ -53,7 +55,7 @@ find(struct call *c, struct mailbox *box, struct occasion *ret)
 		refuse_missing(c);
 		return false;
 	}
-	event_alone(e, state, version, ret);
+	occasion_alone(e, state, version, ret);
 	return true;
 }
 
@@ -76,7 +78,7 @@ answer_now(struct call *c, int status, struct event *e, const struct event_wish 
 {
 	struct occasion o;
 
-	event_alone(e, e->state, e->version, &o);
+	occasion_alone(e, e->state, e->version, &o);
 	answer_event(c, status, &o, wish);
 }
 
@@ -165,7 +167,7 @@ within_neighbours(struct call *c, const struct occasion *o, const json_t *state)
 {
 	const struct event *series = o->plain ? o->event : o->event->master;
 
-	if (series == NULL || event_may_begin(series, o->date, jx_get_int(state, "startMs", 0), jx_get_int(state, "endMs", 0)))
+	if (series == NULL || occasion_may_begin(series, o->date, jx_get_int(state, "startMs", 0), jx_get_int(state, "endMs", 0)))
 		return true;
 	call_refuse(c, 400, "ErrorOccurrenceCrossingBoundary", JOURNAL_REFUSED,
 	    "Modified occurrence is crossing or overlapping adjacent occurrence.");
@@ -185,7 +187,7 @@ handle_event_patch(struct call *c)
 
 	if (box == NULL || !event_wish(c, &wish) || !call_needs_json(c) || !find(c, box, &o) || !unchanged_since(c, &o))
 		return;
-	state = o.plain ? event_occurrence_state(&o) : json_copy(o.event->state);
+	state = o.plain ? occasion_state(&o) : json_copy(o.event->state);
 	if (!event_read(state, c->json, false, &refusal)) {
 		call_refuse_as(c, &refusal);
 		json_decref(state);
@@ -195,7 +197,7 @@ handle_event_patch(struct call *c)
 		json_decref(state);
 		return;
 	}
-	way.loud = c->sim->settings.mail_unchanged != 0 && event_matters(c->json);
+	way.loud = c->sim->settings.mail_unchanged != 0 && event_mail_matters(c->json);
 	if (o.plain)
 		e = event_except(c->sim, o.event, o.date, state, &way);
 	else
@@ -302,7 +304,7 @@ handle_events_list(struct call *c)
 			set_next(c, at);
 			return;
 		}
-		event_alone(e, state, version, &o);
+		occasion_alone(e, state, version, &o);
 		json_array_append_new(value, event_show(c, &o, &wish));
 		event_shape(c, &o, &wish, json_array_get(value, json_array_size(value) - 1));
 	}
@@ -356,7 +358,7 @@ handle_event_instances(struct call *c)
 		return;
 	}
 	list = must_alloc(INSTANCES_MAX * sizeof(*list));
-	count = event_occasions(o.event, c->read_ms, from_ms, to_ms, list, INSTANCES_MAX);
+	count = occasions_within(o.event, c->read_ms, from_ms, to_ms, list, INSTANCES_MAX);
 	answer_occasions(c, box, list, count, "events");
 	free(list);
 }

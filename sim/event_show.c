@@ -233,7 +233,7 @@ expand_exceptions(const struct call *c, const struct occasion *o, const struct e
 	for (size_t i = 0; i < o->event->exception_count; i++) {
 		struct occasion x;
 
-		if (!o->event->exceptions[i]->gone && event_occasion(o->event, o->event->exceptions[i]->date, &x))
+		if (!o->event->exceptions[i]->gone && occasion_of_date(o->event, o->event->exceptions[i]->date, &x))
 			json_array_append_new(list, event_show(c, &x, wish));
 	}
 	json_object_set_new(shown, "exceptionOccurrences", list);

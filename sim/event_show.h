@@ -4,7 +4,7 @@
 #ifndef SIM_EVENT_SHOW_H
 #define SIM_EVENT_SHOW_H
 
-#include "sim/event_acts.h"
+#include "sim/occasion.h"
 
 struct call;
 

@@ -54,7 +54,7 @@ event_view(const struct mailbox *box, int64_t read_ms, int64_t from_ms, int64_t 
 	size_t count = 0, cap = 0;
 
 	for (size_t i = 0; i < box->count; i++) {
-		size_t n = event_occasions(box->events[i], read_ms, from_ms, to_ms, some, OCCASIONS_MAX);
+		size_t n = occasions_within(box->events[i], read_ms, from_ms, to_ms, some, OCCASIONS_MAX);
 
 		for (size_t k = 0; k < n; k++) {
 			list = must_grow(list, count, &cap, sizeof(*list));
@@ -172,7 +172,7 @@ add_exception(struct call *c, const struct event *e, const struct round *r, cons
 			json_array_append_new(items, removed(event_shown_id(e, wish)));
 		return;
 	}
-	event_alone(e, state, version, &o);
+	occasion_alone(e, state, version, &o);
 	if (o.start_ms < r->to_ms && o.end_ms >= r->from_ms)
 		json_array_append_new(items, event_show(c, &o, wish));
 	else if (r->since > 0)
@@ -188,7 +188,7 @@ add_series(
 	unsigned version;
 	const json_t *state = calendar_seen(e, c->read_ms, &version);
 
-	event_alone(e, state, version, &o);
+	occasion_alone(e, state, version, &o);
 	json_array_append_new(items, event_show(c, &o, wish));
 	for (size_t i = 0; i < n; i++)
 		if (list[i].plain)
@@ -206,7 +206,7 @@ items_of(struct call *c, const struct event *e, const struct round *r, const str
 	size_t max = series ? OCCASIONS_MAX : 1, n;
 	struct occasion *list = must_alloc(max * sizeof(*list));
 
-	n = event_occasions(e, c->read_ms, r->from_ms, r->to_ms, list, max);
+	n = occasions_within(e, c->read_ms, r->from_ms, r->to_ms, list, max);
 	if (e->master != NULL)
 		add_exception(c, e, r, wish, state, version, items);
 	else if (n > 0 && series)

@@ -4,7 +4,7 @@
 #ifndef SIM_EVENT_VIEW_H
 #define SIM_EVENT_VIEW_H
 
-#include "sim/event_acts.h"
+#include "sim/occasion.h"
 
 /* A window's end as a client writes it, with or without offset. */
 bool event_window_read(const char *text, int64_t *ret_ms);
