@@ -162,8 +162,13 @@ struct app_status {
 	char callback_detail[DETAIL_SIZE]; /* of the last failed delivery; "" when none waits */
 	uint64_t feed_seq;                 /* of the newest change; 0 = none */
 	int64_t resyncs_running;
-	struct erg_id unproved_erg; /* the one proved equal longest ago (or never); "" = no ERG */
-	int64_t unproved_wall_ms;   /* its proved_at, 0 = never */
+	/* of the store: when it was restored from a backup, or made anew because the former one was damaged; 0 = never */
+	int64_t restored_wall_ms, rebuilt_wall_ms;
+	int64_t additions_only;            /* ERGs of which nobody is removed until a full comparison has passed the guard */
+	int64_t damaged_records;           /* in quarantine */
+	int64_t reseal_rows, reseal_total; /* values sealed anew for other keys, of how many; total 0 = nothing to do */
+	struct erg_id unproved_erg;        /* the one proved equal longest ago (or never); "" = no ERG */
+	int64_t unproved_wall_ms;          /* its proved_at, 0 = never */
 	/* What a person should look at, worst first: tenant or ERG in words, as "erg:ID" or "tenant:ID" or "". */
 	struct {
 		char subject[APP_ID_SIZE + 16];

@@ -481,6 +481,14 @@ view_status(const struct app_status *status)
 		TIME("oldest_at", struct app_status, callback_oldest_wall_ms),
 		TEXT("detail", struct app_status, callback_detail),
 	};
+	static const struct field store[] = {
+		TIME("restored_at", struct app_status, restored_wall_ms),
+		TIME("rebuilt_at", struct app_status, rebuilt_wall_ms),
+		INT("additions_only", struct app_status, additions_only),
+		INT("damaged_records", struct app_status, damaged_records),
+		INT("resealed", struct app_status, reseal_rows),
+		INT("to_reseal", struct app_status, reseal_total),
+	};
 	json_t *o = json_object();
 	int bad = o == NULL;
 
@@ -493,6 +501,7 @@ view_status(const struct app_status *status)
 	bad |= json_object_set_new(o, "callbacks", OBJECT_OF(callbacks, status));
 	bad |= json_object_set_new(o, "changes", json_pack("{s:I}", "newest", (json_int_t)status->feed_seq));
 	bad |= json_object_set_new(o, "resyncs", json_pack("{s:I}", "running", (json_int_t)status->resyncs_running));
+	bad |= json_object_set_new(o, "store", OBJECT_OF(store, status));
 	bad |= json_object_set_new(o, "oldest_unproved", status_unproved(status));
 	bad |= json_object_set_new(o, "problems", status_problems(status));
 	return checked(o, bad);

@@ -329,8 +329,9 @@ option_file_check(const struct config_option *option, const char *path, char *wh
 	union {
 		char secret[SECRET_FILE_SIZE];
 		uint8_t signing_key[SIGNING_KEY_MAX];
-		struct key32 key;
+		struct key32 keys[2];
 	} held;
+	bool two;
 	size_t len;
 	enum err e;
 
@@ -338,7 +339,7 @@ option_file_check(const struct config_option *option, const char *path, char *wh
 	case OPTION_FILE: return readable_check(path, why, why_size);
 	case OPTION_SECRET_FILE: e = secret_file_read(path, held.secret, sizeof(held.secret), why, why_size); break;
 	case OPTION_SIGNING_FILE: e = signing_file_read(path, held.signing_key, &len, why, why_size); break;
-	case OPTION_KEY_FILE: e = key_file_read(path, &held.key, why, why_size); break;
+	case OPTION_KEY_FILE: e = key_pair_read(path, &held.keys[0], &held.keys[1], &two, why, why_size); break;
 	default: return ERR_OK;
 	}
 	secret_wipe(&held, sizeof(held));

@@ -91,22 +91,63 @@ secret_file_read(const char *path, char *ret, size_t size, char *why, size_t why
 	return e;
 }
 
+static enum err
+key_decode(const char *path, const char *text, struct key32 *ret, char *why, size_t why_size)
+{
+	uint8_t key[128];
+	size_t key_len = 0, len = strlen(text);
+	enum err e = len < sizeof(key) && base64_decode(text, len, key, &key_len) == ERR_OK && key_len == sizeof(ret->b)
+	                 ? ERR_OK
+	                 : ERR_INVALID;
+
+	if (e == ERR_OK)
+		memcpy(ret->b, key, sizeof(ret->b));
+	else
+		tell(why, why_size, "%s must hold 32 bytes as base64 (44 characters); ergsyncctl init makes such a file", path);
+	secret_wipe(key, sizeof(key));
+	return e;
+}
+
 enum err
 key_file_read(const char *path, struct key32 *ret, char *why, size_t why_size)
 {
 	char text[128];
-	uint8_t key[sizeof(text)];
-	size_t key_len;
 	enum err e = secret_file_read(path, text, sizeof(text), why, why_size);
 
-	if (e == ERR_OK && (base64_decode(text, strlen(text), key, &key_len) != ERR_OK || key_len != sizeof(ret->b))) {
-		tell(why, why_size, "%s must hold 32 bytes as base64 (44 characters); ergsyncctl init makes such a file", path);
+	if (e == ERR_OK)
+		e = key_decode(path, text, ret, why, why_size);
+	secret_wipe(text, sizeof(text));
+	return e;
+}
+
+enum err
+key_pair_read(const char *path, struct key32 *ret, struct key32 *ret_previous, bool *ret_has_previous, char *why, size_t why_size)
+{
+	char text[256], *second;
+	size_t len;
+	enum err e = file_read(path, sizeof(text) - 1, text, &len, why, why_size);
+
+	*ret_has_previous = false;
+	if (e != ERR_OK)
+		return e;
+	if ((second = strchr(text, '\n')) != NULL)
+		*second++ = '\0';
+	if (second != NULL && second[0] != '\0') {
+		len = strlen(second);
+		*ret_has_previous = true;
+		if (!one_line(second, &len))
+			e = ERR_INVALID;
+	}
+	len = strlen(text);
+	if (e != ERR_OK || !one_line(text, &len)) {
+		tell(why, why_size, "%s must hold one key a line: the present one, then perhaps the one before it", path);
 		e = ERR_INVALID;
 	}
 	if (e == ERR_OK)
-		memcpy(ret->b, key, sizeof(ret->b));
+		e = key_decode(path, text, ret, why, why_size);
+	if (e == ERR_OK && *ret_has_previous)
+		e = key_decode(path, second, ret_previous, why, why_size);
 	secret_wipe(text, sizeof(text));
-	secret_wipe(key, sizeof(key));
 	return e;
 }
 

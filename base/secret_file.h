@@ -7,6 +7,7 @@
 #ifndef BASE_SECRET_FILE_H
 #define BASE_SECRET_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,9 @@ enum err file_read(const char *path, size_t max, char *ret, size_t *ret_len, cha
 enum err secret_file_read(const char *path, char *ret, size_t size, char *why, size_t why_size);
 /* A key file: 32 bytes as standard base64, an optional line end. */
 enum err key_file_read(const char *path, struct key32 *ret, char *why, size_t why_size);
+/* The same, or with a second line: the key before this one, while a change of keys is under way. *ret_has_previous tells. */
+enum err key_pair_read(
+    const char *path, struct key32 *ret, struct key32 *ret_previous, bool *ret_has_previous, char *why, size_t why_size);
 
 /* Standard Webhooks: a signing secret has 24 to 64 bytes. */
 #define SIGNING_KEY_MAX 64

@@ -1,5 +1,5 @@
 # What is installed, where. Daemons go to sbin: nobody starts them by hand but to --check.
-install(TARGETS ergsync-listener ergsync-reconciler DESTINATION ${CMAKE_INSTALL_SBINDIR})
+install(TARGETS ergsync-listener ergsync-reconciler ergsync-state DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS ergsyncctl ergsync-graphsim DESTINATION ${CMAKE_INSTALL_BINDIR})
 add_subdirectory(${PROJECT_SOURCE_DIR}/systemd)
 add_subdirectory(${PROJECT_SOURCE_DIR}/man)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "reconciler/guard.h"
 #include "reconciler/plan.h"
@@ -45,6 +46,7 @@ struct apply {
 	struct store_key after; /* the last member walked */
 	person_id *gone;
 	size_t gone_count, gone_cap, removals, approved, harmless;
+	size_t leaving; /* found open towards Teams */
 	bool held;
 	struct confirm confirms[CONFIRM_MAX];
 	unsigned confirming;
@@ -164,7 +166,7 @@ erg_same(const struct erg *a, const struct erg *b)
 	return memcmp(&a->counts, &b->counts, sizeof(a->counts)) == 0 && a->state == b->state &&
 	       strcmp(a->detail, b->detail) == 0 && a->read_wall_ms == b->read_wall_ms &&
 	       a->proved_wall_ms == b->proved_wall_ms && a->teams_baseline_count == b->teams_baseline_count &&
-	       a->first_read_done == b->first_read_done;
+	       a->first_read_done == b->first_read_done && a->additions_only == b->additions_only;
 }
 
 static void
@@ -187,6 +189,7 @@ stage_seen(struct apply *a, const struct roster_view *v)
 
 		outdate(v, &step, a);
 		count_step(&a->result, &step, a->o.dry_run);
+		a->leaving += step.action == DIFF_REMOVE_FROM_TEAMS;
 		if (step.person != 0)
 			a->seen[a->seen_count++] = step.person;
 		a->result.members_compared++;
@@ -283,6 +286,14 @@ held_detail(struct apply *a, const struct roster_view *v, char *ret, size_t ret_
 		    "Teams shows nobody any more, where there were %lld. Nobody is removed until this is approved, or Teams "
 		    "shows people again.",
 		    (long long)erg->counts.teams);
+		return true;
+	}
+	if (a->removals > 0 && erg->additions_only) {
+		snprintf(ret, ret_size,
+		    "%zu of %lld people are not in Teams, but the stored state may be outdated. Let the app put its whole list, "
+		    "or "
+		    "approve or reject the plan.",
+		    a->removals, (long long)erg->counts.app);
 		return true;
 	}
 	if (a->removals > 0 && guard_holds(a->r, erg, GUARD_APP, (int64_t)a->removals)) {
@@ -481,6 +492,16 @@ stage_confirm(struct apply *a, const struct erg *erg)
 		a->stage = STAGE_END;
 }
 
+/* Both sides were compared, and nobody would be removed by what was stored before: from now on it is as good as any. */
+static void
+trust(struct apply *a, struct erg *erg)
+{
+	if (!erg->additions_only || a->held || a->leaving > 0 || erg->state == ERG_HELD)
+		return;
+	erg->additions_only = false;
+	log_put(LOG_INFO, "erg_trusted", LS("erg", erg->id.s));
+}
+
 /* What a complete read means for the ERG itself. */
 static void
 stage_end(struct apply *a, const struct roster_view *v)
@@ -496,6 +517,7 @@ stage_end(struct apply *a, const struct roster_view *v)
 		erg->teams_baseline_count = (int64_t)a->o.listing->count;
 	}
 	erg->first_read_done = true;
+	trust(a, erg);
 	push_resume(a->r, erg);
 	if (erg->state == ERG_BROKEN || erg->state == ERG_LINKING)
 		erg_set_state(a->r, erg, ERG_WORKING, "");

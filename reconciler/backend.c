@@ -17,6 +17,7 @@
 #include "reconciler/people.h"
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/rekey.h"
 #include "reconciler/resync.h"
 #include "reconciler/roster.h"
 #include "reconciler/scope.h"
@@ -26,6 +27,7 @@
 #include "reconciler/tenants.h"
 #include "state/feed.h"
 #include "state/outbox.h"
+#include "state/stale.h"
 #include "state/store.h"
 
 #define RUNNING_LOOK 64 /* resyncs looked at for those that run */
@@ -721,6 +723,7 @@ status_ergs(struct reconciler *r, struct app_status *s)
 
 	while (store_next(c, NULL, &e) == ERR_OK) {
 		s->ergs[e.state]++;
+		s->additions_only += e.additions_only;
 		if (e.state == ERG_BROKEN || e.state == ERG_HELD)
 			status_problem(s, "erg", e.id.s, e.detail);
 		if (e.membership == MEMBERSHIP_OFF)
@@ -784,6 +787,43 @@ resyncs_running(struct reconciler *r)
 	return running;
 }
 
+static void
+status_store(struct reconciler *r, const struct store_stats *stats, struct app_status *s)
+{
+	struct rekey_progress rekey;
+	char detail[DETAIL_SIZE];
+	int64_t wall_ms;
+
+	switch (stale_kind(r->store, &wall_ms)) {
+	case STALE_RESTORED: s->restored_wall_ms = wall_ms; break;
+	case STALE_REBUILT: s->rebuilt_wall_ms = wall_ms; break;
+	case STALE_NOT: break;
+	}
+	s->damaged_records = (int64_t)stats->quarantined;
+	rekey_progress(r, &rekey);
+	if (rekey.running) {
+		s->reseal_rows = (int64_t)rekey.rows;
+		s->reseal_total = (int64_t)rekey.total;
+	}
+	if (s->rebuilt_wall_ms > 0 && stats->rows[TABLE_ERGS] == 0)
+		status_problem(s, "store", "rebuilt",
+		    "The former store was damaged and set aside. Put all tenants and ERGs again, or restore a backup; nobody is "
+		    "removed.");
+	if (s->additions_only > 0) {
+		snprintf(detail, sizeof(detail),
+		    "%" PRId64
+		    " ERGs take additions only: what is stored of them may be outdated until a full comparison is through.",
+		    s->additions_only);
+		status_problem(s, "store", s->restored_wall_ms > 0 ? "restored" : "damaged", detail);
+	}
+	if (s->damaged_records > 0) {
+		snprintf(detail, sizeof(detail),
+		    "%" PRId64 " damaged records were found and taken out; what they were of is read anew. Check the disk.",
+		    s->damaged_records);
+		status_problem(s, "store", "damaged", detail);
+	}
+}
+
 enum err
 backend_status(struct reconciler *r, struct app_status *s)
 {
@@ -798,6 +838,7 @@ backend_status(struct reconciler *r, struct app_status *s)
 	s->inbox_present = ingest_backlog(r, &s->inbox_backlog);
 	store_stats(r->store, &stats);
 	s->dirty = (int64_t)stats.rows[TABLE_DIRTY];
+	status_store(r, &stats, s);
 	s->resyncs_running = resyncs_running(r);
 	return ERR_OK;
 }

@@ -40,7 +40,8 @@
 #define SIGNAL_COUNT         3
 
 struct secrets {
-	struct key32 state_key, intake_key;
+	struct key32 state_key, previous_key, intake_key;
+	bool has_previous; /* a change of the state key is under way */
 	char client[SECRET_SIZE], callback[SECRET_SIZE], token[SECRET_SIZE];
 	struct graph_certificate *certificate; /* instead of client */
 };
@@ -93,7 +94,7 @@ secrets_read(const struct config *c, struct secrets *ret, char *why, size_t why_
 {
 	enum err e;
 
-	if ((e = key_file_read(c->key_file, &ret->state_key, why, why_size)) != ERR_OK)
+	if ((e = key_pair_read(c->key_file, &ret->state_key, &ret->previous_key, &ret->has_previous, why, why_size)) != ERR_OK)
 		return e;
 	if ((e = key_file_read(c->intake_key_file, &ret->intake_key, why, why_size)) != ERR_OK)
 		return e;
@@ -269,6 +270,7 @@ start_reconciler(struct daemon *d, char *why, size_t why_size)
 		.graph_http = d->graph_http,
 		.app_http = d->app_http,
 		.state_key = d->secrets.state_key,
+		.previous_key = d->secrets.has_previous ? &d->secrets.previous_key : NULL,
 		.intake_key = d->secrets.intake_key,
 		.client_secret = d->secrets.client,
 		.client_certificate = d->secrets.certificate,

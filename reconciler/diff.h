@@ -25,7 +25,7 @@
 struct diff_input {
 	struct side base, app, teams; /* app: with what is under way to it counted as arrived */
 	enum membership_policy policy;
-	bool first;                  /* no complete read of this link has been taken in yet */
+	bool first;                  /* no complete read of this link has been taken in yet; or the base may be outdated */
 	enum pending_write settling; /* a write to Teams not seen yet whose settle time is not over */
 	bool private_;
 	bool kept; /* removed by the app here, still in the team for another ERG's sake */

@@ -103,5 +103,8 @@ guard_holds(struct reconciler *r, const struct erg *erg, enum guard_side side, i
 	               : side == GUARD_TEAMS ? erg->counts.teams
 	                                     : meeting_sum_get(r, MEETING_SUM_LIVE, erg->id.s);
 
+	/* What is stored may be older than both sides: every removal it leads to is for a person to judge. */
+	if (erg->additions_only)
+		return planned > 0;
 	return guard_exceeds(planned, guard_done(r, &erg->id, side), have, limit, percent);
 }

@@ -25,7 +25,8 @@ int64_t guard_done(struct reconciler *r, const struct erg_id *erg, enum guard_si
 void guard_count(struct reconciler *r, const struct erg_id *erg, enum guard_side side, int64_t count);
 void guard_forget(struct reconciler *r, const struct erg_id *erg);
 
-/* With the ERG's own limits or the configuration's; not for GUARD_MAILS, which mail_limit holds. */
+/* With the ERG's own limits or the configuration's; any at all, while the ERG takes additions only. Not for GUARD_MAILS, which
+ * mail_limit holds. */
 bool guard_holds(struct reconciler *r, const struct erg *erg, enum guard_side side, int64_t planned);
 
 #endif

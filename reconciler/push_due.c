@@ -119,8 +119,11 @@ hold_removals(const struct roster_view *v, size_t removals, bool unlooked)
 			roster_hold(v, &m, "The plan that removes this person is held.");
 	store_cursor_close(c);
 	snprintf(detail, sizeof(detail),
-	    "%zu of %lld people would be removed from Teams, more than the limits allow within 24 hours. Approve or reject the "
-	    "plan.",
+	    v->erg->additions_only ? "%zu of %lld people would be removed from Teams, but the stored state may be outdated. "
+	                             "Approve or reject the plan."
+	                           : "%zu of %lld people would be removed from Teams, more than the limits allow within 24 "
+	                             "hours. Approve or reject the "
+	                             "plan.",
 	    removals, (long long)v->erg->counts.teams);
 	plan_refresh(v->r, v->erg, detail);
 }

@@ -29,6 +29,7 @@
 #include "reconciler/work.h"
 #include "state/inbox.h"
 #include "state/outbox.h"
+#include "state/stale.h"
 #include "state/store.h"
 
 #define PATH_SIZE 4096
@@ -41,6 +42,7 @@ open_store(struct reconciler *r, const struct reconciler_options *o, char *why, 
 		.directory = directory,
 		.map_size_bytes = (uint64_t)o->config->map_size_bytes,
 		.key = o->state_key,
+		.previous_key = o->previous_key,
 		.clock = o->clock,
 		.on_failure = o->on_store_failure,
 		.on_failure_arg = o->on_store_failure_arg,
@@ -82,6 +84,20 @@ open_graph(struct reconciler *r, const struct reconciler_options *o, char *why, 
 	return e;
 }
 
+/* A store that was restored or made anew is compared with both sides at once. */
+static void
+resync_stale(struct reconciler *r)
+{
+	static const struct resync_scope all = { .kind = RESYNC_ALL };
+	struct resync resync;
+	char why[DETAIL_SIZE];
+
+	if (!stale_resync_due(r->store))
+		return;
+	(void)resync_start(r, &all, false, &resync, why, sizeof(why));
+	stale_resync_asked(r->store);
+}
+
 /* In order: what a part calls when it starts is there before it. */
 static enum err
 start_parts(struct reconciler *r, char *why, size_t why_size)
@@ -120,6 +136,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 		e = rekey_new(r, &r->rekey);
 	if (e != ERR_OK)
 		snprintf(why, why_size, "it cannot start: %s", err_text(e));
+	else
+		resync_stale(r);
 	return e;
 }
 

@@ -129,6 +129,7 @@ struct reconciler_options {
 	struct rng *rng;
 	struct http_transport *graph_http, *app_http;
 	struct key32 state_key, intake_key;
+	const struct key32 *previous_key;                /* of the state; NULL = none. Borrowed for the call */
 	struct graph_certificate *client_certificate;    /* shared; NULL = by client_secret */
 	const char *client_secret;                       /* copied where needed */
 	const char *callback_secret;                     /* NULL = none */

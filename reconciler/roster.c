@@ -250,7 +250,7 @@ decide(const struct roster_view *v, const struct person *p, const struct member 
 		.app = m->callback_seq != 0 ? m->told : m->app,
 		.teams = m->teams,
 		.policy = v->erg->membership,
-		.first = first,
+		.first = first || v->erg->additions_only,
 		.settling = settling(v, m),
 		.private_ = m->private_,
 		.kept = m->kept_in_teams,

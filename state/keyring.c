@@ -447,17 +447,26 @@ file_bytes(const char *path, uint8_t **ret, size_t *ret_len, char *why, size_t w
 }
 
 enum err
-keyring_open(
+keyring_file(
     const char *path, const struct key32 *master, const struct key32 *previous, struct keyring **ret, char *why, size_t why_size)
 {
-	struct keyring *k = NULL;
 	uint8_t *data = NULL;
 	size_t len = 0;
 	enum err e = file_bytes(path, &data, &len, why, why_size);
 
 	if (e == ERR_OK)
-		e = keyring_read(data, len, master, previous, &k, why, why_size);
+		e = keyring_read(data, len, master, previous, ret, why, why_size);
 	free(data);
+	return e;
+}
+
+enum err
+keyring_open(
+    const char *path, const struct key32 *master, const struct key32 *previous, struct keyring **ret, char *why, size_t why_size)
+{
+	struct keyring *k = NULL;
+	enum err e = keyring_file(path, master, previous, &k, why, why_size);
+
 	if (e != ERR_OK)
 		return e;
 	(void)snprintf(k->path, sizeof(k->path), "%s", path);

@@ -47,6 +47,9 @@ enum err keyring_open(
 /* From the bytes of such a file, as a backup holds them; it can't be changed. */
 enum err keyring_read(const void *data, size_t len, const struct key32 *master, const struct key32 *previous,
     struct keyring **ret, char *why, size_t why_size);
+/* The same from such a file, which is left as it is. */
+enum err keyring_file(
+    const char *path, const struct key32 *master, const struct key32 *previous, struct keyring **ret, char *why, size_t why_size);
 /* A new ring, written at once. first: the store's values so far are sealed by this key, in the first layout (retired); NULL: none. */
 enum err keyring_make(
     const char *path, const struct key32 *master, const struct key32 *first, struct keyring **ret, char *why, size_t why_size);

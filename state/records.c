@@ -77,6 +77,7 @@ static const struct field erg_fields[] = {
 	I64(counts.leaving, 1),
 	STR(organizer_id.s, 2),
 	STR(organizer_detail, 2),
+	BOOL(additions_only, 3),
 };
 #undef RECORD
 
@@ -321,7 +322,7 @@ static const struct field sign_in_fields[] = {
 static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(META, meta_record, meta_fields, 1),
 	SCHEMA(TENANTS, tenant, tenant_fields, 2),
-	SCHEMA(ERGS, erg, erg_fields, 2),
+	SCHEMA(ERGS, erg, erg_fields, 3),
 	SCHEMA(TENANT_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(TEAM_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(PEOPLE, person, person_fields, 2),
