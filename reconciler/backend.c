@@ -10,6 +10,7 @@
 #include "graph/graph.h"
 #include "reconciler/app_list.h"
 #include "reconciler/chores.h"
+#include "reconciler/dirty.h"
 #include "reconciler/identity.h"
 #include "reconciler/ingest.h"
 #include "reconciler/links.h"
@@ -546,6 +547,9 @@ members_replace(void *ctx, const struct erg_id *id, const struct app_member_put 
 	}
 	erg_settle(r, &erg);
 	erg_store(r, &erg);
+	/* The whole list may be what a held plan or a doubt was about. */
+	if (erg.additions_only || erg.state == ERG_HELD)
+		dirty_mark_erg(r, &erg, 0);
 	free(listed);
 	return e;
 }

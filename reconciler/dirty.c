@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "reconciler/mailbox.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/scope.h"
 #include "reconciler/work.h"
 
 #define ITEM_DIGEST_LEN 16
@@ -171,4 +172,13 @@ dirty_put_off(
 		store_put(r->store, TABLE_DIRTY, &key, &row);
 	}
 	store_cursor_close(c);
+}
+
+void
+dirty_mark_erg(struct reconciler *r, const struct erg *erg, int64_t wait_ms)
+{
+	struct subscription scope;
+
+	if (scope_of_erg(r, erg, &scope) == ERR_OK)
+		dirty_mark(r, &scope.scope, wait_ms);
 }

@@ -23,6 +23,9 @@ void dirty_key(struct reconciler *r, const struct scope_id *scope, const char *i
 /* Marks the scope as a whole in this turn, to be read after wait_ms, and tells work. A mark that is there stays, and its time if sooner. */
 void dirty_mark(struct reconciler *r, const struct scope_id *scope, int64_t wait_ms);
 
+/* The scope the ERG's members are in, if it has one. */
+void dirty_mark_erg(struct reconciler *r, const struct erg *erg, int64_t wait_ms);
+
 /* One row as it was when a read began. */
 struct dirty_seen {
 	struct store_key key;

@@ -46,7 +46,8 @@ struct backup_options {
 	backup_progress progress; /* may be NULL */
 	void *progress_arg;
 };
-/* ERR_CORRUPT: what was copied does not open, and no file was left; *ret_examined tells. why says what, otherwise. */
+/* Not in a process that has the store open itself: LMDB allows one opening of a file in each.
+ * ERR_CORRUPT: what was copied does not open, and no file was left; *ret_examined tells. why says what, otherwise. */
 enum err backup_write(
     const struct backup_options *o, struct backup_manifest *ret, struct examined *ret_examined, char *why, size_t why_size);
 

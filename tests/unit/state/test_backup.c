@@ -2,6 +2,7 @@
 #include "state/backup.h"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "state/feed.h"
@@ -108,19 +109,31 @@ fill(struct world *w, unsigned members)
 }
 
 static enum err
-back_up(struct world *w)
-{
-	struct backup_options o = { .store = w->state, .file = w->file, .keys = { w->options.key, NULL }, .now_wall_ms = WALL_MS };
-
-	return backup_write(&o, &w->manifest, &w->x, w->why, sizeof(w->why));
-}
-
-static enum err
 verify(struct world *w)
 {
 	struct backup_keys keys = { w->options.key, NULL };
 
 	return backup_verify(w->file, &keys, &w->manifest, &w->x, w->why, sizeof(w->why));
+}
+
+/* By another process: LMDB allows one opening of a file in each. */
+static enum err
+back_up(struct world *w)
+{
+	struct backup_options o = {
+		.store = w->state, .file = w->file, .keys = { w->options.key, NULL }, .now_wall_ms = WALL_MS
+	};
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit((int)backup_write(&o, &w->manifest, &w->x, w->why, sizeof(w->why)));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == ERR_OK)
+		assert_int_equal(verify(w), ERR_OK);
+	return (enum err)WEXITSTATUS(status);
 }
 
 static enum err
