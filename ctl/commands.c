@@ -931,6 +931,36 @@ const struct command commands[] = {
 	    "Example:\n"
 	    "  ergsyncctl subscriptions\n",
 	    run_subscriptions, { { NULL, NULL, NULL } } },
+	{ "backup", "FILE", 1, 1, "Copy the stored state into a file",
+	    "May be done at any time, also while the daemons run: the copy is one state of the\n"
+	    "store. Every record of it is opened before FILE is replaced. Its values stay sealed\n"
+	    "with the state key, which is not in it. A backup keeps what it was made of: keep as\n"
+	    "many as you need, and none for longer. Run it as the daemons' user, or as root.\n\n"
+	    "Examples:\n"
+	    "  ergsyncctl backup /var/backups/ergsync/today\n"
+	    "  systemctl enable --now ergsync-backup.timer    (daily, keeps seven)\n",
+	    run_backup, { { "key-file", "KEY", "Another state key than the configuration's." } } },
+	{ "restore", "FILE", 1, 1, "Put a backup where the stored state is to be",
+	    "Only while ergsync-reconciler is stopped. A store that is there is never overwritten:\n"
+	    "--set-aside keeps it under another name. What a backup knows may be outdated, so after\n"
+	    "it nobody is removed anywhere until a full comparison has passed the guard: it starts\n"
+	    "by itself, and removals it would lead to are shown as a held plan. Needs the state key\n"
+	    "that was in use when the backup was made.\n\n"
+	    "Example:\n"
+	    "  systemctl stop ergsync-reconciler\n"
+	    "  ergsyncctl restore /var/backups/ergsync/today --set-aside\n"
+	    "  systemctl start ergsync-reconciler\n",
+	    run_restore,
+	    { { "set-aside", NULL, "Rename the store that is there." },
+	        { "key-file", "KEY", "Another state key than the configuration's." } } },
+	{ "state check", "[FILE]", 0, 1, "Open every record of the state or a backup",
+	    "Counts records by table and names those that do not open, by the beginning of their\n"
+	    "keys, which tell nothing of anybody. Changes nothing, and may run while the daemons do.\n"
+	    "Exit status 1: something is damaged.\n\n"
+	    "Examples:\n"
+	    "  ergsyncctl state check\n"
+	    "  ergsyncctl state check /var/backups/ergsync/today\n",
+	    run_state_check, { { "key-file", "KEY", "Another state key than the configuration's." } } },
 	{ "completion", "", 0, 0, "Print a completion script for bash",
 	    "Example:\n"
 	    "  source <(ergsyncctl completion)\n",

@@ -44,6 +44,10 @@ int run_init(struct ctl *c);
 int run_check(struct ctl *c);
 /* sign_in.c */
 int run_sign_in(struct ctl *c);
+/* copies.c */
+int run_backup(struct ctl *c);
+int run_restore(struct ctl *c);
+int run_state_check(struct ctl *c);
 /* resyncs.c */
 int run_resync(struct ctl *c);
 

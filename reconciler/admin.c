@@ -103,6 +103,14 @@ reasons(const struct app_status *s, struct text *body)
 		text_addf(body, "subscriptions: %" PRId64 " failing\n", s->subscriptions[SUBSCRIPTION_FAILING]);
 	if (s->ergs[ERG_BROKEN] + s->ergs[ERG_HELD] > 0)
 		text_addf(body, "ergs: %" PRId64 " broken, %" PRId64 " held\n", s->ergs[ERG_BROKEN], s->ergs[ERG_HELD]);
+	if (s->additions_only > 0)
+		text_addf(body, "store: %" PRId64 " ergs take additions only, until a full comparison has passed the guard\n",
+		    s->additions_only);
+	if (s->rebuilt_wall_ms > 0 && s->ergs[ERG_IN_SYNC] + s->ergs[ERG_WORKING] + s->ergs[ERG_LINKING] == 0)
+		text_adds(
+		    body, "store: the former one was damaged and set aside; put tenants and ERGs again, or restore a backup\n");
+	if (s->damaged_records > 0)
+		text_addf(body, "store: %" PRId64 " damaged records were taken out\n", s->damaged_records);
 	if (s->callback_backlog > 0)
 		text_addf(body, "app: %" PRId64 " callbacks wait\n", s->callback_backlog);
 }

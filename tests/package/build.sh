@@ -21,12 +21,13 @@ contents=$(dpkg-deb -c "$package" | awk '{print $1, $6}')
 has() { grep -Fqx -- "$1" <<<"$contents" || { echo "the package lacks: $1"; bad=1; }; }
 has '-rwxr-xr-x ./usr/sbin/ergsync-listener'
 has '-rwxr-xr-x ./usr/sbin/ergsync-reconciler'
+has '-rwxr-xr-x ./usr/sbin/ergsync-state'
 has '-rwxr-xr-x ./usr/bin/ergsyncctl'
 has '-rwxr-xr-x ./usr/bin/ergsync-graphsim'
 has 'drwxr-x--- ./etc/ergsync/'
 has '-rw-r----- ./etc/ergsync/ergsync.conf'
 for unit in ergsync-listener.socket ergsync-listener.service ergsync-reconciler.service ergsync-resync@.service ergsync-resync@.timer \
-	ergsync-failed@.service; do
+	ergsync-failed@.service ergsync-backup.service ergsync-backup.timer; do
 	has "-rw-r--r-- ./lib/systemd/system/$unit"
 done
 has '-rw-r--r-- ./usr/lib/sysusers.d/ergsync.conf'

@@ -33,7 +33,7 @@ done < <("$1/ergsyncctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\( [a-z-
 complete_words() {
 	bash -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _ergsyncctl; printf "%s\n" "${COMPREPLY[@]}"' - "$man/ergsyncctl.bash" "$@"
 }
-[ "$(complete_words ergsyncctl sta)" = status ] || wrong 'completion: "sta" is not completed to status'
+[ "$(complete_words ergsyncctl statu)" = status ] || wrong 'completion: "statu" is not completed to status'
 grep -qx add <<<"$(complete_words ergsyncctl erg '')" || wrong 'completion: "erg" does not offer add'
 grep -qx -- --dry-run <<<"$(complete_words ergsyncctl resync --d)" || wrong 'completion: "resync --d" does not offer --dry-run'
 

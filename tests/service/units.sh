@@ -23,7 +23,7 @@ done
 cd "$dir"
 export SYSTEMD_UNIT_PATH=$dir:
 units=(ergsync-listener.socket ergsync-listener.service ergsync-reconciler.service ergsync-resync@all.service ergsync-resync@all.timer
-	ergsync-failed@all.service)
+	ergsync-failed@all.service ergsync-backup.service ergsync-backup.timer)
 said=$(systemd-analyze verify --man=no "${units[@]/#/./}" 2>&1) || bad=1
 [ -z "$said" ] || { printf 'verify says:\n%s\n' "$said"; bad=1; }
 
@@ -37,9 +37,10 @@ exposure ergsync-listener.service 2
 exposure ergsync-reconciler.service 11
 exposure ergsync-resync@all.service 2
 exposure ergsync-failed@all.service 2
+exposure ergsync-backup.service 2
 
 # What the configuration may name as %d/... is what the units load, and nothing is loaded without a stand-in for its absence.
-for unit in ergsync-listener.service ergsync-reconciler.service; do
+for unit in ergsync-listener.service ergsync-reconciler.service ergsync-backup.service; do
 	loaded=$(sed -n 's/^LoadCredential=\([^:]*\):.*/\1/p' "$unit" | sort)
 	defaulted=$(sed -n 's/^SetCredential=\([^:]*\):.*/\1/p' "$unit" | sort)
 	[ "$loaded" = "$defaulted" ] || { echo "$unit: LoadCredential= and SetCredential= differ"; bad=1; }

@@ -20,12 +20,13 @@ a_tenant(void **state)
 	sample_tenant(&v, "t1");
 	assert_view(view_tenant(&v),
 	    "{'id':'t1','tenant':'t1','directory_id':'0a1b2c3d-0000-4000-8000-000000000001','organizer':'erg@example.org',"
-	    "'organizer_id':'0a1b2c3d-0000-4000-8000-000000000002','state':'consent_missing','sign_in':'application','detail':'Consent is missing.',"
+	    "'organizer_id':'0a1b2c3d-0000-4000-8000-000000000002','state':'consent_missing','sign_in':'application','detail':'"
+	    "Consent is missing.',"
 	    "'consent_url':'https://login.example/consent','ergs':3}");
 	memset(&v, 0, sizeof(v));
-	assert_view(view_tenant(&v),
-	    "{'id':null,'tenant':null,'directory_id':null,'organizer':null,'organizer_id':null,'state':'active','sign_in':'application','detail':null,"
-	    "'consent_url':null,'ergs':0}");
+	assert_view(view_tenant(&v), "{'id':null,'tenant':null,'directory_id':null,'organizer':null,'organizer_id':null,'state':'"
+	                             "active','sign_in':'application','detail':null,"
+	                             "'consent_url':null,'ergs':0}");
 }
 
 static void
@@ -172,7 +173,9 @@ the_status(void **state)
 	    "'subscriptions':{'wanted':0,'active':4,'failing':0,'leaving':0,'total':4,'next_expiry_at':'2026-11-22T09:00:00Z'},"
 	    "'inbox':{'present':true,'backlog':5,'dirty':6},"
 	    "'callbacks':{'backlog':7,'oldest_at':'2026-11-22T08:00:00Z','detail':'The app answered 500.'},"
-	    "'changes':{'newest':8},'resyncs':{'running':1},'oldest_unproved':{'erg':'e9','proved_at':null},"
+	    "'changes':{'newest':8},'resyncs':{'running':1},'store':{'restored_at':null,'rebuilt_at':null,'additions_only':0,'"
+	    "damaged_records':0,"
+	    "'resealed':0,'to_reseal':0},'oldest_unproved':{'erg':'e9','proved_at':null},"
 	    "'problems':[{'subject':'erg:e1','detail':'Held.'}]}");
 	memset(&s, 0, sizeof(s));
 	{
