@@ -568,7 +568,8 @@ static const struct row {
 	{ "DELETE", "/_sim/journal", do_journal_reset, "Forgets requests and journal." },
 	{ "GET", "/_sim/mailbox", control_mailbox_get, "?user=U: its counts of mails, and how many requests it had at a time." },
 	{ "GET", "/_sim/events", control_events_get,
-	    "?user=U[&id=I][&property=V][&subject=S][&gone=true]: the truth about its events, with mails by attendee." },
+	    "?user=U[&id=I][&property=V][&subject=S][&gone=true][&brief=true]: the truth about its events, with mails by "
+	    "attendee." },
 	{ "POST", "/_sim/events", control_event,
 	    "{op: create | change | cancel | delete | move | respond, user, id, date, event, organizer, address, response, "
 	    "quiet, "

@@ -43,11 +43,11 @@
  *     {"op":"touch", "user", "id", "repeat"?: N} new etags without any other change, N times told of
  *     "date" is the day the pattern has the occurrence on, in the series' zone. "join_delay_ms", "lag_ms": for this one only.
  *     All but create -> the event, as in GET
- *   GET /_sim/events?user=U[&id=I][&property=V][&subject=S][&gone=true]     the truth, without lag; property = the value of an extended
+ *   GET /_sim/events?user=U[&id=I][&property=V][&subject=S][&gone=true][&brief=true]     the truth, without lag; property = the value of an extended
  *     property. {"events":[{"id","rest_id","etag","version","ical_uid","subject","start","end" (instants),"gone","foreign","join_url",
  *     "transaction_id","properties":{id: value},"mails":{"invitations","updates","cancellations"},"attendees":[{"address","type",
  *     "response","invited","mails":{...}}] (also those not invited any more),"state":{Graph's members},"series","date" (of a changed
- *     occurrence),"cancelled_dates"}]}
+ *     occurrence),"cancelled_dates"}]}; brief: without attendees and state
  *   GET /_sim/mailbox?user=U    {"user","events": how many now,"in_flight","in_flight_max","mails":{...} of all its events,
  *     "late_mails": those about meetings that were over}
  *

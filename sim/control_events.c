@@ -114,7 +114,7 @@ show_dates(const struct event *e)
 }
 
 static json_t *
-show_event(const struct event *e)
+show_event(const struct event *e, bool brief)
 {
 	char etag[ETAG_SIZE], start[TIMESTAMP_SIZE], end[TIMESTAMP_SIZE];
 	const char *join = json_string_value(jx_path(e->state, "onlineMeeting", "joinUrl", NULL));
@@ -129,8 +129,10 @@ show_event(const struct event *e)
 	json_object_set_new(o, "version", json_integer(e->version));
 	json_object_set_new(o, "properties", show_properties(e));
 	json_object_set_new(o, "mails", show_counts(&e->mails));
-	json_object_set_new(o, "attendees", show_attendees(e));
-	json_object_set(o, "state", e->state);
+	if (!brief) {
+		json_object_set_new(o, "attendees", show_attendees(e));
+		json_object_set(o, "state", e->state);
+	}
 	if (e->master != NULL) {
 		json_object_set_new(o, "series", json_string(e->master->id));
 		json_object_set_new(o, "date", json_string(e->date));
@@ -171,7 +173,7 @@ control_events_get(struct control *k, const json_t *body)
 		    (property != NULL && !has_value(e, property)) ||
 		    (subject != NULL && strcmp(jx_get_str(e->state, "subject"), subject) != 0))
 			continue;
-		json_array_append_new(list, show_event(e));
+		json_array_append_new(list, show_event(e, call_query(c, "brief") != NULL));
 	}
 	return answer(k, json_pack("{s:o}", "events", list));
 }
@@ -237,7 +239,7 @@ do_create(struct control *k, struct deed *d)
 static bool
 answer_event(struct control *k, const struct event *e)
 {
-	return answer(k, show_event(e));
+	return answer(k, show_event(e, false));
 }
 
 /* Outlook's editor keeps the join block where it is: behind what is written. */
