@@ -122,10 +122,11 @@ str_copy_len(char *ret, size_t ret_size, const char *src, size_t src_len)
 {
 	if (ret_size == 0)
 		return false;
-	ret[0] = '\0';
-	if (src_len >= ret_size)
+	if (src_len >= ret_size) {
+		ret[0] = '\0';
 		return false;
-	memmove(ret, src, src_len);
+	}
+	memmove(ret, src, src_len); /* src may be ret itself */
 	ret[src_len] = '\0';
 	return true;
 }

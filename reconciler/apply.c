@@ -131,6 +131,7 @@ apply_one(struct reconciler *r, struct erg *erg, const struct guid *directory, c
 		r->counters.removals_confirmed++;
 		remove_one(&v, &m, result, NULL);
 	}
+	plan_settle(r, erg);
 	erg_settle(r, erg);
 	return true;
 }

@@ -324,6 +324,7 @@ erg_put(void *ctx, const struct app_erg_put *put, struct erg_view *ret, bool *re
 	/* Also to ask for an organizer again who was not found. */
 	if (reconsider || erg.organizer_detail[0] != '\0')
 		meetings_reconsider(r, &erg.id);
+	plan_settle(r, &erg);
 	if (relink)
 		erg_relink(r, &erg, put, present);
 	else if (erg.state == ERG_LINKING || erg.state == ERG_BROKEN)
@@ -479,6 +480,7 @@ member_put(void *ctx, const struct erg_id *id, const struct app_member_put *put,
 
 	if (e != ERR_OK || (e = list_one(&v, put, &ret->person, p)) != ERR_OK)
 		return e;
+	plan_settle(r, &erg);
 	erg_settle(r, &erg);
 	erg_store(r, &erg);
 	return member_load(r, id, ret->person.id, &ret->member);
@@ -498,6 +500,7 @@ member_remove(void *ctx, const struct erg_id *id, const struct app_person_ref *w
 	if (member_find(r, &erg, who, &view) != ERR_OK)
 		return problem_set(p, PROBLEM_UNKNOWN_MEMBER, "The ERG has no such member.");
 	roster_app_says(&v, &view.person, &(struct roster_app){ .present = false });
+	plan_settle(r, &erg);
 	erg_settle(r, &erg);
 	erg_store(r, &erg);
 	return ERR_OK;
@@ -545,6 +548,7 @@ members_replace(void *ctx, const struct erg_id *id, const struct app_member_put 
 		qsort(listed, count, sizeof(*listed), app_list_by_number);
 		app_list_leave_others(&v, listed, count, INT64_MAX, &ret->removed);
 	}
+	plan_settle(r, &erg);
 	erg_settle(r, &erg);
 	erg_store(r, &erg);
 	/* The whole list may be what a held plan or a doubt was about. */

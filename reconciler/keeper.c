@@ -632,7 +632,7 @@ keeper_release(struct reconciler *r, const struct erg *erg)
 		struct erg other;
 
 		needed = erg_load(r, &ref.erg, &other) == ERR_OK && strcmp(other.id.s, erg->id.s) != 0 &&
-		         scope_covers(&wanted, &other);
+		         other.membership != MEMBERSHIP_OFF && scope_covers(&wanted, &other);
 	}
 	store_cursor_close(c);
 	if (!needed)

@@ -150,6 +150,18 @@ plan_refresh(struct reconciler *r, struct erg *erg, const char *detail)
 	free(lines.list);
 }
 
+void
+plan_settle(struct reconciler *r, struct erg *erg)
+{
+	struct lines lines = { 0 };
+
+	if (erg->state == ERG_HELD && held_lines(r, erg, &lines) && (lines.count == 0 || erg->membership == MEMBERSHIP_OFF)) {
+		plan_forget(r, &erg->id);
+		erg_set_state(r, erg, ERG_WORKING, "");
+	}
+	free(lines.list);
+}
+
 bool
 plan_holds_app(struct reconciler *r, const struct erg *erg)
 {

@@ -18,6 +18,8 @@ struct reconciler;
 /* After members became held, or no longer are: the ERG's state follows, and the app is told once for each different plan. detail: why
  * it is held. The caller stores the ERG in this turn. */
 void plan_refresh(struct reconciler *r, struct erg *erg, const char *detail);
+/* After one person changed: with nobody held any more, or membership off, the plan is over. Before erg_settle. */
+void plan_settle(struct reconciler *r, struct erg *erg);
 /* Is somebody held who would be taken out of the app? */
 bool plan_holds_app(struct reconciler *r, const struct erg *erg);
 /* The link is another one. */

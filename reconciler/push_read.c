@@ -81,8 +81,7 @@ asked_for(const struct push_task *t)
 {
 	struct member m;
 
-	return member_load(t->push->r, &t->push->erg, t->person, &m) == ERR_OK &&
-	       strcmp(m.membership_id, t->membership_id) == 0;
+	return member_load(t->push->r, &t->push->erg, t->person, &m) == ERR_OK && strcmp(m.membership_id, t->membership_id) == 0;
 }
 
 /* Takes in what a read of one person showed. True when Teams has the person. */
@@ -180,6 +179,9 @@ push_on_find(struct push_task *t, const struct graph_answer *a)
 	enum err e = read_answer(t, a, &member);
 	const struct graph_member *found = e == ERR_OK ? &member : NULL;
 
+	/* Of whether somebody is an owner, a list that lags is no evidence. */
+	if (t->by_id && e == ERR_NOTFOUND && t->step == PUSH_STEP_OWNER)
+		return;
 	if (t->by_id && e == ERR_NOTFOUND) {
 		push_find_start(t, t->step);
 		return;

@@ -109,9 +109,9 @@ other_owner(struct push *p, person_id going, struct member *ret_member, struct p
 	c = store_seek(p->r->store, TABLE_MEMBERS, &prefix, NULL);
 	while (!found && store_next(c, NULL, ret_member) == ERR_OK)
 		found = ret_member->teams.present && ret_member->teams.role == ROLE_OWNER && ret_member->person != going &&
-		        ret_member->person > p->owner.person && ret_member->teams_write != PENDING_REMOVE &&
-		        ret_member->teams_write != PENDING_ROLE && person_load(p->r, ret_member->person, ret) == ERR_OK &&
-		        ret->home_tenant.s[0] == '\0';
+		        ret_member->person > p->owner.person && ret_member->membership_id[0] != '\0' &&
+		        ret_member->teams_write != PENDING_REMOVE && ret_member->teams_write != PENDING_ROLE &&
+		        person_load(p->r, ret_member->person, ret) == ERR_OK && ret->home_tenant.s[0] == '\0';
 	store_cursor_close(c);
 	return found;
 }

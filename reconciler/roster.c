@@ -185,9 +185,17 @@ side_equal(const struct side *a, const struct side *b)
 	return a->present == b->present && (!a->present || a->role == b->role);
 }
 
-/* Does another ERG on the same roster list this person? */
+/* Two ERGs of one team go by one roster. */
 static bool
-listed_elsewhere(const struct roster_view *v, const struct member *m)
+share_roster(const struct erg *a, const struct erg *b)
+{
+	return a->channel_type == b->channel_type &&
+	       (a->channel_type == CHANNEL_STANDARD || strcmp(a->channel_id, b->channel_id) == 0);
+}
+
+/* Does another ERG on the same roster say so of this person? */
+static bool
+elsewhere(const struct roster_view *v, const struct member *m, bool (*says)(const struct erg *other, const struct side *app))
 {
 	struct store_cursor *c;
 	struct erg_ref ref;
@@ -195,17 +203,31 @@ listed_elsewhere(const struct roster_view *v, const struct member *m)
 	struct erg erg;
 	bool found = false;
 
-	if (!m->teams.present || v->erg->channel_type != CHANNEL_STANDARD)
+	if (!m->teams.present)
 		return false;
 	c = team_ergs(v->r, &v->erg->team_id);
 	while (!found && store_next(c, NULL, &ref) == ERR_OK) {
 		if (strcmp(ref.erg.s, v->erg->id.s) == 0 || erg_load(v->r, &ref.erg, &erg) != ERR_OK)
 			continue;
-		found = erg.channel_type == CHANNEL_STANDARD && erg.membership != MEMBERSHIP_OFF &&
-		        member_load(v->r, &ref.erg, m->person, &other) == ERR_OK && other.app.present;
+		found = share_roster(v->erg, &erg) && erg.membership != MEMBERSHIP_OFF &&
+		        member_load(v->r, &ref.erg, m->person, &other) == ERR_OK && says(&erg, &other.app);
 	}
 	store_cursor_close(c);
 	return found;
+}
+
+static bool
+lists(const struct erg *other, const struct side *app)
+{
+	(void)other;
+	return app->present;
+}
+
+/* By policy that ERG would undo another role, and so on without end: the greater right stays. */
+static bool
+insists_on_owner(const struct erg *other, const struct side *app)
+{
+	return other->membership == MEMBERSHIP_APP && app->present && app->role == ROLE_OWNER;
 }
 
 /* In the app by a name Graph has not been asked about, or knows nobody by: whether Teams has the person is not known. */
@@ -268,8 +290,10 @@ decide(const struct roster_view *v, const struct person *p, const struct member 
 	if (m->callback_seq == 0 && not_known_in_teams(p, m) && (in.policy != MEMBERSHIP_TEAMS || !will_stay_unknown(p)))
 		return DIFF_ADD_TO_TEAMS;
 	/* Only asked for when it matters: it walks. */
-	if (a == DIFF_REMOVE_FROM_TEAMS && listed_elsewhere(v, m))
+	if (a == DIFF_REMOVE_FROM_TEAMS && elsewhere(v, m, lists))
 		a = DIFF_KEEP;
+	if (a == DIFF_SET_ROLE_IN_TEAMS && in.app.role != ROLE_OWNER && elsewhere(v, m, insists_on_owner))
+		a = in.policy == MEMBERSHIP_APP ? DIFF_NOTHING : DIFF_SET_ROLE_IN_APP;
 	return a;
 }
 
@@ -418,9 +442,12 @@ act(const struct roster_view *v, const struct person *p, struct member *m, enum 
 			set_status(v, m, MEMBER_REMOVING_FROM_TEAMS, towards_teams_text[MEMBER_REMOVING_FROM_TEAMS]);
 		break;
 	case DIFF_KEEP:
-		m->kept_in_teams = true;
+		/* By policy "app" nobody was taken out here who never was in. */
+		m->kept_in_teams = m->kept_in_teams || m->base.present;
 		memset(&m->base, 0, sizeof(m->base));
-		set_status(v, m, MEMBER_KEPT_IN_TEAMS, "Another ERG on the same team lists this person.");
+		set_status(v, m, MEMBER_KEPT_IN_TEAMS,
+		    v->erg->channel_type == CHANNEL_STANDARD ? "Another ERG on the same team lists this person."
+		                                             : "Another ERG on the same channel lists this person.");
 		break;
 	case DIFF_PRIVATE:
 		memset(&m->base, 0, sizeof(m->base));

@@ -61,6 +61,8 @@ apply(struct world *w, struct entry *e)
 		fail(w, "the app is told to %s person %u of %s, who is not there", e->what == 'r' ? "remove" : "update",
 		    e->person, w->groups[e->group].id.s);
 	t->present = e->what != 'r';
+	if (!t->present)
+		w->groups[e->group].listed_ms[e->person] = 0;
 	t->role = e->role;
 }
 

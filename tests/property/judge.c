@@ -18,6 +18,7 @@
 /* After a crash nothing is remembered of what Graph's limits have left. */
 #define LIMITS_FORGOTTEN_MS (2 * MINUTE_MS)
 #define STEP_FELT_MS        (10 * MINUTE_MS)
+#define OWNER_LEFT_MS       (30 * SECOND_MS)
 #define REQUESTS_SHOWN      30
 /* More than the largest world needs. */
 #define STORE_MAX_BYTES (8 << 20)
@@ -212,6 +213,16 @@ judge_feed(void *arg)
 
 /* ---------- after each step ---------- */
 
+static bool
+owner_just_left(const struct world *w, const char *path, int64_t at_ms)
+{
+	for (unsigned i = 0; i < w->place_count; i++)
+		if (strstr(path, w->places[i].team) != NULL && w->places[i].owner_left_ms != 0 &&
+		    w->places[i].owner_left_ms >= at_ms - OWNER_LEFT_MS)
+			return true;
+	return false;
+}
+
 /* What nobody could have done better. */
 static bool
 forgiven(const struct world *w, const char *kind, const char *path, int64_t at_ms)
@@ -220,7 +231,10 @@ forgiven(const struct world *w, const char *kind, const char *path, int64_t at_m
 	bool of_any = w->tenant_count > 1 && (strstr(path, "/subscriptions") != NULL || strstr(path, "/groups/") != NULL);
 	bool forgotten = at_ms >= w->crashed_ms && at_ms < w->crashed_ms + LIMITS_FORGOTTEN_MS;
 
-	if (strcmp(kind, "throttled") == 0)
+	/* The other owner may go between our reading and our writing. */
+	if (strcmp(kind, "last_owner") == 0)
+		return owner_just_left(w, path, at_ms);
+	if (strcmp(kind, "throttled") == 0 || strcmp(kind, "spacing") == 0)
 		return forgotten;
 	/* A slow Graph's Retry-After may go unheard. */
 	if (strcmp(kind, "too_early") == 0)

@@ -22,10 +22,14 @@
 
 #define FAILURES_MAX 25
 #define STEPS_MAX    60
+#define PLANS_MAX    4
 
 /* Seeds that once showed something wrong: lived first, for ever. */
 static const uint64_t fixed[] = { 6, 8, 14, 17, 18, 26, 30, 31, 62, 89, 100, 110, 124, 132, 143, 160, 188, 215, 230, 285, 299,
 	461, 487, 1568, 10000, 10151, 10388, 10393, 10698, 10702, 10828, 10862, 20025, 20068, 20435, 31632, 32339, 43652, 45732 };
+
+static const uint64_t fixed_both[] = { 15, 19, 31, 33, 48, 51, 142, 155, 162, 175, 196, 200, 236, 259, 274, 276, 418, 484, 563,
+	1111, 1147, 1187, 1396, 1487, 1490, 1634, 2133, 2309 };
 
 #define JOBS_MAX   64
 #define PROGRESS_S 10
@@ -37,12 +41,13 @@ struct totals {
 	_Atomic uint64_t lives, steps, crashes, entries, callbacks;
 	_Atomic int64_t simulated_ms;
 	uint64_t seeds[JOBS_MAX]; /* the one being lived by each job */
+	bool both[JOBS_MAX];
 };
 
 struct options {
 	uint64_t seeds, first, jobs;
 	double seconds;
-	bool verbose, progress, both;
+	bool verbose, progress, both, mix;
 };
 
 /* ---------- one life ---------- */
@@ -90,16 +95,17 @@ live(struct world *w)
 	/* Whom Teams refused once is tried again after a day. */
 	if (w->both)
 		pass(w, DAY_MS + HOUR_MS);
-	if (!w->failed && (w->both ? both_approve(w) : bring_back_all(w)))
+	/* What was put back may be too much to undo on another ERG of the same team, and is held anew. */
+	for (int i = 0; i < PLANS_MAX && !w->failed && (w->both ? both_decide(w) : bring_back_all(w)); i++)
 		pass(w, 2 * w->config.sweep_ms + HOUR_MS);
 	if (!w->failed)
 		judge_settled(w);
 }
 
 static bool
-live_once(uint64_t seed, const struct options *o, struct totals *t)
+live_once(uint64_t seed, bool both, const struct options *o, struct totals *t)
 {
-	struct world *w = world_new(seed, o->verbose, o->both);
+	struct world *w = world_new(seed, o->verbose, both);
 	bool good;
 
 	live(w);
@@ -132,14 +138,20 @@ now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* The i-th life: its seed, and whether the app edits, too. */
 static uint64_t
-seed_at(const struct options *o, uint64_t i)
+seed_at(const struct options *o, uint64_t i, bool *ret_both)
 {
-	uint64_t skip = sizeof(fixed) / sizeof(fixed[0]);
+	const uint64_t *list;
+	uint64_t skip;
 
+	*ret_both = o->mix ? i % 2 != 0 : o->both;
+	i = o->mix ? i / 2 : i;
+	list = *ret_both ? fixed_both : fixed;
+	skip = *ret_both ? sizeof(fixed_both) / sizeof(fixed_both[0]) : sizeof(fixed) / sizeof(fixed[0]);
 	if (o->first != 0)
 		return o->first + i;
-	return i < skip ? fixed[i] : 1 + i - skip;
+	return i < skip ? list[i] : 1 + i - skip;
 }
 
 /* Lives one life after the other until one goes wrong. */
@@ -149,8 +161,8 @@ job_run(const struct options *o, struct totals *t, unsigned slot, double end_s)
 	uint64_t i;
 
 	while (now_s() < end_s && (i = t->next++) < o->seeds) {
-		t->seeds[slot] = seed_at(o, i);
-		if (!live_once(t->seeds[slot], o, t))
+		t->seeds[slot] = seed_at(o, i, &t->both[slot]);
+		if (!live_once(t->seeds[slot], t->both[slot], o, t))
 			exit(SLOT_WRONG);
 	}
 	exit(SLOT_DONE);
@@ -181,7 +193,8 @@ job_ended(struct totals *t, unsigned slot, int status, const char *program)
 		printf("seed %" PRIu64 ": the process died\n", t->seeds[slot]);
 		t->lives++;
 	}
-	printf("again: %s --first %" PRIu64 " --seeds 1 --verbose\n\n", program, t->seeds[slot]);
+	printf(
+	    "again: %s%s --first %" PRIu64 " --seeds 1 --verbose\n\n", program, t->both[slot] ? " --both" : "", t->seeds[slot]);
 	return true;
 }
 
@@ -246,6 +259,7 @@ take_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--jobs wants a number from 1 to %d", JOBS_MAX);
 		return 0;
 	case 'b': o->both = true; return 0;
+	case 'm': o->mix = true; return 0;
 	case 'p': o->progress = true; return 0;
 	case 's': o->seconds = strtod(arg, NULL); return 0;
 	case 'v': o->verbose = true; return 0;
@@ -260,6 +274,7 @@ main(int argc, char **argv)
 		{ "seeds", 'n', "N", 0, "How many worlds to live (default 100)", 0 },
 		{ "first", 'f', "SEED", 0, "The first seed; without it the fixed ones come first, then 1, 2, 3...", 0 },
 		{ "both", 'b', NULL, 0, "The app edits its lists, too", 0 },
+		{ "mix", 'm', NULL, 0, "Every other world is one where the app edits its lists, too", 0 },
 		{ "jobs", 'j', "N", 0, "So many at a time (default 1)", 0 },
 		{ "progress", 'p', NULL, 0, "Tell now and then how far it is", 0 },
 		{ "seconds", 's', "S", 0, "Begin no further world after so long", 0 },

@@ -400,7 +400,9 @@ step_put(struct world *w)
 {
 	struct group *g = any_group(w);
 
-	note(w, "the app puts %s", g->id.s);
+	if (w->both && chance(w, 40))
+		both_policy(w, g);
+	note(w, "the app puts %s, policy %s", g->id.s, membership_policy_names[g->policy]);
 	group_link(w, g);
 }
 

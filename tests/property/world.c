@@ -137,6 +137,7 @@ static void
 look_at_place(struct world *w, struct place *p)
 {
 	bool now[PEOPLE_MAX + 1] = { false };
+	enum role role[PEOPLE_MAX + 1] = { ROLE_MEMBER };
 	char target[512];
 	json_t *answer, *item;
 	size_t i;
@@ -149,7 +150,7 @@ look_at_place(struct world *w, struct place *p)
 		unsigned person = person_number(jx_get_str(item, "user"));
 
 		now[person] = true;
-		p->seats[person].role = role_of(jx_get_str(item, "role"));
+		role[person] = role_of(jx_get_str(item, "role"));
 	}
 	json_decref(answer);
 	p->size = 0;
@@ -160,7 +161,10 @@ look_at_place(struct world *w, struct place *p)
 			s->leaves++;
 			s->left_ms = clock_boot_ms(w->clock);
 		}
+		if (s->in && s->role == ROLE_OWNER && (!now[n] || role[n] != ROLE_OWNER))
+			p->owner_left_ms = clock_boot_ms(w->clock);
 		s->in = now[n];
+		s->role = now[n] ? role[n] : s->role;
 		p->size += now[n];
 	}
 }
@@ -281,6 +285,10 @@ group_reset(const struct world *w, const struct place *place, struct group *g)
 	memset(g->asked_in, 0, sizeof(g->asked_in));
 	memset(g->asked_out, 0, sizeof(g->asked_out));
 	memset(g->hidden, 0, sizeof(g->hidden));
+	memset(g->listed_ms, 0, sizeof(g->listed_ms));
+	memset(g->restored, 0, sizeof(g->restored));
+	memset(g->approved, 0, sizeof(g->approved));
+	g->cleared_count = 0;
 	g->link++;
 	g->feed_size = 0;
 	g->removed_count = 0;
@@ -326,6 +334,7 @@ group_unlink(struct world *w, struct group *g)
 	if (w->r == NULL || !g->linked)
 		return;
 	g->linked = false;
+	g->ever_off = true;
 	if (backend_ops.erg_remove(w->r, &g->id, &p) != ERR_OK)
 		fail(w, "DELETE ERG %s: %s", g->id.s, p.detail);
 	store_commit(w->r->store);
@@ -398,16 +407,21 @@ make_people(struct world *w, unsigned tenant)
 
 	w->people[tenant] = (unsigned)between(w, 1, PEOPLE_MAX);
 	tell(w, "/_sim/tenants", "{\"id\":\"%s\",\"domain\":\"t%u.example\"}", directory_id(tenant, directory), tenant);
-	for (unsigned n = 1; n <= w->people[tenant]; n++)
+	for (unsigned n = 1; n <= w->people[tenant]; n++) {
+		w->guest[tenant][n] = n > 2 && chance(w, 5);
 		tell(w, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"upn\":\"u%u@t%u.example\",\"guest\":%s}", directory,
-		    person_entra(tenant, n, entra), n, tenant, n > 2 && chance(w, 5) && !w->both ? "true" : "false");
+		    person_entra(tenant, n, entra), n, tenant, w->guest[tenant][n] ? "true" : "false");
+	}
 }
 
 static void
 make_channel(struct world *w, struct place *p)
 {
-	json_t *answer = ask(w, "POST", "/_sim/channels", "{\"team\":\"%s\",\"name\":\"inner\",\"type\":\"%s\"}", p->team,
-	    w->both || chance(w, 50) ? "private" : "shared");
+	json_t *answer;
+
+	p->shared = chance(w, 50);
+	answer = ask(w, "POST", "/_sim/channels", "{\"team\":\"%s\",\"name\":\"inner\",\"type\":\"%s\"}", p->team,
+	    p->shared ? "shared" : "private");
 
 	str_copy(p->channel, sizeof(p->channel), jx_get_str(answer, "id"));
 	json_decref(answer);
@@ -443,18 +457,16 @@ make_group(struct world *w, unsigned i)
 	g->place = (unsigned)rng_below(&w->rng, w->place_count);
 	g->policy = policies[rng_below(&w->rng, 2)];
 	if (w->both) {
-		g->place = i;
-		g->policy = chance(w, 70) ? MEMBERSHIP_TWO_WAY : MEMBERSHIP_APP;
+		if (i < w->place_count && chance(w, 70))
+			g->place = i;
+		both_policy(w, g);
 	}
 	g->removal_limit = g->removal_percent = -1;
 	if (chance(w, 30))
 		g->removal_limit = between(w, 0, 20);
 	if (chance(w, 30))
 		g->removal_percent = between(w, 0, 100);
-	note(w, "%s (%s) is %s of t%u with %u of %u people, limits %lld and %lld %%", g->id.s,
-	    g->policy == MEMBERSHIP_TWO_WAY ? "two-way"
-	    : g->policy == MEMBERSHIP_APP   ? "app"
-	                                    : "teams",
+	note(w, "%s (%s) is %s of t%u with %u of %u people, limits %lld and %lld %%", g->id.s, membership_policy_names[g->policy],
 	    w->places[g->place].channel[0] != '\0' ? w->places[g->place].channel : w->places[g->place].team,
 	    w->places[g->place].tenant, w->places[g->place].size, w->people[w->places[g->place].tenant],
 	    (long long)(g->removal_limit >= 0 ? g->removal_limit : w->config.removal_limit),
@@ -520,7 +532,7 @@ world_new(uint64_t seed, bool verbose, bool both)
 	reconciler_begin(w);
 	for (unsigned i = 0; i < w->tenant_count; i++)
 		tenant_announce(w, i);
-	w->group_count = (unsigned)between(w, 1, w->both ? w->place_count : ERGS_MAX);
+	w->group_count = (unsigned)between(w, 1, ERGS_MAX);
 	for (unsigned i = 0; i < w->group_count; i++)
 		make_group(w, i);
 	return w;
@@ -539,8 +551,10 @@ world_free(struct world *w)
 	known_states_free(w->known);
 	clock_free(w->clock);
 	remove_directory(w->directory, 2);
-	for (unsigned i = 0; i < w->group_count; i++)
+	for (unsigned i = 0; i < w->group_count; i++) {
 		free(w->groups[i].removed_ms);
+		free(w->groups[i].cleared_ms);
+	}
 	free(w->entries);
 	fclose(w->log);
 	free(w->log_text);

@@ -57,6 +57,8 @@ struct place {
 	char team[GUID_SIZE], channel[CHANNEL_ID_SIZE]; /* channel "" = the team's own */
 	struct seat seats[PEOPLE_MAX + 1];
 	unsigned size;
+	int64_t owner_left_ms; /* boot time: an owner went, or is none any more */
+	bool shared;           /* a shared channel: Graph lets nobody be added */
 };
 
 /* One person in one ERG, as somebody was told. */
@@ -82,7 +84,14 @@ struct group {
 	/* by the app's own edits, in worlds where it edits */
 	bool asked_in[PEOPLE_MAX + 1], asked_out[PEOPLE_MAX + 1], hidden[PEOPLE_MAX + 1];
 	int64_t regretted_ms[PEOPLE_MAX + 1]; /* boot time: listed again after having been taken out */
-	int64_t *removed_ms;                  /* wall times of the removals in the feed */
+	int64_t listed_ms[PEOPLE_MAX + 1];    /* boot time: listed by the app's own act */
+	bool ever_off;                        /* or unlinked */
+	bool restored[PEOPLE_MAX + 1];        /* by a rejected plan */
+	bool approved[PEOPLE_MAX + 1];        /* to be removed */
+	int64_t undoing_ms;                   /* boot time: when policy "app" or "teams" ended; 0 = never was */
+	int64_t *cleared_ms; /* boot times before which our removals in Teams that nobody approved were not yet */
+	size_t cleared_count, cleared_cap;
+	int64_t *removed_ms; /* wall times of the removals in the feed */
 	size_t removed_count, removed_cap;
 };
 
@@ -135,6 +144,7 @@ struct world {
 
 	/* what the world is made of */
 	unsigned tenant_count, people[TENANTS_MAX], place_count, group_count;
+	bool guest[TENANTS_MAX][PEOPLE_MAX + 1];
 	struct place places[PLACES_MAX];
 	struct group groups[ERGS_MAX];
 	int64_t lag_ms;    /* how far a read of Graph may look back at the most */
@@ -148,6 +158,7 @@ struct world {
 	struct entry *entries;
 	size_t entry_count, entry_cap;
 	uint64_t feed_seq;
+	int64_t looked_ms;  /* boot time of the last look at what we did in Teams */
 	int64_t lied_ms;    /* boot time of the last false answer of Graph */
 	int64_t crashed_ms; /* boot time of the last crash or start */
 	unsigned callbacks, steps, crashes;
@@ -224,8 +235,10 @@ void both_step(struct world *w);
 /* Who came or went in Teams without any person having done it: that was us. */
 void both_look(struct world *w);
 void both_told(struct world *w, const struct group *g, const struct entry *e);
-/* What is held is approved. True when there was something. */
-bool both_approve(struct world *w);
+/* What is held is approved or rejected. True when there was something. */
+bool both_decide(struct world *w);
+/* Another policy, now and then. */
+void both_policy(struct world *w, struct group *g);
 void both_settled(struct world *w, struct group *g);
 
 /* ---------- steps.c ---------- */

@@ -59,6 +59,8 @@ copies_all_or_nothing(void **state)
 	(void)state;
 	assert_true(str_copy(small, sizeof(small), "abc"));
 	assert_string_equal(small, "abc");
+	assert_true(str_copy(small, sizeof(small), small));
+	assert_string_equal(small, "abc");
 	assert_false(str_copy(small, sizeof(small), "abcd"));
 	assert_string_equal(small, "");
 	assert_false(str_copy(small, 0, ""));

@@ -5,14 +5,14 @@
 #define IN_PATH "19%3Aprivate%40thread.tacv2"
 
 static void
-put_channel_erg(struct rig *rig, enum membership_policy policy)
+put_channel_erg_as(struct rig *rig, const char *erg, enum membership_policy policy)
 {
 	struct app_erg_put put = { .membership = policy, .meetings = MEETINGS_OFF, .removal_limit = -1, .removal_percent = -1 };
 	struct erg_view view = { 0 };
 	struct problem p = { 0 };
 	bool created;
 
-	assert_true(erg_id_parse("pride", &put.id));
+	assert_true(erg_id_parse(erg, &put.id));
 	assert_true(tenant_id_parse("acme", &put.tenant));
 	assert_true(guid_parse(RIG_TEAM, &put.team_id));
 	snprintf(put.name, sizeof(put.name), "Pride");
@@ -21,6 +21,12 @@ put_channel_erg(struct rig *rig, enum membership_policy policy)
 	    IN_PATH, RIG_TEAM, RIG_DIRECTORY);
 	assert_int_equal(backend_ops.erg_put(rig->r, &put, &view, &created, &p), ERR_OK);
 	rig_run(rig, 120000);
+}
+
+static void
+put_channel_erg(struct rig *rig, enum membership_policy policy)
+{
+	put_channel_erg_as(rig, "pride", policy);
 }
 
 static void
@@ -134,6 +140,33 @@ a_shared_channel_takes_nobody_from_us(void **state)
 	assert_int_equal(violations(&rig), 0);
 	assert_int_equal(status_of(&rig, "pride", 5), MEMBER_REFUSED_BY_TEAMS);
 	assert_int_equal(rig_count(&rig, "ergsync.member.refused", 0), 1);
+	rig_done(&rig);
+}
+
+/* Two ERGs on one private channel: whoever either lists stays. */
+static void
+ergs_on_one_channel_share_it(void **state)
+{
+	struct app_member_put put = entry(5, ROLE_MEMBER);
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 49, 30, 10);
+	make_channel(&rig, "private");
+	put_channel_erg_as(&rig, "women", MEMBERSHIP_APP);
+	assert_int_equal(rig_count(&rig, "ergsync.member.added", 0), 4);
+	put_member(&rig, "pride", &put);
+	rig_run(&rig, 300000);
+	assert_true(in_channel(&rig, 5));
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+	put_member(&rig, "women", &put);
+	leave(&rig, "pride", 5);
+	rig_run(&rig, 300000);
+	assert_true(in_channel(&rig, 5));
+	assert_int_equal(status_of(&rig, "pride", 5), MEMBER_KEPT_IN_TEAMS);
+	leave(&rig, "women", 5);
+	rig_run(&rig, 300000);
+	assert_false(in_channel(&rig, 5));
 	rig_done(&rig);
 }
 
@@ -274,6 +307,7 @@ main(void)
 		cmocka_unit_test(a_private_channel_goes_by_its_own_roster),
 		cmocka_unit_test(whoever_has_access_some_other_way_stays),
 		cmocka_unit_test(a_shared_channel_takes_nobody_from_us),
+		cmocka_unit_test(ergs_on_one_channel_share_it),
 		cmocka_unit_test(teams_decides),
 		cmocka_unit_test(the_app_decides),
 		cmocka_unit_test(nobody_decides),

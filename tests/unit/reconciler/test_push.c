@@ -314,6 +314,7 @@ a_mass_removal_waits(void (*leave_all)(struct rig *rig), bool approve, bool app_
 	rig_run(&rig, 120000);
 	later = plan_of(&rig);
 	assert_int_equal(later.removals, 29);
+	assert_true(later.detail[0] != '\0');
 	assert_string_not_equal(later.hash, plan.hash);
 	assert_int_equal(decide(&rig, approve, plan.hash), ERR_CONFLICT);
 	removed = rig_count(&rig, "ergsync.member.removed", 0);
@@ -329,6 +330,40 @@ a_mass_removal_waits(void (*leave_all)(struct rig *rig), bool approve, bool app_
 	assert_int_equal(decide(&rig, approve, later.hash), ERR_NOTFOUND);
 	assert_int_equal(violations(&rig), 0);
 	rig_done(&rig);
+}
+
+/* What was held is no longer to be done, by the app's own act or because nobody decides any more. */
+static void
+a_plan_ends_with_its_reason(void **state)
+{
+	struct problem p = { 0 };
+	struct rig rig;
+
+	(void)state;
+	for (int off = 0; off < 2; off++) {
+		rig_make(&rig, 32, 101, 100);
+		rig_link(&rig);
+		for (unsigned i = 1; i <= 40; i++)
+			join(&rig, i);
+		rig_run(&rig, 120000);
+		leave_in_teams(&rig);
+		rig_run(&rig, 26 * 3600 * 1000LL);
+		assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+		if (off != 0) {
+			assert_int_equal(rig_put_erg(&rig, "pride", MEMBERSHIP_OFF, &p), ERR_OK);
+			assert_int_equal(rig_erg(&rig).state, ERG_OFF);
+		} else {
+			leave_in_the_app(&rig);
+			rig_run(&rig, 26 * 3600 * 1000LL);
+			assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+		}
+		assert_false(plan_of(&rig).held);
+		assert_int_equal(decide(&rig, true, "0000"), ERR_NOTFOUND);
+		rig_run(&rig, 26 * 3600 * 1000LL);
+		assert_int_equal(count_in_teams(&rig), 70);
+		assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+		rig_done(&rig);
+	}
 }
 
 static void
@@ -372,6 +407,39 @@ removed_here_and_kept_there(void **state)
 	rig_run(&rig, 3600000);
 	assert_string_equal(in_teams(&rig, 4), "");
 	rig_done(&rig);
+}
+
+/* Two lists that disagree about a role on one team, and neither follows Teams: the greater right stays, and there is no end of a fight. */
+static void
+ergs_do_not_fight_over_a_role(void **state)
+{
+	static const enum membership_policy policies[] = { MEMBERSHIP_APP, MEMBERSHIP_TWO_WAY };
+	struct app_member_put owner = entry(4, ROLE_OWNER), member = entry(4, ROLE_MEMBER);
+	struct problem p = { 0 };
+	struct rig rig;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		rig_make(&rig, 40 + i, 30, 25);
+		rig_put_tenant(&rig);
+		assert_int_equal(rig_put_erg(&rig, "pride", MEMBERSHIP_APP, &p), ERR_OK);
+		assert_int_equal(rig_put_erg(&rig, "women", policies[i], &p), ERR_OK);
+		rig_run(&rig, 120000);
+		put_member(&rig, "pride", &owner);
+		rig_run(&rig, 120000);
+		rig_forget_requests(&rig);
+		put_member(&rig, "women", &member);
+		rig_run(&rig, 6 * 3600 * 1000LL);
+		assert_string_equal(in_teams(&rig, 4), "owner");
+		assert_int_equal(rig_requests(&rig, "PATCH /teams/{team}/members/{member}"), 0);
+		put_member(&rig, "pride", &member);
+		rig_run(&rig, 120000);
+		assert_string_equal(in_teams(&rig, 4), "member");
+		rig_run(&rig, 6 * 3600 * 1000LL);
+		assert_int_equal(rig_requests(&rig, "PATCH /teams/{team}/members/{member}"), 1);
+		assert_int_equal(violations(&rig), 0);
+		rig_done(&rig);
+	}
 }
 
 /* ---------- many changes ---------- */
@@ -503,9 +571,11 @@ main(void)
 		cmocka_unit_test(a_crash_before_the_answer_reads_first),
 		cmocka_unit_test(an_older_read_takes_nobody_out),
 		cmocka_unit_test(the_last_owner_stays),
+		cmocka_unit_test(a_plan_ends_with_its_reason),
 		cmocka_unit_test(plans_towards_teams),
 		cmocka_unit_test(plans_towards_the_app),
 		cmocka_unit_test(removed_here_and_kept_there),
+		cmocka_unit_test(ergs_do_not_fight_over_a_role),
 		cmocka_unit_test(own_writes_have_no_echo),
 		cmocka_unit_test(a_dynamic_group_refuses_all),
 		cmocka_unit_test(bulk_that_misbehaves_falls_back),
