@@ -28,28 +28,20 @@ get_json(const struct graph_batch_get *get, size_t n)
 	return NULL;
 }
 
-enum err
-graph_batch_encode(const struct graph_batch_get *gets, size_t count, char **ret)
+json_t *
+graph_batch_json(const struct graph_batch_get *gets, size_t count)
 {
-	enum err e = ERR_NOMEM;
-	json_t *list, *root = NULL;
-	char *text;
+	json_t *list = json_array();
 
 	if (count == 0 || count > GRAPH_BATCH_MAX)
-		return ERR_INVALID;
-	if ((list = json_array()) == NULL)
-		goto out;
+		goto fail;
 	for (size_t i = 0; i < count; i++)
 		if (json_array_append_new(list, get_json(&gets[i], i)) != 0)
-			goto out;
-	if ((root = json_pack("{s:O}", "requests", list)) == NULL || (text = json_dumps(root, JSON_COMPACT)) == NULL)
-		goto out;
-	*ret = text;
-	e = ERR_OK;
-out:
-	json_decref(root);
+			goto fail;
+	return json_pack("{s:o}", "requests", list);
+fail:
 	json_decref(list);
-	return e;
+	return NULL;
 }
 
 /* Seconds only: that is what inner answers carry. */
@@ -98,18 +90,4 @@ graph_batch_read(const json_t *json, size_t count, struct graph_batch_result *re
 		return ERR_UNEXPECTED;
 	json_array_foreach((json_t *)responses, i, item) read_one(item, count, ret);
 	return ERR_OK;
-}
-
-int64_t
-graph_batch_retry_after(const struct graph_batch_result *results, size_t count)
-{
-	int64_t longest = -1;
-
-	for (size_t i = 0; i < count; i++) {
-		int status = results[i].status;
-
-		if ((status == 429 || status == 503 || status == 504 || status == 509) && results[i].retry_after_ms > longest)
-			longest = results[i].retry_after_ms;
-	}
-	return longest;
 }

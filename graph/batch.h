@@ -25,11 +25,9 @@ struct graph_batch_result {
 	int64_t retry_after_ms; /* -1: not said */
 };
 
-/* Item n gets the id "n". Gives *ret (free). ERR_INVALID for a count outside 1 to GRAPH_BATCH_MAX. */
-enum err graph_batch_encode(const struct graph_batch_get *gets, size_t count, char **ret);
+/* The body; item n gets the id "n". Gives. NULL: out of memory, or a count outside 1 to GRAPH_BATCH_MAX. */
+json_t *graph_batch_json(const struct graph_batch_get *gets, size_t count);
 /* Fills ret[count], also on failure. ERR_UNEXPECTED when json is no batch answer at all. */
 enum err graph_batch_read(const json_t *json, size_t count, struct graph_batch_result *ret);
-/* The longest inner Retry-After of items answered 429, 503, 504 or 509; -1 when none said. */
-int64_t graph_batch_retry_after(const struct graph_batch_result *results, size_t count);
 
 #endif

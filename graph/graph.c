@@ -660,7 +660,7 @@ graph_call(struct graph *g, const struct graph_request *request, graph_done done
 	c->done = done;
 	c->arg = arg;
 	c->item.priority = request->where.priority;
-	c->item.cost = 1;
+	c->item.cost = request->count > 0 ? request->count : 1;
 	c->deadline_boot_ms =
 	    clock_boot_ms(g->clock) + (request->where.deadline_ms > 0 ? request->where.deadline_ms : GRAPH_DEADLINE_MS);
 	if (e == ERR_OK)

@@ -85,6 +85,7 @@ struct graph_request {
 	const char *body;           /* JSON text; NULL = none */
 	bool idempotent;            /* a write that may be repeated blindly; GET always may */
 	int64_t timeout_ms;         /* of one try; 0 = GRAPH_TIMEOUT_MS */
+	unsigned count;             /* requests in a $batch; 0 = it is none */
 };
 
 /*

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "graph/batch.h"
 #include "graph/build.h"
 
 /* Without it, Graph reports shared channels as unknownFutureValue. */
@@ -199,20 +200,67 @@ quote(struct text *t, const char *s)
 		text_adds(t, *s == '\'' ? "''" : (const char[]){ *s, '\0' });
 }
 
-struct graph_call *
-graph_user_find(struct graph *g, const struct graph_where *w, const char *email, graph_done done, void *arg)
+static void
+find_path(struct graph_build *b, const char *email)
 {
-	struct graph_build b;
 	struct text quoted;
 
 	text_init(&quoted, 2048);
 	quote(&quoted, email);
-	graph_build_init(&b, w, GRAPH_DIRECTORY_READ, "GET", NULL, NULL);
 	if (text_err(&quoted) == ERR_OK && quoted.len > 0) /* else no path: refused as invalid */
-		graph_build_path(&b, "/users?$filter=mail%20eq%20%27", quoted.data, "%27%20or%20userPrincipalName%20eq%20%27",
+		graph_build_path(b, "/users?$filter=mail%20eq%20%27", quoted.data, "%27%20or%20userPrincipalName%20eq%20%27",
 		    quoted.data, "%27&" USER_SELECT, NULL);
 	text_done(&quoted);
+}
+
+struct graph_call *
+graph_user_find(struct graph *g, const struct graph_where *w, const char *email, graph_done done, void *arg)
+{
+	struct graph_build b;
+
+	graph_build_init(&b, w, GRAPH_DIRECTORY_READ, "GET", NULL, NULL);
+	find_path(&b, email);
 	return graph_build_start(g, &b, done, arg);
+}
+
+struct graph_call *
+graph_users_find(
+    struct graph *g, const struct graph_where *w, const char *const *emails, size_t count, graph_done done, void *arg)
+{
+	struct graph_batch_get gets[GRAPH_BATCH_MAX] = { { NULL, NULL } };
+	struct graph_build b, item[GRAPH_BATCH_MAX];
+
+	graph_build_init(&b, w, GRAPH_DIRECTORY_BATCH, "POST", NULL, NULL);
+	for (size_t i = 0; i < count && i < GRAPH_BATCH_MAX; i++) {
+		graph_build_init(&item[i], w, GRAPH_DIRECTORY_READ, "GET", NULL, NULL);
+		find_path(&item[i], emails[i]);
+		gets[i].path = item[i].path.data != NULL ? item[i].path.data : "/";
+	}
+	graph_build_path(&b, "/$batch", NULL);
+	graph_build_body(&b, graph_batch_json(gets, count));
+	for (size_t i = 0; i < count && i < GRAPH_BATCH_MAX; i++)
+		text_done(&item[i].path);
+	b.request.idempotent = true; /* nothing but reads */
+	b.request.count = (unsigned)count;
+	return graph_build_start(g, &b, done, arg);
+}
+
+void
+graph_users_find_split(const struct graph_answer *a, size_t count, struct graph_answer *ret)
+{
+	struct graph_batch_result results[GRAPH_BATCH_MAX];
+	bool batch = a->err == ERR_OK && graph_batch_read(a->json, count, results) == ERR_OK;
+
+	for (size_t i = 0; i < count; i++) {
+		ret[i] = *a;
+		if (a->err != ERR_OK)
+			continue;
+		ret[i].err = batch ? results[i].err : ERR_UNEXPECTED;
+		ret[i].status = batch ? results[i].status : 0;
+		ret[i].json = batch ? results[i].body : NULL;
+		ret[i].retry_after_ms = batch ? results[i].retry_after_ms : -1;
+		graph_error_read(ret[i].json, &ret[i].error);
+	}
 }
 
 /* A service that ignores the filter names others, too. */

@@ -65,6 +65,11 @@ graph_user_get(struct graph *g, const struct graph_where *w, const char *id_or_u
 enum err graph_user_read(const struct graph_answer *a, struct graph_user *ret);
 /* By e-mail: mail or user principal name equal to it. */
 struct graph_call *graph_user_find(struct graph *g, const struct graph_where *w, const char *email, graph_done done, void *arg);
+/* Many people at once, in one round trip: count 1 to GRAPH_BATCH_MAX (graph/batch.h). */
+struct graph_call *graph_users_find(
+    struct graph *g, const struct graph_where *w, const char *const *emails, size_t count, graph_done done, void *arg);
+/* One answer each, as graph_user_find would have had; borrowed like a. */
+void graph_users_find_split(const struct graph_answer *a, size_t count, struct graph_answer *ret);
 /* email as it was asked for. ERR_NOTFOUND: nobody has it; ERR_CONFLICT: several people do. */
 enum err graph_user_find_read(const struct graph_answer *a, const char *email, struct graph_user *ret);
 

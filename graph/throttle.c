@@ -216,6 +216,7 @@ static enum graph_operation
 pool_of(enum graph_operation op)
 {
 	switch (op) {
+	case GRAPH_DIRECTORY_BATCH:
 	case GRAPH_GROUP_DELTA: return GRAPH_DIRECTORY_READ;
 	case GRAPH_TEAMS_WRITE: return GRAPH_TEAMS_READ;
 	default: return op;

@@ -30,6 +30,8 @@ enum graph_service { GRAPH_TEAMS, GRAPH_DIRECTORY, GRAPH_OUTLOOK, GRAPH_SUBSCRIP
 	X(TEAMS_READ,           TEAMS,          30,    1000,    1500,  1000,      0,     0,     1,     "teams_read")        \
 	X(TEAMS_WRITE,          TEAMS,          30,    1000,    300,   1000,      0,     0,     1,     "teams_write")       \
 	X(DIRECTORY_READ,       DIRECTORY,      3500,  10000,   0,     0,         0,     0,     2,     "directory_read")    \
+	/* as 20 look-ups, whose limits a $batch counts against one by one */                                                \
+	X(DIRECTORY_BATCH,      DIRECTORY,      3500,  10000,   0,     0,         0,     0,     40,    "directory_batch")   \
 	X(GROUP_DELTA,          DIRECTORY,      3500,  10000,   0,     0,         0,     0,     3,     "group_delta")       \
 	X(DIRECTORY_WRITE,      DIRECTORY,      3000,  150000,  0,     0,         0,     0,     1,     "directory_write")   \
 	X(OUTLOOK_READ,         OUTLOOK,        0,     0,       0,     0,         0,     0,     1,     "outlook_read")      \

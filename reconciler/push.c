@@ -65,6 +65,7 @@ push_on_answer(void *arg, const struct graph_answer *a)
 	p->busy--;
 	switch (t->step) {
 	case PUSH_STEP_LOOKUP: push_on_lookup(t, a); break;
+	case PUSH_STEP_LOOKUPS: push_on_lookups(t, a); break;
 	case PUSH_STEP_ADD_TO_TEAM:
 	case PUSH_STEP_ADD:
 	case PUSH_STEP_ROLE:
@@ -102,7 +103,7 @@ start(struct push *p)
 	if (p->singly && p->kind >= PUSH_ADD && p->count > SINGLES_MAX)
 		p->count = SINGLES_MAX;
 	switch (p->kind) {
-	case PUSH_LOOKUP: break; /* started with their addresses, in fill */
+	case PUSH_LOOKUP: push_lookups_start(p); break;
 	case PUSH_LOOK:
 		if (p->count > PUSH_LOOKS_MAX)
 			push_look_at_all(p);
@@ -163,10 +164,6 @@ task_fill(struct push *p, person_id id)
 	t->role = m.app.present ? m.app.role : m.teams.role;
 	memcpy(t->membership_id, m.membership_id, sizeof(t->membership_id));
 	p->count++;
-	if (p->kind == PUSH_LOOKUP)
-		push_task_call(t, PUSH_STEP_LOOKUP,
-		    person.entra_id.s[0] != '\0' ? graph_user_get(p->r->graph, &p->where, person.entra_id.s, push_on_answer, t)
-		                                 : graph_user_find(p->r->graph, &p->where, person.email, push_on_answer, t));
 }
 
 static struct push *

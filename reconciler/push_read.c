@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "graph/batch.h"
+#include "graph/teams.h"
 #include "reconciler/apply.h"
 #include "reconciler/chores.h"
 #include "reconciler/dirty.h"
@@ -202,6 +204,47 @@ push_on_find(struct push_task *t, const struct graph_answer *a)
 	}
 }
 
+static void
+lookups_send(struct push_task *first, const struct person *people, size_t count)
+{
+	struct push *p = first->push;
+	const char *emails[GRAPH_BATCH_MAX] = { NULL };
+
+	if (count == 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		emails[i] = people[i].email;
+	first->batch = count;
+	if (count == 1)
+		push_task_call(
+		    first, PUSH_STEP_LOOKUP, graph_user_find(p->r->graph, &p->where, emails[0], push_on_answer, first));
+	else
+		push_task_call(
+		    first, PUSH_STEP_LOOKUPS, graph_users_find(p->r->graph, &p->where, emails, count, push_on_answer, first));
+}
+
+void
+push_lookups_start(struct push *p)
+{
+	static struct person people[GRAPH_BATCH_MAX]; /* too much for a stack; one thread */
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct push_task *t = &p->tasks[i];
+
+		if (t->user.s[0] == '\0' && person_load(p->r, t->person, &people[n]) == ERR_OK) {
+			if (++n < GRAPH_BATCH_MAX)
+				continue;
+			lookups_send(t - (n - 1), people, n);
+		} else {
+			lookups_send(t - n, people, n);
+			push_task_call(t, PUSH_STEP_LOOKUP, graph_user_get(p->r->graph, &p->where, t->user.s, push_on_answer, t));
+		}
+		n = 0;
+	}
+	lookups_send(&p->tasks[p->count] - n, people, n);
+}
+
 void
 push_on_lookup(struct push_task *t, const struct graph_answer *a)
 {
@@ -219,6 +262,17 @@ push_on_lookup(struct push_task *t, const struct graph_answer *a)
 		push_erg_close(p, &erg);
 	else
 		push_trouble(p, a);
+}
+
+/* Each by its own answer: whoever was not answered is asked about again, alone. */
+void
+push_on_lookups(struct push_task *first, const struct graph_answer *a)
+{
+	struct graph_answer answers[GRAPH_BATCH_MAX];
+
+	graph_users_find_split(a, first->batch, answers);
+	for (size_t i = 0; i < first->batch; i++)
+		push_on_lookup(&first[i], &answers[i]);
 }
 
 void

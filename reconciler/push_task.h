@@ -38,6 +38,7 @@ struct timer;
 /* What a task's call under way is. */
 enum push_step {
 	PUSH_STEP_LOOKUP,
+	PUSH_STEP_LOOKUPS, /* of this task and those behind it */
 	PUSH_STEP_LOOK,
 	PUSH_STEP_CONFIRM,
 	PUSH_STEP_FIND_IN_TEAM,
@@ -58,6 +59,7 @@ struct push_task {
 	enum push_step step;
 	enum err refusal; /* what is being verified */
 	struct graph_call *call;
+	size_t batch; /* of PUSH_STEP_LOOKUPS: how many */
 	bool by_id;   /* the read under way is of the membership's own address */
 	bool dropped; /* not to be written after all */
 };
@@ -125,7 +127,10 @@ void push_read_start(struct push_task *t, enum push_step step);
 /* In the roster alone; in the team's for PUSH_STEP_FIND_IN_TEAM. */
 void push_find_start(struct push_task *t, enum push_step step);
 void push_on_find(struct push_task *t, const struct graph_answer *a);
+/* Starts the look-ups of a pass: by address up to 20 in one call, by Entra id singly. */
+void push_lookups_start(struct push *p);
 void push_on_lookup(struct push_task *t, const struct graph_answer *a);
+void push_on_lookups(struct push_task *first, const struct graph_answer *a);
 /* More writes than are worth a read each are looked for with one read of the whole roster. */
 void push_look_at_all(struct push *p);
 

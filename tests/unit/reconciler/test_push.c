@@ -73,6 +73,34 @@ fifty_joiners_are_one_call(void **state)
 	rig_done(&rig);
 }
 
+/* Fifty addresses are three calls; whom a call did not answer is asked about again, and nobody else is. */
+static void
+addresses_are_looked_up_together(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (int faults = 0; faults < 2; faults++) {
+		rig_make(&rig, 52, 80, 20);
+		rig_link(&rig);
+		rig_forget_requests(&rig);
+		if (faults != 0)
+			rig_do(&rig, "/_sim/faults",
+			    "{\"kind\":\"status\",\"status\":500,\"method\":\"GET\",\"path\":\"/"
+			    "users\",\"skip\":20,\"count\":3}");
+		for (unsigned i = 21; i <= 70; i++)
+			join(&rig, i);
+		rig_run(&rig, 300000);
+		assert_int_equal(count_in_teams(&rig), 70);
+		assert_int_equal(rig_requests(&rig, "POST /$batch"), faults != 0 ? 4 : 3);
+		print_message("50 addresses: %d calls, %d look-ups within them\n", (int)rig_requests(&rig, "POST /$batch"),
+		    (int)rig_requests(&rig, USERS));
+		assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+		assert_int_equal(violations(&rig), 0);
+		rig_done(&rig);
+	}
+}
+
 static void
 private_people_are_not_asked_about(void **state)
 {
@@ -564,6 +592,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_change_in_the_app_is_one_write_and_no_echo),
 		cmocka_unit_test(fifty_joiners_are_one_call),
+		cmocka_unit_test(addresses_are_looked_up_together),
 		cmocka_unit_test(private_people_are_not_asked_about),
 		cmocka_unit_test(an_unknown_address_is_told_once_and_tried_again),
 		cmocka_unit_test(a_refused_person_is_parked),
