@@ -434,9 +434,12 @@ static int
 set_json_recurrence(const struct event_fields *f, json_t *o)
 {
 	struct recurrence r;
+	enum err e = event_recurrence(f, &r);
 
-	if (event_recurrence(f, &r) != ERR_OK)
+	if (e == ERR_NOTFOUND)
 		return json_object_set_new(o, "recurrence", json_null());
+	if (e != ERR_OK)
+		return -1; /* a rule that was damaged must not end the series */
 	return json_object_set_new(o, "recurrence", recurrence_to_json(&r, f->time_zone));
 }
 

@@ -189,7 +189,7 @@ event_recurrence(const struct event_fields *f, struct recurrence *ret)
 
 	if (f->rrule[0] == '\0')
 		return ERR_NOTFOUND;
-	return rrule_read(f->rrule, f->start, f->time_zone, ret, why, sizeof(why));
+	return rrule_read_moved(f->rrule, f->start, f->time_zone, ret, why, sizeof(why));
 }
 
 int64_t

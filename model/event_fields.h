@@ -92,7 +92,7 @@ bool event_exception_add(
     struct event_fields *f, const struct event_exception *e); /* keeps the order; one with its original_ms is replaced */
 const struct event_attendee *event_attendee_find(const struct event_fields *f, const char *email); /* without case */
 
-/* ERR_NOTFOUND: a single meeting; else as rrule_read. */
+/* ERR_NOTFOUND: a single meeting. A start that was moved off the rule's days begins it all the same, with the next of them. */
 enum err event_recurrence(const struct event_fields *f, struct recurrence *ret);
 
 /* The instants. Zones are known: checked when the fields were read. */

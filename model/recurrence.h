@@ -3,7 +3,7 @@
  * model/recurrence_json.h.
  *
  * struct recurrence has the members of Graph's recurrencePattern and recurrenceRange.
- * Days that a month does not have fall on its last day, as Graph has it ([MS-OXOCAL] 2.2.1.44.1).
+ * Days that a month does not have fall on its last day, as Exchange has it (AbsoluteMonthlyRecurrence of its Web Services).
  * Pure; only libical behind it.
  */
 #ifndef MODEL_RECURRENCE_H
@@ -18,8 +18,8 @@
 #include "model/time_zone.h"
 
 #define RRULE_SIZE              256
-#define RECURRENCE_MAX          999 /* occurrences; days of an interval: Outlook's ceiling for both */
-#define RECURRENCE_INTERVAL_MAX 99  /* weeks, months, years of an interval */
+#define RECURRENCE_MAX          999 /* occurrences (Outlook's dialogs); days of an interval (Exchange's DailyRecurrence) */
+#define RECURRENCE_INTERVAL_MAX 99  /* weeks, months, years of one: Exchange's other patterns */
 
 /* names as Graph spells them; compare without case */
 enum recurrence_type {

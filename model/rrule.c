@@ -392,8 +392,6 @@ read_until(struct reading *in)
 	in->ret->end_day = local_day(until);
 	if (!u->is_date && local_second_of_day(until) < local_second_of_day(in->start))
 		in->ret->end_day--; /* the time comes before that day's meeting */
-	if (in->ret->end_day < in->ret->start_day)
-		return refuse(in, ERR_INVALID, "UNTIL is before the first meeting: it must not be before start");
 	return ERR_OK;
 }
 
@@ -421,6 +419,8 @@ check_start(const struct reading *in)
 {
 	struct recurrence once = *in->ret;
 
+	if (once.end == RECURRENCE_END_DATE && once.end_day < once.start_day)
+		return refuse(in, ERR_INVALID, "UNTIL is before the first meeting: it must not be before start");
 	once.end = RECURRENCE_END_DATE;
 	once.end_day = once.start_day;
 	if (recurrence_last_day(&once) == once.start_day)
@@ -453,27 +453,43 @@ read_rule(struct reading *in, const char *rule)
 		return refuse(in, ERR_UNSUPPORTED, "of the calendars of RFC 7529 only RSCALE=GREGORIAN can be said");
 	if (in->rule.skip == ICAL_SKIP_FORWARD)
 		return refuse(in, ERR_UNSUPPORTED, "SKIP=FORWARD cannot be said in Outlook; SKIP=BACKWARD can");
-	if ((e = read_pattern(in)) != ERR_OK || (e = read_range(in)) != ERR_OK)
+	if ((e = read_pattern(in)) != ERR_OK)
 		return e;
-	return check_start(in);
+	return read_range(in);
+}
+
+static enum err
+read_text(struct reading *in, const char *rrule)
+{
+	char rule[RRULE_SIZE];
+	enum err e;
+
+	memset(in->ret, 0, sizeof(*in->ret));
+	if (in->why_size > 0)
+		in->why[0] = '\0';
+	if (!str_copy(rule, sizeof(rule), rrule))
+		return refuse(in, ERR_TOOBIG, "a rule has at most %d characters", RRULE_SIZE - 1);
+	upper(rule);
+	in->ret->start_day = local_day(in->start);
+	local_date_split(in->ret->start_day, &in->year, &in->month, &in->day);
+	e = read_rule(in, rule);
+	free(in->rule.rscale); /* the one part that libical allocates */
+	return e;
+}
+
+enum err
+rrule_read_moved(const char *rrule, struct local_time start, const char *zone, struct recurrence *ret, char *why, size_t why_size)
+{
+	struct reading in = { .start = start, .zone = zone, .ret = ret, .why = why, .why_size = why_size };
+
+	return read_text(&in, rrule);
 }
 
 enum err
 rrule_read(const char *rrule, struct local_time start, const char *zone, struct recurrence *ret, char *why, size_t why_size)
 {
 	struct reading in = { .start = start, .zone = zone, .ret = ret, .why = why, .why_size = why_size };
-	char rule[RRULE_SIZE];
-	enum err e;
+	enum err e = read_text(&in, rrule);
 
-	memset(ret, 0, sizeof(*ret));
-	if (!str_copy(rule, sizeof(rule), rrule))
-		return refuse(&in, ERR_TOOBIG, "a rule has at most %d characters", RRULE_SIZE - 1);
-	upper(rule);
-	ret->start_day = local_day(start);
-	local_date_split(ret->start_day, &in.year, &in.month, &in.day);
-	if (why_size > 0)
-		why[0] = '\0';
-	e = read_rule(&in, rule);
-	free(in.rule.rscale); /* the one part that libical allocates */
-	return e;
+	return e == ERR_OK ? check_start(&in) : e;
 }

@@ -23,4 +23,8 @@
 enum err
 rrule_read(const char *rrule, struct local_time start, const char *zone, struct recurrence *ret, char *why, size_t why_size);
 
+/* The same for a rule and a start that were moved apart since: start need be no day of it, nor before its end. */
+enum err rrule_read_moved(
+    const char *rrule, struct local_time start, const char *zone, struct recurrence *ret, char *why, size_t why_size);
+
 #endif
