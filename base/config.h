@@ -19,6 +19,8 @@
 /* The room for a listen list, as listen_parse wants it. */
 #define CONFIG_LISTEN_MAX LISTEN_MAX
 
+enum { CONFIG_NOTIFICATIONS_BASIC, CONFIG_NOTIFICATIONS_RICH };
+
 /* What a file says, checked. Strings are owned by the config; absent ones are NULL. Paths are absolute. */
 struct config {
 	char *file;
@@ -32,6 +34,8 @@ struct config {
 	int assertion_algorithm;    /* 0 PS256, 1 RS256 */
 	char *base_url, *login_url; /* without a trailing slash */
 	char *graph_ca_file;
+	int notifications; /* CONFIG_NOTIFICATIONS_... */
+	char *notification_keys;
 	/* [app] */
 	char *app_listen, *app_token_file, *app_tls_certificate, *app_tls_key;
 	char *callback_url, *callback_secret_file, *snapshot_url;

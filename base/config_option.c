@@ -23,6 +23,7 @@
 
 static const char *const conflict_names[] = { "app", "outlook", NULL };
 static const char *const algorithm_names[] = { "PS256", "RS256", NULL };
+static const char *const notification_names[] = { "basic", "rich", NULL };
 static const char *const lifetime_max[] = { "max", NULL };
 
 #define REQUIRED true
@@ -77,6 +78,10 @@ const struct config_option config_options[] = {
 	    "Where tokens come from; national clouds have others."),
 	TEXT("graph", "ca_file", FILE, graph_ca_file, NULL, "/etc/ssl/certs/ca-certificates.crt", OPTIONAL, REC,
 	    "Certificate authorities to trust instead of the system's, PEM."),
+	NUMBER("graph", "notifications", ENUM, notifications, 0, 0, "basic", "", notification_names, REC | FOR_CTL, FIXED,
+	    "rich: Graph's notifications of members carry who it is, encrypted, which saves asking back."),
+	TEXT("graph", "notification_keys", PATH, notification_keys, "notification-keys", NULL, OPTIONAL, REC | FOR_CTL,
+	    "Folder of the keys rich notifications are encrypted to; ergsyncctl key notifications makes one."),
 
 	TEXT("app", "listen", LISTEN, app_listen, "unix:/run/ergsync/app.sock", NULL, OPTIONAL, REC | FOR_CTL,
 	    "Addresses of the app API; by default app.sock in the runtime directory."),

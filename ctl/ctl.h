@@ -41,6 +41,7 @@ void ctl_report(void *arg, const char *file, int line, const char *message);
 
 /* setup.c */
 int run_init(struct ctl *c);
+int run_notification_key(struct ctl *c);
 int run_check(struct ctl *c);
 /* sign_in.c */
 int run_sign_in(struct ctl *c);

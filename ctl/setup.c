@@ -4,6 +4,7 @@
  * Both collect findings first and print them at the end, as lines or as JSON. Of a finding, "failed" is what makes the
  * command fail; "note" is for people to judge.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/config.h"
@@ -25,6 +27,7 @@
 #include "base/service.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/notification_key.h"
 
 #define PATH_SIZE        4096
 #define SECRET_BYTES     32
@@ -251,6 +254,71 @@ make_secrets(struct findings *f, const struct config *config)
 	}
 }
 
+static void
+config_report_finding(void *arg, const char *file, int line, const char *message)
+{
+	if (line > 0)
+		found(arg, FINDING_FAILED, "%s:%d: %s", file, line, message);
+	else
+		found(arg, FINDING_FAILED, "%s: %s", file, message);
+}
+
+/* One more key in the folder; give_away as for all that is made. */
+static bool
+make_notification_key(struct findings *f, const char *folder)
+{
+	char id[NOTIFICATION_KEY_ID_SIZE], path[PATH_SIZE], *pem;
+	bool made;
+
+	make_folder(f, folder, 0700, "for the keys of rich notifications");
+	if ((pem = notification_key_make((int64_t)time(NULL), id)) == NULL) {
+		found(f, FINDING_FAILED, "no RSA key could be made");
+		return false;
+	}
+	(void)snprintf(path, sizeof(path), "%s/%s.pem", folder, id);
+	made = make_file(f, path, pem, 0600, "decrypts rich notifications");
+	secret_wipe(pem, strlen(pem));
+	free(pem);
+	return made;
+}
+
+/* Is there a key already? Any PEM file will do: the daemon says what is wrong with it. */
+static bool
+has_notification_key(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+	bool found_one = false;
+
+	while (dir != NULL && !found_one && (entry = readdir(dir)) != NULL) {
+		size_t len = strlen(entry->d_name);
+
+		found_one = len > 4 && strcmp(entry->d_name + len - 4, ".pem") == 0;
+	}
+	if (dir != NULL)
+		(void)closedir(dir);
+	return found_one;
+}
+
+int
+run_notification_key(struct ctl *c)
+{
+	struct findings f = { json_array(), false };
+	struct config *config = NULL;
+
+	if (config_load(c->config_file, FOR_CTL, config_report_finding, &f, &config) == ERR_OK) {
+		(void)make_notification_key(&f, config->notification_keys);
+		if (config->notifications != CONFIG_NOTIFICATIONS_RICH)
+			found(&f, FINDING_NOTE, "it is used once [graph] notifications = rich");
+	}
+	config_free(config);
+	return findings_end(c, &f,
+	    "Next: systemctl reload ergsync-reconciler. Subscriptions name the new key when they are next renewed; remove the "
+	    "old\n"
+	    "file a day later.",
+	    "No key was made: see the lines that say \"failed\".");
+}
+
 /* Where the configuration is, or shall be. */
 static bool
 config_place(struct ctl *c, char ret[PATH_SIZE])
@@ -262,15 +330,6 @@ config_place(struct ctl *c, char ret[PATH_SIZE])
 		return str_copy(ret, PATH_SIZE, c->config_file);
 	len = snprintf(ret, PATH_SIZE, "%s/ergsync.conf", folder);
 	return len > 0 && len < PATH_SIZE && folder[0] != '\0';
-}
-
-static void
-config_report_finding(void *arg, const char *file, int line, const char *message)
-{
-	if (line > 0)
-		found(arg, FINDING_FAILED, "%s:%d: %s", file, line, message);
-	else
-		found(arg, FINDING_FAILED, "%s: %s", file, message);
 }
 
 int
@@ -292,6 +351,8 @@ run_init(struct ctl *c)
 	free(example);
 	if (!f.failed && config_load(file, FOR_CTL, config_report_finding, &f, &config) == ERR_OK) {
 		make_secrets(&f, config);
+		if (config->notifications == CONFIG_NOTIFICATIONS_RICH && !has_notification_key(config->notification_keys))
+			(void)make_notification_key(&f, config->notification_keys);
 		make_folder(&f, config->state_directory, 0700, "for what is stored");
 		make_folder(&f, config->runtime_directory, 0750, "for sockets");
 	}

@@ -87,6 +87,16 @@ graph_member_read(const json_t *item, void *ret_member)
 	return ERR_OK;
 }
 
+enum err
+graph_member_rich_read(const json_t *json, const char *membership_id, struct graph_member *ret)
+{
+	enum err e = graph_member_read(json, ret);
+
+	if (e == ERR_OK && !str_copy(ret->membership_id, sizeof(ret->membership_id), membership_id))
+		return ERR_UNEXPECTED;
+	return e;
+}
+
 struct graph_pages *
 graph_members_list(struct graph *g, const struct graph_where *w, const struct graph_roster *r,
     void (*item)(void *arg, const void *member), void (*end)(void *arg, const struct graph_page_end *end), void *arg)

@@ -33,6 +33,9 @@ struct graph_member {
 /* ERR_UNSUPPORTED: a kind of member that is not a person of a directory (skip it). ERR_UNEXPECTED: no usable id. */
 enum err graph_member_read(const json_t *item, void *ret_member);
 
+/* What a rich notification says of the membership it names: its own id is not to be relied on (graph-facts section 5). Errors as above. */
+enum err graph_member_rich_read(const json_t *json, const char *membership_id, struct graph_member *ret);
+
 /* Whole roster; item gets a const struct graph_member. */
 struct graph_pages *graph_members_list(struct graph *g, const struct graph_where *w, const struct graph_roster *r,
     void (*item)(void *arg, const void *member), void (*end)(void *arg, const struct graph_page_end *end), void *arg);

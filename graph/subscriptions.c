@@ -66,6 +66,19 @@ graph_resource_equal(const char *a, const char *b)
 	return strcasecmp(a + (a[0] == '/'), b + (b[0] == '/')) == 0;
 }
 
+static json_t *
+wish_json(const struct graph_subscription_wish *wish, const char *expires)
+{
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s*}", "changeType", kinds[wish->kind].change_types,
+	    "resource", wish->resource, "notificationUrl", wish->notification_url, "lifecycleNotificationUrl",
+	    wish->lifecycle_url, "expirationDateTime", expires, "clientState", wish->client_state, "latestSupportedTlsVersion",
+	    "v1_2", "encryptionCertificate", wish->encryption.certificate, "encryptionCertificateId", wish->encryption.id);
+
+	if (json != NULL && wish->encryption.id != NULL)
+		json_object_set_new(json, "includeResourceData", json_true());
+	return json;
+}
+
 struct graph_call *
 graph_subscription_create(
     struct graph *g, const struct graph_where *w, const struct graph_subscription_wish *wish, graph_done done, void *arg)
@@ -76,26 +89,25 @@ graph_subscription_create(
 	timestamp_format(wish->expires_wall_ms, expires);
 	graph_build_init(&b, w, GRAPH_SUBSCRIPTION_WRITE, "POST", NULL, NULL);
 	graph_build_path(&b, "/subscriptions", NULL);
-	graph_build_body(
-	    &b, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "changeType", kinds[wish->kind].change_types, "resource",
-	            wish->resource, "notificationUrl", wish->notification_url, "lifecycleNotificationUrl", wish->lifecycle_url,
-	            "expirationDateTime", expires, "clientState", wish->client_state, "latestSupportedTlsVersion", "v1_2"));
+	graph_build_body(&b, wish_json(wish, expires));
 	b.request.headers = kinds[wish->kind].immutable_ids ? prefer_immutable : NULL;
 	b.request.timeout_ms = GRAPH_SUBSCRIPTION_TIMEOUT_MS;
 	return graph_build_start(g, &b, done, arg);
 }
 
 struct graph_call *
-graph_subscription_renew(
-    struct graph *g, const struct graph_where *w, const char *id, int64_t expires_wall_ms, graph_done done, void *arg)
+graph_subscription_renew(struct graph *g, const struct graph_where *w, const char *id, int64_t expires_wall_ms,
+    const struct graph_encryption *encryption, graph_done done, void *arg)
 {
+	const struct graph_encryption none = { NULL, NULL }, *key = encryption != NULL ? encryption : &none;
 	char expires[TIMESTAMP_SIZE];
 	struct graph_build b;
 
 	timestamp_format(expires_wall_ms, expires);
 	graph_build_init(&b, w, GRAPH_SUBSCRIPTION_WRITE, "PATCH", NULL, NULL);
 	graph_build_path(&b, "/subscriptions/", id, NULL);
-	graph_build_body(&b, json_pack("{s:s}", "expirationDateTime", expires));
+	graph_build_body(&b, json_pack("{s:s, s:s*, s:s*}", "expirationDateTime", expires, "encryptionCertificate",
+	                         key->certificate, "encryptionCertificateId", key->id));
 	b.request.idempotent = true;
 	b.request.timeout_ms = GRAPH_SUBSCRIPTION_TIMEOUT_MS; /* whether renewing validates the URL again is not documented */
 	return graph_build_start(g, &b, done, arg);

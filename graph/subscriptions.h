@@ -40,18 +40,24 @@ struct graph_subscription {
 /* Case-blind, with or without the leading slash. */
 bool graph_resource_equal(const char *a, const char *b);
 
+/* Of rich notifications (graph-facts section 5): the certificate as base64 of DER, and what Graph is to call it. Both NULL: basic ones. */
+struct graph_encryption {
+	const char *certificate, *id;
+};
+
 struct graph_subscription_wish {
 	enum subscription_kind kind;
 	const char *resource, *notification_url, *lifecycle_url, *client_state;
 	int64_t expires_wall_ms;
+	struct graph_encryption encryption;
 };
 /* The listener must answer Graph's validation while this call is open. err CONFLICT: graph_error_existing_subscription names the
  * one there is; FULL: a quota. Not idempotent: after an unknown outcome list, or create again and meet the 409. */
 struct graph_call *graph_subscription_create(
     struct graph *g, const struct graph_where *w, const struct graph_subscription_wish *wish, graph_done done, void *arg);
-/* NOTFOUND: it is gone, create anew. */
-struct graph_call *graph_subscription_renew(
-    struct graph *g, const struct graph_where *w, const char *id, int64_t expires_wall_ms, graph_done done, void *arg);
+/* NOTFOUND: it is gone, create anew. encryption: a new key of a rich subscription; NULL leaves the one it has. */
+struct graph_call *graph_subscription_renew(struct graph *g, const struct graph_where *w, const char *id, int64_t expires_wall_ms,
+    const struct graph_encryption *encryption, graph_done done, void *arg);
 struct graph_call *
 graph_subscription_get(struct graph *g, const struct graph_where *w, const char *id, graph_done done, void *arg);
 /* NOTFOUND is success to whoever wants it gone. */

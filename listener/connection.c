@@ -290,8 +290,16 @@ refuse(struct connection *c, int status, const char *detail)
 
 /* Notifications. */
 
+/* Items of one POST whose encrypted part is kept; Graph sends about fifty. */
+#define POST_RICH_MAX 128
+
 struct post {
 	struct connection *c;
+	struct {
+		size_t index; /* among the request's hints */
+		struct rich_item item;
+	} rich[POST_RICH_MAX];
+	size_t rich_count;
 	size_t accepted, foreign;
 	int64_t wall_ms;
 	bool full;
@@ -307,10 +315,29 @@ take_item(void *arg, const struct envelope_item *item)
 	if (hint == NULL) {
 		post->full = true;
 	} else if (notification_hint(env->known, item, post->wall_ms, hint)) {
+		if (item->rich.parts[RICH_DATA].at != NULL && post->rich_count < POST_RICH_MAX) {
+			post->rich[post->rich_count].index = intake_kept(env->intake);
+			post->rich[post->rich_count++].item = item->rich;
+		}
 		intake_keep(env->intake);
 		post->accepted++;
 	} else {
 		post->foreign++;
+	}
+}
+
+/* The tokens belong to all items of a POST and may come after them. */
+static void
+keep_rich(struct post *post, const struct envelope_result *result)
+{
+	if (result->token_count > RICH_TOKENS_MAX)
+		return;
+	for (size_t i = 0; i < post->rich_count; i++) {
+		struct rich_item *item = &post->rich[i].item;
+
+		memcpy(item->tokens, result->tokens, sizeof(item->tokens));
+		item->token_count = result->token_count;
+		intake_rich(post->c->all->env.intake, post->rich[i].index, rich_pack(item));
 	}
 }
 
@@ -354,12 +381,16 @@ store(struct connection *c)
 static void
 handle_post(struct connection *c, char *body, size_t len)
 {
-	struct post post = { c, 0, 0, clock_wall_ms(c->all->env.clock), false };
+	struct post post;
 	struct intake *intake = c->all->env.intake;
 	uint64_t *counts = c->all->env.metrics->counts;
 	struct envelope_result result;
 	enum err err;
 
+	post.c = c;
+	post.rich_count = post.accepted = post.foreign = 0;
+	post.wall_ms = clock_wall_ms(c->all->env.clock);
+	post.full = false;
 	if (intake_begin(intake) != ERR_OK) {
 		store_unavailable(c, "overloaded");
 		return;
@@ -382,6 +413,7 @@ handle_post(struct connection *c, char *body, size_t len)
 	counts[METRIC_ITEMS_FOREIGN] += post.foreign;
 	counts[METRIC_ITEMS_DROPPED] += result.not_objects;
 	if (post.accepted > 0) {
+		keep_rich(&post, &result);
 		store(c);
 		return;
 	}

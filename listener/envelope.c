@@ -15,7 +15,7 @@
 #define TABLE_SLOTS_MIN  1024u
 #define TABLE_SLOTS_KEPT 8192u /* a larger table is given back after the scan */
 
-enum role { ROLE_OTHER, ROLE_ROOT, ROLE_VALUE, ROLE_ITEM, ROLE_DATA };
+enum role { ROLE_OTHER, ROLE_ROOT, ROLE_VALUE, ROLE_TOKENS, ROLE_ITEM, ROLE_DATA, ROLE_CONTENT };
 enum expect { EXPECT_VALUE, EXPECT_FIRST_VALUE, EXPECT_NAME, EXPECT_FIRST_NAME, EXPECT_NEXT };
 
 struct level {
@@ -55,6 +55,7 @@ static const struct member {
 	}
 #define NO_TEXT SIZE_MAX
 	{ ROLE_ROOT, "value", 5, NO_TEXT, ROLE_VALUE, ROLE_OTHER },
+	{ ROLE_ROOT, "validationTokens", 16, NO_TEXT, ROLE_TOKENS, ROLE_OTHER },
 	TEXT(ROLE_ITEM, "id", id),
 	TEXT(ROLE_ITEM, "subscriptionId", subscription_id),
 	TEXT(ROLE_ITEM, "clientState", client_state),
@@ -62,8 +63,14 @@ static const struct member {
 	TEXT(ROLE_ITEM, "lifecycleEvent", lifecycle_event),
 	TEXT(ROLE_ITEM, "resource", resource),
 	{ ROLE_ITEM, "resourceData", 12, NO_TEXT, ROLE_OTHER, ROLE_DATA },
+	{ ROLE_ITEM, "encryptedContent", 16, NO_TEXT, ROLE_OTHER, ROLE_CONTENT },
 	TEXT(ROLE_DATA, "id", resource_id),
 	TEXT(ROLE_DATA, "@odata.etag", resource_etag),
+	TEXT(ROLE_CONTENT, "data", rich.parts[RICH_DATA]),
+	TEXT(ROLE_CONTENT, "dataKey", rich.parts[RICH_DATA_KEY]),
+	TEXT(ROLE_CONTENT, "dataSignature", rich.parts[RICH_SIGNATURE]),
+	TEXT(ROLE_CONTENT, "encryptionCertificateId", rich.parts[RICH_CERTIFICATE_ID]),
+	TEXT(ROLE_CONTENT, "encryptionCertificateThumbprint", rich.parts[RICH_THUMBPRINT]),
 #undef TEXT
 };
 
@@ -390,7 +397,7 @@ skip_plain(const char *p, const char *end)
 
 /* *cursor is behind the opening quote, and behind the closing one afterwards. The text stays where it is, decoded. */
 static enum err
-scan_string(struct envelope *e, char **cursor, char *end, struct envelope_text *ret)
+scan_string(struct envelope *e, char **cursor, char *end, struct rich_text *ret)
 {
 	char *start = *cursor, *out = start;
 	const char *p = start;
@@ -418,7 +425,7 @@ scan_string(struct envelope *e, char **cursor, char *end, struct envelope_text *
 		out += len;
 		p += len;
 	}
-	*ret = (struct envelope_text){ start, (size_t)(out - start) };
+	*ret = (struct rich_text){ start, (size_t)(out - start) };
 	*cursor = start + (p + 1 - start);
 	return ERR_OK;
 }
@@ -609,11 +616,19 @@ count_item(struct envelope *e, char first)
 		e->result->not_objects++;
 }
 
+static void
+token_take(struct envelope *e, const struct rich_text *text)
+{
+	if (e->result->token_count < RICH_TOKENS_MAX)
+		e->result->tokens[e->result->token_count] = *text;
+	e->result->token_count++;
+}
+
 static enum err
 scan_string_value(struct envelope *e, char **cursor, char *end)
 {
 	struct level *level = &e->levels[e->depth - 1];
-	struct envelope_text text;
+	struct rich_text text;
 	enum err err;
 
 	(*cursor)++;
@@ -621,6 +636,8 @@ scan_string_value(struct envelope *e, char **cursor, char *end)
 		return err;
 	if (level->is_object && level->member != NULL && level->member->offset != NO_TEXT)
 		memcpy((char *)&e->item + level->member->offset, &text, sizeof(text));
+	else if (level->role == ROLE_TOKENS)
+		token_take(e, &text);
 	return ERR_OK;
 }
 
@@ -659,7 +676,7 @@ static enum err
 scan_name(struct envelope *e, char **cursor, char *end, enum expect *expect)
 {
 	struct level *level = &e->levels[e->depth - 1];
-	struct envelope_text name;
+	struct rich_text name;
 	enum err err;
 	char *p;
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/rich_item.h"
 
 /* Containers within each other, the root being the first: contract.md section 3. */
 #define ENVELOPE_DEPTH_MAX 32
@@ -21,15 +22,11 @@
 /* Bounds that table: 4 MiB. A body of 1 MiB made of nothing but short names has twice as many. */
 #define ENVELOPE_MEMBERS_MAX 100000
 
-/* Decoded; at is NULL when the member is absent or not a string. */
-struct envelope_text {
-	const char *at;
-	size_t len;
-};
-
+/* Decoded texts; at is NULL when the member is absent or not a string. */
 struct envelope_item {
-	struct envelope_text id, subscription_id, client_state, change_type, lifecycle_event, resource;
-	struct envelope_text resource_id, resource_etag; /* of resourceData */
+	struct rich_text id, subscription_id, client_state, change_type, lifecycle_event, resource;
+	struct rich_text resource_id, resource_etag; /* of resourceData */
+	struct rich_item rich; /* of encryptedContent; its texts stay where they are as long as body does. Without tokens */
 };
 
 /* Called for each object in "value" when it ends. item and its texts are borrowed until the call returns. */
@@ -38,6 +35,9 @@ typedef void (*envelope_take)(void *arg, const struct envelope_item *item);
 struct envelope_result {
 	size_t items; /* in "value", of any type */
 	size_t not_objects;
+	/* validationTokens, borrowed from body; token_count grows beyond the array when there are more. */
+	struct rich_text tokens[RICH_TOKENS_MAX];
+	size_t token_count;
 	const char *why; /* static; what is wrong, after ERR_MALFORMED */
 	size_t at;       /* and at which byte */
 };

@@ -33,7 +33,7 @@ struct batch {
 	struct hint *hints;
 	size_t count, cap;
 	struct intake_ticket *tickets, **tickets_end;
-	size_t requests;
+	size_t requests, rich_bytes;
 	int64_t created_boot_ms;
 	enum err err;
 	int64_t took_us;
@@ -51,7 +51,7 @@ struct intake {
 	struct intake_watcher watcher;
 	struct batch *staged, *spare;
 	size_t request_start; /* in staged: where the present request's hints begin */
-	size_t backlog;
+	size_t backlog, rich_bytes;
 	int64_t turn_boot_ms;
 	int64_t reopen_wait_ms;
 	bool trim_asked, reopening;
@@ -373,11 +373,24 @@ batch_new(struct intake *in)
 	return b;
 }
 
+/* Of the hints from one on. */
+static void
+batch_drop_rich(struct batch *b, size_t from)
+{
+	for (size_t i = from; b->rich_bytes > 0 && i < b->count; i++) {
+		if (b->hints[i].rich != NULL)
+			b->rich_bytes -= b->hints[i].rich->len;
+		free(b->hints[i].rich);
+		b->hints[i].rich = NULL;
+	}
+}
+
 static void
 batch_free(struct batch *b)
 {
 	if (b == NULL)
 		return;
+	batch_drop_rich(b, 0);
 	free(b->hints);
 	free(b);
 }
@@ -386,6 +399,7 @@ batch_free(struct batch *b)
 static void
 batch_recycle(struct intake *in, struct batch *b)
 {
+	batch_drop_rich(b, 0);
 	if (in->spare != NULL || b->cap > BATCH_KEPT) {
 		batch_free(b);
 		return;
@@ -443,6 +457,7 @@ on_done(evutil_socket_t fd, short what, void *arg)
 
 		failed = failed || b->err != ERR_OK;
 		in->backlog -= b->count;
+		in->rich_bytes -= b->rich_bytes;
 		answer_tickets(b);
 		in->watcher.committed(in->watcher.arg, &commit);
 		batch_recycle(in, b);
@@ -631,9 +646,33 @@ intake_keep(struct intake *in)
 	in->backlog++;
 }
 
+size_t
+intake_kept(const struct intake *in)
+{
+	return in->staged->count - in->request_start;
+}
+
+void
+intake_rich(struct intake *in, size_t index, struct rich_packed *rich)
+{
+	struct hint *hint = &in->staged->hints[in->request_start + index];
+
+	if (rich == NULL || hint->rich != NULL || in->rich_bytes + rich->len > INTAKE_RICH_MAX) {
+		free(rich);
+		return;
+	}
+	hint->rich = rich;
+	in->staged->rich_bytes += rich->len;
+	in->rich_bytes += rich->len;
+}
+
 void
 intake_cancel(struct intake *in)
 {
+	size_t rich_bytes = in->staged->rich_bytes;
+
+	batch_drop_rich(in->staged, in->request_start);
+	in->rich_bytes -= rich_bytes - in->staged->rich_bytes;
 	in->backlog -= in->staged->count - in->request_start;
 	in->staged->count = in->request_start;
 }

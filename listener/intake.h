@@ -29,6 +29,8 @@ struct intake;
 /* 512 connections with 50 items each are 25,600; 18 MiB of memory. */
 #define INTAKE_BACKLOG_MAX 32768
 #define INTAKE_LATE_MS     1000
+/* Bytes of rich parts staged or being written. */
+#define INTAKE_RICH_MAX (16u << 20)
 /* So many on their way are company worth waiting for, so long at most from one commit's start to the next one's. */
 #define INTAKE_COMPANY   8
 #define INTAKE_GATHER_MS 4
@@ -79,6 +81,10 @@ enum err intake_begin(struct intake *in);
 struct hint *intake_slot(struct intake *in);
 void intake_keep(struct intake *in);
 void intake_cancel(struct intake *in);
+/* How many hints the request has kept so far; and adds the rich part of one of them, which is taken over. Beyond INTAKE_RICH_MAX
+ * in all it is freed, and a plain hint remains. */
+size_t intake_kept(const struct intake *in);
+void intake_rich(struct intake *in, size_t index, struct rich_packed *rich);
 /* Borrows ticket until its done is called, which is never before this returns. */
 void intake_commit(struct intake *in, struct intake_ticket *ticket);
 /* How many connections are about to bring a request, as of this turn. Changes when a commit begins, never whether. */

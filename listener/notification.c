@@ -28,7 +28,7 @@ static const char *const collections[] = { "members", "allMembers", "events" };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static bool
-text_is(const struct envelope_text *text, const char *name)
+text_is(const struct rich_text *text, const char *name)
 {
 	return text->len == strlen(name) && strncasecmp(text->at, name, text->len) == 0;
 }
@@ -62,10 +62,10 @@ ends_in_collection(const char *text, size_t len)
 }
 
 /* ".../members('ID')" or ".../members/ID", still percent-encoded. */
-static struct envelope_text
-resource_tail(const struct envelope_text *resource)
+static struct rich_text
+resource_tail(const struct rich_text *resource)
 {
-	const struct envelope_text none = { NULL, 0 };
+	const struct rich_text none = { NULL, 0 };
 	const char *text = resource->at, *mark;
 	size_t len = resource->len;
 
@@ -77,12 +77,12 @@ resource_tail(const struct envelope_text *resource)
 			mark = next;
 		if (mark == NULL || mark + 2 > text + len - 2 || !ends_in_collection(text, (size_t)(mark - text)))
 			return none;
-		return (struct envelope_text){ mark + 2, (size_t)(text + len - 2 - (mark + 2)) };
+		return (struct rich_text){ mark + 2, (size_t)(text + len - 2 - (mark + 2)) };
 	}
 	mark = memrchr(text, '/', len);
 	if (mark == NULL || !ends_in_collection(text, (size_t)(mark - text)))
 		return none;
-	return (struct envelope_text){ mark + 1, (size_t)(text + len - (mark + 1)) };
+	return (struct rich_text){ mark + 1, (size_t)(text + len - (mark + 1)) };
 }
 
 /* Ids with a control character are nobody's: the scope is dirty as a whole, and nothing odd reaches a URL or a log later. */
@@ -99,7 +99,7 @@ static void
 put_item(struct hint *hint, const struct envelope_item *item)
 {
 	char decoded[3 * HINT_ITEM_MAX + 1];
-	struct envelope_text id = item->resource_id;
+	struct rich_text id = item->resource_id;
 	size_t len;
 
 	hint->item_len = 0;
@@ -109,7 +109,7 @@ put_item(struct hint *hint, const struct envelope_item *item)
 		id = resource_tail(&item->resource);
 		if (id.at == NULL || id.len > sizeof(decoded) - 1 || percent_decode(id.at, id.len, 0, decoded, &len) != ERR_OK)
 			return;
-		id = (struct envelope_text){ decoded, len };
+		id = (struct rich_text){ decoded, len };
 	}
 	if (id.len > HINT_ITEM_MAX || !plain_id(id.at, id.len))
 		return;
@@ -121,7 +121,7 @@ put_item(struct hint *hint, const struct envelope_item *item)
 static void
 put_digest(struct hint *hint, const struct envelope_item *item)
 {
-	const struct envelope_text *texts[] = { &item->subscription_id, &item->id, &item->resource, &item->resource_id,
+	const struct rich_text *texts[] = { &item->subscription_id, &item->id, &item->resource, &item->resource_id,
 		item->lifecycle_event.at != NULL ? &item->lifecycle_event : &item->change_type, &item->resource_etag };
 	struct span parts[1 + COUNT(texts)];
 	char lengths_and_short[1024];
@@ -130,7 +130,7 @@ put_digest(struct hint *hint, const struct envelope_item *item)
 	size_t used = sizeof(lengths), count = 1;
 
 	for (size_t i = 0; i < COUNT(texts); i++) {
-		const struct envelope_text *t = texts[i];
+		const struct rich_text *t = texts[i];
 
 		lengths[i] = (uint32_t)t->len;
 		/* Short texts are gathered: each part of its own costs more than hashing it. */
@@ -156,6 +156,7 @@ notification_hint(struct known_states *known, const struct envelope_item *item, 
 		return false;
 	ret->kind = kind_of(item);
 	ret->received_wall_ms = now_wall_ms;
+	ret->rich = NULL;
 	put_item(ret, item);
 	put_digest(ret, item);
 	return true;

@@ -10,8 +10,9 @@
 #include "model/ids.h"
 #include "model/tenant.h"
 
-#define SUBSCRIPTION_ID_SIZE       64
-#define SUBSCRIPTION_RESOURCE_SIZE 256
+#define SUBSCRIPTION_ID_SIZE            64
+#define SUBSCRIPTION_RESOURCE_SIZE      256
+#define SUBSCRIPTION_ENCRYPTION_ID_SIZE 65
 
 enum subscription_kind { SUBSCRIPTION_TEAM_MEMBERS, SUBSCRIPTION_CHANNEL_MEMBERS, SUBSCRIPTION_MAILBOX_EVENTS };
 enum subscription_state { SUBSCRIPTION_WANTED, SUBSCRIPTION_ACTIVE, SUBSCRIPTION_FAILING, SUBSCRIPTION_LEAVING };
@@ -29,6 +30,7 @@ struct subscription {
 	int64_t retry_wall_ms, failures;
 	int64_t generation; /* grows with each creation */
 	char detail[DETAIL_SIZE];
+	char encryption_id[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* of a rich one: the key Graph was last told of; "" = basic */
 };
 
 #endif

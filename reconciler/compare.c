@@ -16,6 +16,7 @@
 #include "reconciler/dirty.h"
 #include "reconciler/listing.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/rich.h"
 #include "reconciler/scope.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
@@ -52,6 +53,7 @@ struct compare_job {
 	unsigned relists;
 	/* an item */
 	bool is_item;
+	struct scope_id scope;
 	enum hint_kind hint;
 	char item[HINT_ITEM_MAX + 1];
 	struct guid user; /* whose membership it is, when known */
@@ -550,6 +552,18 @@ get_start(struct compare_job *job, const struct erg *erg)
 	}
 }
 
+/* What a rich notification has told of it, instead of Graph. False: ask Graph. */
+static bool
+item_told(struct compare_job *job)
+{
+	struct graph_member member;
+
+	if (job->hint == HINT_DELETED || !rich_take(job->compare->r, &job->scope, job->item, &member))
+		return false;
+	item_take(job, &member);
+	return true;
+}
+
 static void
 step_item(struct compare_job *job)
 {
@@ -562,6 +576,8 @@ step_item(struct compare_job *job)
 	} else if (job->kind != SUBSCRIPTION_TEAM_MEMBERS && (job->erg_count > 1 || erg.channel_type == CHANNEL_SHARED)) {
 		/* A hint does not name the channel it is of; and who left a shared one may still have access. */
 		job->result.whole_needed = true;
+		job_end(job);
+	} else if (item_told(job)) {
 		job_end(job);
 	} else if (job->hint != HINT_DELETED || item_person(job)) {
 		/* A removal, too, is asked for by its id first: lists lag behind, the id's own address does not. */
@@ -626,6 +642,7 @@ compare_item(
 		return NULL;
 	job_add_scope(job, scope);
 	job->is_item = true;
+	job->scope = scope->scope;
 	job->hint = kind;
 	str_copy(job->item, sizeof(job->item), item);
 	enqueue(r->compare, job);

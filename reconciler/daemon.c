@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "graph/assertion.h"
 #include "graph/graph.h"
+#include "graph/notification_keys.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "reconciler/admin.h"
@@ -26,6 +27,7 @@
 #include "reconciler/peer_socket.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/retention.h"
+#include "reconciler/rich.h"
 
 #define SECRET_SIZE          512
 #define PATH_SIZE            4096
@@ -89,6 +91,21 @@ secrets_done(struct secrets *s)
 	secret_wipe(s, sizeof(*s));
 }
 
+/* rich.h reads them itself, and again on each reload. */
+static enum err
+notification_keys_check(const struct config *c, char *why, size_t why_size)
+{
+	struct notification_keys *keys;
+	enum err e;
+
+	if (c->notifications != CONFIG_NOTIFICATIONS_RICH)
+		return ERR_OK;
+	e = notification_keys_read(c->notification_keys, (int64_t)time(NULL), &keys, why, why_size);
+	if (e == ERR_OK)
+		notification_keys_free(keys);
+	return e;
+}
+
 static enum err
 secrets_read(const struct config *c, struct secrets *ret, char *why, size_t why_size)
 {
@@ -104,9 +121,9 @@ secrets_read(const struct config *c, struct secrets *ret, char *why, size_t why_
 		return e;
 	if ((e = secret_read(c->callback_secret_file, ret->callback, why, why_size)) != ERR_OK)
 		return e;
-	if (c->callback_url != NULL)
-		return callback_secret_check(ret->callback, why, why_size);
-	return ERR_OK;
+	if (c->callback_url != NULL && (e = callback_secret_check(ret->callback, why, why_size)) != ERR_OK)
+		return e;
+	return notification_keys_check(c, why, why_size);
 }
 
 enum err
@@ -167,6 +184,8 @@ reload(struct daemon *d)
 		log_put(LOG_ERROR, "reload_refused", LS("detail", why));
 	} else {
 		config_reload(d->config, fresh, report_reload, NULL);
+		if (rich_reload(d->r, why, sizeof(why)) != ERR_OK)
+			log_put(LOG_ERROR, "notification_keys_stay", LS("detail", why));
 		log_set_level((enum log_level)d->config->log_level);
 		(void)graph_set_credential(d->r->graph, secrets.client, 0, secrets.certificate);
 		app_api_set_token(d->api, secrets.token);

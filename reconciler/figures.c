@@ -35,8 +35,11 @@ struct series {
 		"ergsync_" name, GAUGE, offsetof(struct figures, field), names, "", help                                         \
 	}
 
-#define HINTS    "Notifications read from the inbox. No rise for long while teams change: is the listener reachable?"
-#define READS    "Reads of Teams rosters begun. A steep rise without changes: a storm of notifications, or retries."
+#define HINTS "Notifications read from the inbox. No rise for long while teams change: is the listener reachable?"
+#define READS "Reads of Teams rosters begun. A steep rise without changes: a storm of notifications, or retries."
+#define RICH                                                                                                                     \
+	"Rich notifications by whether they were proved and opened. A rise of refused ones: key folder, clock, or a forger; "    \
+	"nothing is lost."
 #define CHANGES  "Membership changes found in Teams and queued for the app."
 #define REMOVALS "Removals by what the second read said; refuted ones were faults of a list, held ones wait for a person."
 
@@ -44,6 +47,8 @@ static const struct series rows[] = {
 	ROW("hints_total", COUNTER, hints_read, "{outcome=\"accepted\"}", HINTS),
 	ROW("hints_total", COUNTER, hints_damaged, "{outcome=\"damaged\"}", HINTS),
 	ROW("hints_total", COUNTER, hints_unknown_scope, "{outcome=\"unknown_scope\"}", HINTS),
+	ROW("rich_notifications_total", COUNTER, rich_believed, "{outcome=\"believed\"}", RICH),
+	ROW("rich_notifications_total", COUNTER, rich_refused, "{outcome=\"refused\"}", RICH),
 	ROW("roster_reads_total", COUNTER, reads_item, "{kind=\"one\"}", READS),
 	ROW("roster_reads_total", COUNTER, reads_whole, "{kind=\"whole\"}", READS),
 	ROW("roster_read_failures_total", COUNTER, reads_failed, "",
@@ -196,6 +201,8 @@ take_counters(const struct reconciler_counters *c, struct figures *f)
 	f->hints_read = (double)c->hints_read;
 	f->hints_damaged = (double)c->hints_damaged;
 	f->hints_unknown_scope = (double)c->hints_unknown_scope;
+	f->rich_believed = (double)c->rich_believed;
+	f->rich_refused = (double)c->rich_refused;
 	f->reads_item = (double)c->reads_item;
 	f->reads_whole = (double)c->reads_whole;
 	f->reads_failed = (double)c->reads_failed;

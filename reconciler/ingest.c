@@ -13,6 +13,7 @@
 #include "reconciler/dirty.h"
 #include "reconciler/keeper.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/rich.h"
 #include "reconciler/tables.h"
 #include "reconciler/work.h"
 #include "state/inbox.h"
@@ -203,6 +204,7 @@ take(struct ingest *in, const struct hint *h)
 	}
 	if (!is_lifecycle(h->kind)) {
 		take_change(in, h);
+		rich_hint(in->r, h);
 		return;
 	}
 	keeper_lifecycle(in->r, &h->scope, h->kind);
@@ -352,8 +354,11 @@ run(struct ingest *in)
 	if (damaged > 0)
 		all_dirty(in); /* what they said is lost */
 	in->known_set = false;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		take(in, &in->hints[i]);
+		free(in->hints[i].rich);
+		in->hints[i].rich = NULL;
+	}
 	entries_put(in);
 	in->cursor = last;
 	cursor_put(in);

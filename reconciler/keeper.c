@@ -14,11 +14,13 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "graph/notification_keys.h"
 #include "graph/subscriptions.h"
 #include "reconciler/dirty.h"
 #include "reconciler/keeper_plan.h"
 #include "reconciler/meeting_due.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/rich.h"
 #include "reconciler/scope.h"
 #include "reconciler/tables.h"
 #include "state/events.h"
@@ -35,11 +37,12 @@ struct entry {
 	struct keeper *keeper;
 	struct scope_id scope;
 	int64_t due_wall_ms;
-	struct graph_call *call;             /* under way */
-	struct graph_pages *pages;           /* looking for the one that is in the way */
-	char obstacle[SUBSCRIPTION_ID_SIZE]; /* a subscription to delete before we can create ours */
-	bool gap;                            /* changes may have gone unannounced before the renewal under way */
-	bool dead;                           /* the row is gone */
+	struct graph_call *call;                        /* under way */
+	struct graph_pages *pages;                      /* looking for the one that is in the way */
+	char obstacle[SUBSCRIPTION_ID_SIZE];            /* a subscription to delete before we can create ours */
+	char key_sent[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* named in the creation or renewal under way */
+	bool gap;                                       /* changes may have gone unannounced before the renewal under way */
+	bool dead;                                      /* the row is gone */
 };
 
 struct forget {
@@ -195,6 +198,22 @@ row_failed(struct entry *e, struct subscription *s, const struct graph_answer *a
 	    LS("reason", err_name(a->err)), LI("status", a->status), LS("request_id", a->request_id), LI("retry_ms", wait_ms));
 }
 
+/* The key its notifications are to be encrypted to; "" for basic ones. Of mailboxes only hints are wanted. */
+static const char *
+key_wanted(const struct reconciler *r, const struct subscription *s)
+{
+	const struct notification_keys *keys = rich_keys(r);
+
+	return keys != NULL && s->kind != SUBSCRIPTION_MAILBOX_EVENTS ? notification_keys_id(keys) : "";
+}
+
+/* Basic and rich cannot be turned into each other: the one there is must go first. */
+static bool
+is_other_sort(const struct reconciler *r, const struct subscription *s)
+{
+	return s->id[0] != '\0' && (s->encryption_id[0] == '\0') != (key_wanted(r, s)[0] == '\0');
+}
+
 /* What Graph answered to a creation or renewal; false when it cannot be read. */
 static bool
 row_active(struct entry *e, struct subscription *s, const struct graph_answer *a)
@@ -210,6 +229,8 @@ row_active(struct entry *e, struct subscription *s, const struct graph_answer *a
 	s->retry_wall_ms = 0;
 	s->failures = 0;
 	s->detail[0] = '\0';
+	if (e->key_sent[0] != '\0')
+		str_copy(s->encryption_id, sizeof(s->encryption_id), e->key_sent);
 	if (s->state != SUBSCRIPTION_LEAVING)
 		s->state = SUBSCRIPTION_ACTIVE;
 	return true;
@@ -258,7 +279,7 @@ on_deleted(void *arg, const struct graph_answer *a)
 		row_failed(e, &s, a, "Deleting the subscription");
 		return;
 	}
-	s.id[0] = '\0';
+	s.id[0] = s.encryption_id[0] = '\0';
 	s.expires_wall_ms = 0;
 	s.retry_wall_ms = 0;
 	if (s.state == SUBSCRIPTION_LEAVING) {
@@ -280,7 +301,7 @@ on_renewed(void *arg, const struct graph_answer *a)
 	if (a->err == ERR_NOTFOUND || a->err == ERR_GONE) {
 		log_put(LOG_WARN, "subscription_lost", LS("tenant", s.tenant.s), LP("resource", s.resource),
 		    LS("request_id", a->request_id));
-		s.id[0] = '\0';
+		s.id[0] = s.encryption_id[0] = '\0';
 		s.expires_wall_ms = 0;
 		s.retry_wall_ms = 0;
 		if (s.state != SUBSCRIPTION_LEAVING)
@@ -390,6 +411,18 @@ on_created(void *arg, const struct graph_answer *a)
 	dirty_mark(r, &s.scope, 0); /* nothing was announced until now */
 }
 
+/* The newest key, noted as sent. */
+static struct graph_encryption
+encryption_for(struct entry *e, const struct subscription *s)
+{
+	const char *id = key_wanted(e->keeper->r, s);
+
+	str_copy(e->key_sent, sizeof(e->key_sent), id);
+	if (id[0] == '\0')
+		return (struct graph_encryption){ NULL, NULL };
+	return (struct graph_encryption){ notification_keys_certificate(rich_keys(e->keeper->r)), id };
+}
+
 static struct graph_call *
 call_create(struct entry *e, const struct subscription *s, const struct graph_where *where)
 {
@@ -402,6 +435,7 @@ call_create(struct entry *e, const struct subscription *s, const struct graph_wh
 		.notification_url = notification_url,
 		.lifecycle_url = lifecycle_url,
 		.client_state = client_state,
+		.encryption = encryption_for(e, s),
 		.expires_wall_ms = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, graph_now_ms(r)) };
 
 	rng_bytes(r->rng, nonce, sizeof(nonce));
@@ -415,11 +449,14 @@ static struct graph_call *
 call_renew(struct entry *e, const struct subscription *s, const struct graph_where *where)
 {
 	struct reconciler *r = e->keeper->r;
-	int64_t now = graph_now_ms(r);
+	int64_t now = graph_now_ms(r), expires = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, now);
+	struct graph_encryption encryption = { NULL, NULL };
 
 	e->gap = keeper_was_gap(s, now);
-	return graph_subscription_renew(
-	    r->graph, where, s->id, graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, now), on_renewed, e);
+	e->key_sent[0] = '\0';
+	if (s->encryption_id[0] != '\0' && strcmp(s->encryption_id, key_wanted(r, s)) != 0)
+		encryption = encryption_for(e, s);
+	return graph_subscription_renew(r->graph, where, s->id, expires, &encryption, on_renewed, e);
 }
 
 static struct graph_call *
@@ -454,6 +491,8 @@ step(struct entry *e)
 		return;
 	}
 	next = keeper_next_step(&s, now, k->r->config->renew_every_ms, e->scope.b[0]);
+	if (s.state == SUBSCRIPTION_ACTIVE && is_other_sort(k->r, &s))
+		next.step = KEEPER_DELETE;
 	if (next.step == KEEPER_REST) {
 		e->due_wall_ms = next.due_wall_ms;
 		return;

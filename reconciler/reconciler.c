@@ -24,6 +24,7 @@
 #include "reconciler/rekey.h"
 #include "reconciler/resync.h"
 #include "reconciler/retention.h"
+#include "reconciler/rich.h"
 #include "reconciler/sign_in.h"
 #include "reconciler/standing.h"
 #include "reconciler/work.h"
@@ -173,6 +174,8 @@ reconciler_new(const struct reconciler_options *options, struct reconciler **ret
 	if (e == ERR_OK)
 		e = open_graph(r, options, why, why_size);
 	if (e == ERR_OK)
+		e = rich_new(r, &r->rich, why, why_size);
+	if (e == ERR_OK)
 		e = start_parts(r, why, why_size);
 	if (e != ERR_OK) {
 		reconciler_crash(r);
@@ -208,6 +211,7 @@ stop_parts(struct reconciler *r)
 	pushes_free(r->pushes);
 	chores_free(r->chores);
 	sign_ins_free(r->sign_ins);
+	rich_free(r->rich);
 	graph_free(r->graph);
 	inbox_close(r->inbox);
 	outbox_close(r->outbox);

@@ -4,6 +4,7 @@
  * The way of one notification, top to bottom:
  *	ingest   inbox log -> dirty table and cursor, one turn; then the listener may trim
  *	work     dirty table -> which scope to read now (one read for a burst of hints, spaced)
+ *	rich     what a rich notification says, proved and opened: it stands in for the first read
  *	compare  reads Teams through graph/, completely or not at all; for each ERG of that team:
  *	diff     pure: (base, app, Teams, policy) of one person -> what to do
  *	roster   writes member records, counts and people; queues what the app must hear (feed + outbox, same turn)
@@ -60,6 +61,7 @@ struct pushes;
 struct rekey;
 struct resyncs;
 struct retention;
+struct rich;
 struct audit;
 struct sign_ins;
 struct store;
@@ -75,8 +77,9 @@ struct reconciler_counters {
 	uint64_t ergs_broken, ergs_restored;                          /* transitions */
 	uint64_t meetings_compared, meetings_foreign; /* meetings of others in the organizers' mailboxes, passed over */
 	uint64_t changes_meeting_scheduled, changes_meeting_updated, changes_meeting_cancelled,
-	    changes_meeting_failed; /* told the app */
-	uint64_t mails_caused;      /* invitations, updates and cancellations Outlook has sent for us, by our count */
+	    changes_meeting_failed;           /* told the app */
+	uint64_t mails_caused;                /* invitations, updates and cancellations Outlook has sent for us, by our count */
+	uint64_t rich_believed, rich_refused; /* rich notifications that stood in for a read, or did not */
 };
 
 /* All parts borrow this; reconciler_new sets every member before any part runs. */
@@ -111,6 +114,7 @@ struct reconciler {
 	struct deliver *deliver;
 	struct resyncs *resyncs;
 	struct audit *audit;
+	struct rich *rich; /* NULL: [graph] notifications = basic */
 	struct rekey *rekey;
 	struct sign_ins *sign_ins;
 	struct retention *retention;

@@ -43,8 +43,9 @@ struct sim {
 	struct map refreshes; /* text -> struct refresh */
 	struct subscriptions *subscriptions;
 	struct delivery *delivery;
-	unsigned delta_epoch; /* delta links of an older one are gone */
-	struct call *open;    /* all calls not answered yet */
+	struct signer *signer; /* of validation tokens; NULL until one is needed */
+	unsigned delta_epoch;  /* delta links of an older one are gone */
+	struct call *open;     /* all calls not answered yet */
 	bool closing;
 };
 

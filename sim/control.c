@@ -11,6 +11,7 @@
 #include "sim/delegated.h"
 #include "sim/delivery.h"
 #include "sim/mailbox.h"
+#include "sim/rich.h"
 #include "sim/subscriptions.h"
 #include "sim/token.h"
 
@@ -341,13 +342,16 @@ do_refresh(struct control *k, const json_t *body)
 static bool
 do_expire(struct control *k, const json_t *body)
 {
-	bool tokens = false, delta = false, subscriptions = false;
+	bool tokens = false, delta = false, subscriptions = false, signer = false;
 
-	if (!control_only(k, body, " tokens delta subscriptions ") || !control_flag(k, body, "tokens", &tokens) ||
-	    !control_flag(k, body, "delta", &delta) || !control_flag(k, body, "subscriptions", &subscriptions))
+	if (!control_only(k, body, " tokens delta subscriptions signer ") || !control_flag(k, body, "tokens", &tokens) ||
+	    !control_flag(k, body, "delta", &delta) || !control_flag(k, body, "subscriptions", &subscriptions) ||
+	    !control_flag(k, body, "signer", &signer))
 		return false;
 	if (tokens)
 		sim_token_expire_all(k->sim);
+	if (signer)
+		sim_signer_roll(k->sim);
 	if (delta)
 		k->sim->delta_epoch++;
 	if (subscriptions)
@@ -553,7 +557,8 @@ static const struct row {
 	{ "POST", "/_sim/device", do_device,
 	    "{tenant, user_code, user, decision: approve | decline}: a person enters a device code." },
 	{ "POST", "/_sim/refresh", do_refresh, "{tenant, end: N}: refresh tokens are refused with AADSTS N; 0: no more." },
-	{ "POST", "/_sim/expire", do_expire, "{tokens, delta, subscriptions: true}: ends all that are out now." },
+	{ "POST", "/_sim/expire", do_expire,
+	    "{tokens, delta, subscriptions, signer: true}: ends all that are out now; a new key signs validation tokens." },
 	{ "GET", "/_sim/faults", do_faults_get, "All faults, with hits." },
 	{ "POST", "/_sim/faults", do_faults,
 	    "{kind, method, path, skip, count, probability, status, retry_after_s, delay_ms, code, subscription} or {faults: "

@@ -11,6 +11,8 @@
 #include "base/encode.h"
 #include "sim/call.h"
 #include "sim/memory.h"
+#include "sim/rich.h"
+#include "sim/subscription.h"
 
 /* Facts 4.2 and 3. */
 #define FIRST_TIMEOUT_MS    3000
@@ -368,6 +370,36 @@ new_post(struct outlet *o, char *body, size_t items, bool raw)
 
 /* ---- items ---- */
 
+/* One token for each app and tenant whose resource data goes along: facts 5. */
+static void
+add_tokens(struct sim *sim, json_t *body)
+{
+	const json_t *items = jx_get_array(body, "value"), *item;
+	json_t *tokens = json_array(), *seen = json_object();
+	size_t i;
+
+	json_array_foreach((json_t *)items, i, item)
+	{
+		const struct subscription *x = sim_subscription_find(sim->subscriptions, jx_get_str(item, "subscriptionId"));
+		char whose[2 * GUID_SIZE], *token;
+
+		if (x == NULL || jx_get_object(item, "encryptedContent") == NULL)
+			continue;
+		(void)snprintf(whose, sizeof(whose), "%s %s", x->app_id, x->tenant->id);
+		if (json_object_get(seen, whose) != NULL)
+			continue;
+		json_object_set_new(seen, whose, json_true());
+		token = sim_signer_token(sim, x->app_id, x->tenant->id);
+		json_array_append_new(tokens, json_string(token));
+		free(token);
+	}
+	if (json_array_size(tokens) > 0)
+		json_object_set(
+		    body, "validationTokens", sim->settings.rich_fault == RICH_FAULT_NO_TOKENS ? json_null() : tokens);
+	json_decref(tokens);
+	json_decref(seen);
+}
+
 static void
 close_batch(struct outlet *o, json_t **batch)
 {
@@ -376,6 +408,7 @@ close_batch(struct outlet *o, json_t **batch)
 	if (json_array_size(*batch) == 0)
 		return;
 	body = json_pack("{s:O}", "value", *batch);
+	add_tokens(o->all->sim, body);
 	new_post(o, json_dumps(body, JSON_COMPACT), json_array_size(*batch), false);
 	json_decref(body);
 	json_decref(*batch);

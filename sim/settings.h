@@ -52,6 +52,7 @@ enum spellings { SPELLINGS_PLAIN, SPELLINGS_WILD };
 	X(mail_unchanged, 0, 0, 1)                                                                                               \
 	X(event_echoes, 1, 0, 1)                                                                                                 \
 	X(event_echo_ms, 2000, 0, HOUR_MS)                                                                                       \
+	X(rich_fault, 0, 0, 4)                                                                                                   \
 	X(exact_permissions, 1, 0, 1)
 
 struct settings {

@@ -10,6 +10,7 @@
 #include "sim/delegated.h"
 #include "sim/delivery.h"
 #include "sim/memory.h"
+#include "sim/rich.h"
 #include "sim/route.h"
 #include "sim/subscriptions.h"
 #include "sim/token.h"
@@ -41,6 +42,7 @@ sim_free(struct sim *s)
 	while (s->open != NULL)
 		call_drop(s->open);
 	delivery_free(s->delivery);
+	signer_free(s->signer);
 	sim_token_done(s);
 	sim_delegated_done(s);
 	sim_throttle_done(&s->throttle);
@@ -72,6 +74,8 @@ static const struct login {
 } logins[] = {
 	{ "POST", "/oauth2/v2.0/token", "/{tenant}/oauth2/v2.0/token", sim_token_handle },
 	{ "POST", "/oauth2/v2.0/devicecode", "/{tenant}/oauth2/v2.0/devicecode", sim_delegated_device },
+	{ "GET", "/discovery/v2.0/keys", "/{tenant}/discovery/v2.0/keys", sim_signer_handle },
+	{ "GET", "/discovery/keys", "/{tenant}/discovery/keys", sim_signer_handle },
 	{ "GET", "/adminconsent", "/{tenant}/adminconsent", sim_consent_handle },
 	{ "GET", "/v2.0/adminconsent", "/{tenant}/v2.0/adminconsent", sim_consent_handle },
 };

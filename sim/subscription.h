@@ -39,8 +39,9 @@ struct subscription {
 	char *resource; /* as the client wrote it */
 	char *key;      /* "tenant id|resource" in one spelling */
 	unsigned changes;
-	bool indirect;  /* asked for indirect changes of shared channels: facts 2.3 */
-	bool immutable; /* made with Prefer: IdType="ImmutableId": facts 9.5 */
+	struct rich_key *rich; /* NULL: notifications without resource data */
+	bool indirect;         /* asked for indirect changes of shared channels: facts 2.3 */
+	bool immutable;        /* made with Prefer: IdType="ImmutableId": facts 9.5 */
 	char *change_type, *url, *lifecycle_url, *client_state, *tls;
 	int64_t expires_wall_ms, expires_ms, authorized_ms;
 	int64_t warn_expiry_ms, warn_authorized_ms; /* NEVER once warned */

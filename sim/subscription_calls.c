@@ -9,6 +9,7 @@
 #include "sim/delivery.h"
 #include "sim/handlers.h"
 #include "sim/memory.h"
+#include "sim/rich.h"
 #include "sim/subscription.h"
 
 #define CLIENT_STATE_MAX     128              /* facts 2.2 */
@@ -263,7 +264,7 @@ read_expiry(struct call *c, const struct subscription *x, const char *text, int6
 }
 
 static const char *
-body_problem(const struct subscription *x, const json_t *o)
+body_problem(const struct subscription *x)
 {
 	if (x->change_type == NULL || x->url == NULL || x->resource == NULL)
 		return "changeType, notificationUrl, resource and expirationDateTime are required.";
@@ -273,10 +274,21 @@ body_problem(const struct subscription *x, const json_t *o)
 		return "clientState must not be longer than 128 characters.";
 	if (strlen(x->resource) >= RESOURCE_MAX)
 		return "The resource is too long.";
-	if (jx_get_bool(o, "includeResourceData", false))
-		return "includeResourceData needs encryptionCertificate and encryptionCertificateId, which this simulator does "
-		       "not take.";
 	return NULL;
+}
+
+/* Resource data: of memberships; facts 2.2 and 2.3. Outlook's want $select, which makes another resource. */
+static const char *
+rich_problem(struct subscription *x, const json_t *o)
+{
+	const char *problem = NULL;
+
+	if (!jx_get_bool(o, "includeResourceData", false))
+		return NULL;
+	if (x->kind->service != SERVICE_TEAMS)
+		return "includeResourceData is not supported for the resource.";
+	x->rich = rich_key_new(jx_get_str(o, "encryptionCertificate"), jx_get_str(o, "encryptionCertificateId"), &problem);
+	return problem;
 }
 
 static struct subscription *
@@ -336,7 +348,7 @@ refuse_forbidden(struct call *c, const struct subscription *x, enum journal_kind
 static bool
 acceptable(struct call *c, struct subscription *x)
 {
-	const char *problem = body_problem(x, c->json);
+	const char *problem = body_problem(x);
 	const struct subscription *old;
 	int64_t expiry;
 
@@ -346,6 +358,10 @@ acceptable(struct call *c, struct subscription *x)
 	}
 	if (!read_resource(c, x) || !mailbox_open(c, x))
 		return false;
+	if ((problem = rich_problem(x, c->json)) != NULL) {
+		refuse_body(c, problem);
+		return false;
+	}
 	if ((x->changes & ~x->kind->changes) != 0) {
 		refuse_body(c, "This changeType is not supported for the resource.");
 		return false;
@@ -517,6 +533,28 @@ on_revalidated(void *arg, const char *problem)
 	finish(h);
 }
 
+/* Another certificate, as a rotation brings: facts 5. False after refusing. */
+static bool
+patch_key(struct call *c, struct subscription *x)
+{
+	const char *certificate = jx_get_str(c->json, "encryptionCertificate"), *problem;
+	struct rich_key *key;
+
+	if (certificate == NULL)
+		return true;
+	if (x->rich == NULL) {
+		refuse_body(c, "encryptionCertificate is not allowed when includeResourceData is false.");
+		return false;
+	}
+	if ((key = rich_key_new(certificate, jx_get_str(c->json, "encryptionCertificateId"), &problem)) == NULL) {
+		refuse_body(c, problem);
+		return false;
+	}
+	rich_key_free(x->rich);
+	x->rich = key;
+	return true;
+}
+
 void
 handle_subscription_patch(struct call *c)
 {
@@ -539,6 +577,8 @@ handle_subscription_patch(struct call *c)
 		return;
 	}
 	if (expiry != NULL && !read_expiry(c, x, expiry, &wall_ms))
+		return;
+	if (!patch_key(c, x))
 		return;
 	note_twice(c, x->reauthorized_ms);
 	x->patched_ms = c->now_ms;

@@ -5,6 +5,7 @@
 
 #include "base/timestamp.h"
 #include "sim/delivery.h"
+#include "sim/rich.h"
 #include "sim/subscription.h"
 
 /* Graph's own habit: seven digits and an offset that is not Z (facts 4.1). */
@@ -66,12 +67,14 @@ spell_change(struct sim *sim, enum change change)
 	                                                                                 : sim_change_names[change];
 }
 
-/* Takes data. */
+/* Takes data and content, what of the resource goes along encrypted; NULL: nothing. */
 static void
-queue_change(struct subscription *x, enum change change, const char *resource, json_t *data, int64_t delay_ms)
+queue_change(struct subscription *x, enum change change, const char *resource, json_t *data, json_t *content, int64_t delay_ms)
 {
 	json_t *item = item_base(x);
 
+	if (content != NULL)
+		json_object_set_new(item, "encryptedContent", content);
 	json_object_set_new(item, "changeType", json_string(spell_change(x->all->sim, change)));
 	json_object_set_new(item, "resource", json_string(resource));
 	json_object_set_new(item, "resourceData", data);
@@ -88,6 +91,35 @@ data_of(struct sim *sim, const char *type, const char *path, const char *id)
 	return json_pack("{s:s,s:s,s:s}", "id", id, "@odata.type", full, "@odata.id", path);
 }
 
+/* Facts 5: what the decrypted resource looks like. What that of a deleted membership holds is not known: here, its id only. */
+static json_t *
+member_content(struct subscription *x, const struct happening *h)
+{
+	struct sim *sim = x->all->sim;
+	const struct member *m = roster_by_user(h->channel != NULL ? sim_channel_roster(h->channel) : &h->team->roster, h->user);
+	json_t *resource, *content;
+	char id[MEMBER_ID_SIZE + 1];
+
+	if (x->rich == NULL)
+		return NULL;
+	(void)snprintf(id, sizeof(id), "/%s", h->member_id);
+	resource = json_pack("{s:s}", "id", id);
+	if (h->change != CHANGE_DELETED && m != NULL) {
+		json_object_set_new(
+		    resource, "roles", m->role == ROLE_MEMBER ? json_array() : json_pack("[s]", sim_role_name(m->role)));
+		json_object_set_new(resource, "displayName", json_string(h->user->name));
+		json_object_set_new(resource, "userId", json_string(h->user->id));
+		json_object_set_new(resource, "email", json_null());
+		if (h->channel != NULL)
+			json_object_set_new(resource, "tenantId", json_string(h->user->tenant->id));
+	}
+	content = rich_encrypt(&sim->rng, x->rich, resource);
+	if (sim->settings.rich_fault == RICH_FAULT_DATA)
+		json_object_set_new(content, "dataSignature", json_string("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
+	json_decref(resource);
+	return content;
+}
+
 static void
 tell_member(struct subscription *x, const struct happening *h)
 {
@@ -99,7 +131,7 @@ tell_member(struct subscription *x, const struct happening *h)
 	if (h->channel != NULL)
 		add_part(path, sizeof(path), s, "channels", h->channel->id);
 	add_part(path, sizeof(path), s, h->indirect ? "allMembers" : "members", h->member_id);
-	queue_change(x, h->change, path, data_of(sim, "aadUserConversationMember", path, h->member_id), 0);
+	queue_change(x, h->change, path, data_of(sim, "aadUserConversationMember", path, h->member_id), member_content(x, h), 0);
 }
 
 /* Facts 4.1: one `updated` of the group carries its members' changes; `deleted` means gone for good. */
@@ -122,7 +154,7 @@ tell_group(struct subscription *x, const struct happening *h)
 			    rng_below(&sim->rng, 2) == 0 ? json_string("deleted") : json_pack("{s:s}", "reason", "deleted"));
 		json_object_set_new(data, "members@delta", json_pack("[o]", who));
 	}
-	queue_change(x, CHANGE_UPDATED, path, data, 0);
+	queue_change(x, CHANGE_UPDATED, path, data, NULL, 0);
 }
 
 /* Also users/<id>@<tenant>, of events only: facts 4.1. */
@@ -171,7 +203,7 @@ tell_other(struct subscription *x, const struct happening *h)
 	data = data_of(sim, type, path, id);
 	if (h->etag != NULL)
 		json_object_set_new(data, "@odata.etag", json_string(h->etag));
-	queue_change(x, h->change, path, data, h->delay_ms);
+	queue_change(x, h->change, path, data, NULL, h->delay_ms);
 }
 
 typedef void (*tell_one)(struct subscription *x, const struct happening *h);
@@ -265,7 +297,7 @@ sim_subscription_notify(struct subscription *x, const char *resource, const char
 	else
 		snprintf(path, sizeof(path), member == NULL ? "%s" : "%s('%s')", x->resource + (x->resource[0] == '/'), member);
 	for (uint64_t i = 0; i < repeat; i++)
-		queue_change(x, kind, path, data_of(x->all->sim, type, path, member == NULL ? "" : member), 0);
+		queue_change(x, kind, path, data_of(x->all->sim, type, path, member == NULL ? "" : member), NULL, 0);
 }
 
 void

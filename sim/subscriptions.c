@@ -10,6 +10,7 @@
 #include "base/timestamp.h"
 #include "sim/delivery.h"
 #include "sim/memory.h"
+#include "sim/rich.h"
 #include "sim/subscription.h"
 
 const char *const sim_change_names[3] = { "created", "updated", "deleted" };
@@ -39,6 +40,7 @@ sim_subscription_free(struct subscription *x)
 	free(x->lifecycle_url);
 	free(x->client_state);
 	free(x->tls);
+	rich_key_free(x->rich);
 	free(x);
 }
 
@@ -202,13 +204,18 @@ json_t *
 sim_subscription_show(const struct subscription *x, bool with_secret)
 {
 	char expiry[TIMESTAMP_SIZE];
+	json_t *shown;
 
 	timestamp_format(x->expires_wall_ms, expiry);
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s,s:s,s:s,s:n,s:n,s:n,s:n,s:n}", "id", x->id, "resource", x->resource,
-	    "applicationId", x->app_id, "changeType", x->change_type, "notificationUrl", x->url, "lifecycleNotificationUrl",
-	    x->lifecycle_url, "clientState", with_secret ? x->client_state : NULL, "expirationDateTime", expiry, "creatorId",
-	    x->app_id, "latestSupportedTlsVersion", x->tls, "includeResourceData", "encryptionCertificate",
-	    "encryptionCertificateId", "notificationUrlAppId", "notificationQueryOptions");
+	shown = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s,s:s,s:s,s:n,s:n,s:s?,s:n,s:n}", "id", x->id, "resource",
+	    x->resource, "applicationId", x->app_id, "changeType", x->change_type, "notificationUrl", x->url,
+	    "lifecycleNotificationUrl", x->lifecycle_url, "clientState", with_secret ? x->client_state : NULL,
+	    "expirationDateTime", expiry, "creatorId", x->app_id, "latestSupportedTlsVersion", x->tls, "includeResourceData",
+	    "encryptionCertificate", "encryptionCertificateId", x->rich != NULL ? rich_key_id(x->rich) : NULL,
+	    "notificationUrlAppId", "notificationQueryOptions");
+	if (x->rich != NULL)
+		json_object_set_new(shown, "includeResourceData", json_true());
+	return shown;
 }
 
 json_t *

@@ -6,7 +6,7 @@
  *	01 sequence (8, big-endian)   a group of sealed hints, the last of which has that number
  *
  * Hints of one commit are sealed by the group: sealing and storing each alone costs more than all else an item needs. A group is
- * as large as LMDB keeps within a page.
+ * as large as LMDB keeps within a page; a hint with a rich part is a group alone, in pages of its own.
  */
 #include "state/inbox.h"
 
@@ -28,6 +28,8 @@
 #define INBOX_RESERVE (16ULL << 20)
 #define TRIM_BATCH    1000
 #define GROUP_VERSION 1
+/* One hint and what a rich notification said: a value of its own size. */
+#define GROUP_VERSION_RICH 2
 /* scope, kind, time, digest, length and bytes of the item */
 #define HINT_ENCODED_MAX (SCOPE_ID_LEN + 1 + 10 + HINT_DIGEST_LEN + 3 + HINT_ITEM_MAX)
 /* LMDB keeps key and value up to 2,038 bytes in a page of 4 KiB; what is larger gets pages of its own. */
@@ -35,12 +37,16 @@
 #define GROUP_PLAIN_MAX  (GROUP_SEALED_MAX - SEAL_OVERHEAD)
 /* version and count before the hints; an empty item leaves the smallest of them */
 #define GROUP_HEAD      2
+#define RICH_PLAIN_MAX  (GROUP_HEAD + HINT_ENCODED_MAX + 3 + RICH_ITEM_MAX)
+#define RICH_SEALED_MAX (RICH_PLAIN_MAX + SEAL_OVERHEAD)
 #define GROUP_HINTS_MAX ((GROUP_PLAIN_MAX - GROUP_HEAD) / (HINT_ENCODED_MAX - HINT_ITEM_MAX - 11))
 /* LMDB's node header, the key and an offset in the page */
 #define HINT_NODE_BYTES (8 + 9 + 2)
-#define LOG_KEY_LEN     9
-#define SEAL_LABEL      "inbox seal v1"
-#define SEAL_TABLE      "inbox"
+/* The last page of a value with pages of its own is not full. */
+#define PAGE_BYTES  4096
+#define LOG_KEY_LEN 9
+#define SEAL_LABEL  "inbox seal v1"
+#define SEAL_TABLE  "inbox"
 
 static const char epoch_key[] = "\0epoch", next_key[] = "\0next";
 
@@ -83,17 +89,37 @@ hint_decode(struct decoder *d, struct hint *ret)
 		d->err = ERR_CORRUPT;
 }
 
-/* As many hints as fit, at least one. */
 static enum err
-group_encode(const struct hint *hints, size_t count, uint8_t ret[GROUP_PLAIN_MAX], size_t *ret_len, size_t *ret_count)
+rich_encode(const struct hint *h, uint8_t ret[RICH_PLAIN_MAX], size_t *ret_len)
+{
+	struct encoder e;
+
+	if (h->item_len > HINT_ITEM_MAX || (unsigned)h->kind > HINT_OTHER || h->rich->len > RICH_ITEM_MAX)
+		return ERR_INVALID;
+	encoder_init(&e, ret, RICH_PLAIN_MAX);
+	encode_u8(&e, GROUP_VERSION_RICH);
+	encode_u8(&e, 1);
+	hint_encode(&e, h);
+	encode_string(&e, h->rich->text, h->rich->len);
+	*ret_len = e.len;
+	return e.err;
+}
+
+/* As many hints as fit, at least one. One with a rich part comes alone. */
+static enum err
+group_encode(const struct hint *hints, size_t count, uint8_t ret[RICH_PLAIN_MAX], size_t *ret_len, size_t *ret_count)
 {
 	struct encoder e;
 	size_t n = 0;
 
+	if (hints[0].rich != NULL) {
+		*ret_count = 1;
+		return rich_encode(&hints[0], ret, ret_len);
+	}
 	encoder_init(&e, ret, GROUP_PLAIN_MAX);
 	encode_u8(&e, GROUP_VERSION);
 	encode_u8(&e, 0);
-	for (; n < count && n < GROUP_HINTS_MAX; n++) {
+	for (; n < count && n < GROUP_HINTS_MAX && (n == 0 || hints[n].rich == NULL); n++) {
 		if (hints[n].item_len > HINT_ITEM_MAX || (unsigned)hints[n].kind > HINT_OTHER)
 			return ERR_INVALID;
 		if (GROUP_PLAIN_MAX - e.len < (size_t)HINT_ENCODED_MAX - HINT_ITEM_MAX + hints[n].item_len)
@@ -108,24 +134,28 @@ group_encode(const struct hint *hints, size_t count, uint8_t ret[GROUP_PLAIN_MAX
 
 /* A sealed group, opened: its hints are decoded one by one. */
 struct group {
-	uint8_t plain[GROUP_SEALED_MAX];
+	uint8_t plain[RICH_SEALED_MAX];
 	struct decoder d;
 	size_t count;
+	bool is_rich;
 };
 
 static enum err
 group_open(struct seal *seal, const struct seal_place *place, const MDB_val *value, struct group *ret)
 {
+	uint8_t version;
 	size_t len;
 
 	if (value->mv_size > sizeof(ret->plain) ||
 	    seal_unwrap(seal, place, value->mv_data, value->mv_size, ret->plain, &len) != ERR_OK)
 		return ERR_CORRUPT;
 	decoder_init(&ret->d, ret->plain, len);
-	if (decode_u8(&ret->d) != GROUP_VERSION)
-		return ERR_CORRUPT;
+	version = decode_u8(&ret->d);
+	ret->is_rich = version == GROUP_VERSION_RICH;
 	ret->count = decode_u8(&ret->d);
-	return ret->count > 0 ? ret->d.err : ERR_CORRUPT;
+	if ((version != GROUP_VERSION && !ret->is_rich) || ret->count == 0 || (ret->is_rich && ret->count != 1))
+		return ERR_CORRUPT;
+	return ret->d.err;
 }
 
 static MDB_val
@@ -407,7 +437,7 @@ usable(const struct inbox *in, bool to_write)
 static enum err
 append_group(struct inbox *in, MDB_cursor *cursor, uint64_t seq, const struct hint *hints, size_t count, size_t *ret_count)
 {
-	uint8_t plain[GROUP_PLAIN_MAX], sealed[GROUP_SEALED_MAX], b[LOG_KEY_LEN];
+	uint8_t plain[RICH_PLAIN_MAX], sealed[RICH_SEALED_MAX], b[LOG_KEY_LEN];
 	MDB_val key, value;
 	struct seal_place place;
 	size_t len;
@@ -444,7 +474,8 @@ append_bytes(const struct hint *hints, size_t count)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < count; i++)
-		sum += HINT_ENCODED_MAX - HINT_ITEM_MAX + hints[i].item_len + SEAL_OVERHEAD + HINT_NODE_BYTES;
+		sum += HINT_ENCODED_MAX - HINT_ITEM_MAX + hints[i].item_len + SEAL_OVERHEAD + HINT_NODE_BYTES +
+		       (hints[i].rich != NULL ? hints[i].rich->len + PAGE_BYTES : 0);
 	return sum;
 }
 
@@ -546,6 +577,21 @@ struct run {
 	uint64_t last;
 };
 
+/* Behind its hint. Without memory it is a plain hint. */
+static void
+rich_decode(struct group *group, struct hint *ret)
+{
+	char *text = malloc(RICH_ITEM_MAX);
+	size_t len;
+
+	if (text == NULL)
+		return;
+	len = decode_string(&group->d, text, RICH_ITEM_MAX);
+	if (group->d.err == ERR_OK)
+		ret->rich = rich_copy(text, len);
+	free(text);
+}
+
 /* Takes the hints of one group behind run->last, as far as there is room. What cannot be read is passed over and counted. */
 static void
 read_group(struct inbox *in, const MDB_val *key, const MDB_val *value, struct run *run)
@@ -553,7 +599,7 @@ read_group(struct inbox *in, const MDB_val *key, const MDB_val *value, struct ru
 	struct seal_place place = place_of(key);
 	uint64_t last = log_seq(key), seq;
 	struct group group;
-	struct hint skipped;
+	struct hint skipped, *hint;
 
 	if (group_open(in->seal, &place, value, &group) != ERR_OK || group.count > last) {
 		run->damaged += (size_t)(last - run->last);
@@ -562,7 +608,11 @@ read_group(struct inbox *in, const MDB_val *key, const MDB_val *value, struct ru
 	}
 	seq = last - group.count + 1;
 	for (; seq <= last && run->count + run->damaged < run->max; seq++) {
-		hint_decode(&group.d, seq > run->last ? &run->hints[run->count] : &skipped);
+		hint = seq > run->last ? &run->hints[run->count] : &skipped;
+		hint_decode(&group.d, hint);
+		hint->rich = NULL;
+		if (group.is_rich && seq > run->last)
+			rich_decode(&group, hint);
 		if (seq <= run->last)
 			continue;
 		run->last = seq;

@@ -6,6 +6,9 @@
  * reader to re-read everything. Values are sealed under a key derived from the intake key, so no id is readable on disk.
  * This header and store_commit are the two seams where a replicated log would attach (DESIGN section 11).
  *
+ * The encrypted part of a rich notification is stored with its hint, as it came. What inbox_read gives of these (hint.rich) is the
+ * caller's to free; inbox_append borrows them.
+ *
  * Room: the data file is extended ahead of need by writing zeros, so that a full disk is known before a commit could fail,
  * and trimming always has room. Not for NFS.
  * Threads: any one thread at a time per struct inbox (the listener's writer thread, the reconciler's loop).

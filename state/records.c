@@ -150,6 +150,7 @@ static const struct field subscription_fields[] = {
 	I64(failures, 1),
 	I64(generation, 1),
 	STR(detail, 1),
+	STR(encryption_id, 2),
 };
 #undef RECORD
 
@@ -330,7 +331,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(PERSON_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(MEMBERS, member, member_fields, 3),
 	SCHEMA(MEMBERSHIPS, person_ref, person_ref_fields, 1),
-	SCHEMA(SUBSCRIPTIONS, subscription, subscription_fields, 1),
+	SCHEMA(SUBSCRIPTIONS, subscription, subscription_fields, 2),
 	SCHEMA(CURSORS, cursor_record, cursor_fields, 1),
 	SCHEMA(DIRTY, dirty_record, dirty_fields, 1),
 	SCHEMA(INTENTS, intent_record, intent_fields, 1),

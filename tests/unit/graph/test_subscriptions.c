@@ -95,8 +95,9 @@ script(struct fake *f, const struct fake_seen *seen, struct fake_reply *reply)
 static void
 created_or_told_which_exists(void **state)
 {
-	const struct graph_subscription_wish wish = { SUBSCRIPTION_TEAM_MEMBERS, "/teams/" TEAM_1 "/members",
-		"https://h.example/n", "https://h.example/l", "v1.state", 1795334400000LL };
+	struct graph_subscription_wish wish = { SUBSCRIPTION_TEAM_MEMBERS, "/teams/" TEAM_1 "/members", "https://h.example/n",
+		"https://h.example/l", "v1.state", 1795334400000LL, { NULL, NULL } };
+	const struct graph_encryption key = { "MIIB", "k2" };
 	struct graph_where w = { .priority = GRAPH_RENEWAL };
 	struct outcome o = { 0 };
 	struct fake f;
@@ -120,15 +121,24 @@ created_or_told_which_exists(void **state)
 	clock_manual_advance(f.clock, 60000);
 	assert_int_equal(o.err, ERR_CONFLICT);
 	assert_string_equal(o.existing, EXISTING);
-	assert_non_null(graph_subscription_renew(f.graph, &w, "s9", wish.expires_wall_ms, on_done, &o));
+	assert_non_null(graph_subscription_renew(f.graph, &w, "s9", wish.expires_wall_ms, NULL, on_done, &o));
 	clock_manual_advance(f.clock, 60000);
 	assert_string_equal(f.seen[f.count - 1].method, "PATCH");
 	assert_string_equal(f.seen[f.count - 1].url, FAKE_BASE "/subscriptions/s9");
 	assert_string_equal(f.seen[f.count - 1].body, "{\"expirationDateTime\":\"2026-11-22T08:00:00Z\"}");
+	assert_non_null(graph_subscription_renew(f.graph, &w, "s9", wish.expires_wall_ms, &key, on_done, &o));
+	clock_manual_advance(f.clock, 60000);
+	assert_string_equal(f.seen[f.count - 1].body, "{\"expirationDateTime\":\"2026-11-22T08:00:00Z\","
+	                                              "\"encryptionCertificate\":\"MIIB\",\"encryptionCertificateId\":\"k2\"}");
+	wish.encryption = key;
+	assert_non_null(graph_subscription_create(f.graph, &w, &wish, on_done, &o));
+	clock_manual_advance(f.clock, 60000);
+	assert_non_null(strstr(f.seen[f.count - 1].body, "\"encryptionCertificate\":\"MIIB\",\"encryptionCertificateId\":\"k2\","
+	                                                 "\"includeResourceData\":true}"));
 	assert_non_null(graph_subscription_delete(f.graph, &w, "s9", on_done, &o));
 	clock_manual_advance(f.clock, 60000);
 	assert_string_equal(f.seen[f.count - 1].method, "DELETE");
-	assert_int_equal(o.count, 4);
+	assert_int_equal(o.count, 6);
 	fake_done(&f);
 }
 

@@ -26,7 +26,7 @@ struct seen {
 };
 
 static void
-see_text(struct seen *s, const struct envelope_text *t)
+see_text(struct seen *s, const struct rich_text *t)
 {
 	if (t->at == NULL) {
 		s->len += (size_t)snprintf(s->text + s->len, s->len < sizeof(s->text) ? sizeof(s->text) - s->len : 0, "-|");
@@ -42,8 +42,10 @@ static void
 see_item(void *arg, const struct envelope_item *item)
 {
 	struct seen *s = arg;
-	const struct envelope_text *texts[] = { &item->id, &item->subscription_id, &item->client_state, &item->change_type,
-		&item->lifecycle_event, &item->resource, &item->resource_id, &item->resource_etag };
+	const struct rich_text *texts[] = { &item->id, &item->subscription_id, &item->client_state, &item->change_type,
+		&item->lifecycle_event, &item->resource, &item->resource_id, &item->resource_etag, &item->rich.parts[RICH_DATA],
+		&item->rich.parts[RICH_DATA_KEY], &item->rich.parts[RICH_SIGNATURE], &item->rich.parts[RICH_CERTIFICATE_ID],
+		&item->rich.parts[RICH_THUMBPRINT] };
 
 	s->count++;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -90,7 +92,7 @@ static void
 see_json(struct seen *s, const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
-	struct envelope_text t = { json_string_value(value), json_string_length(value) };
+	struct rich_text t = { json_string_value(value), json_string_length(value) };
 
 	see_text(s, &t);
 }
@@ -106,7 +108,7 @@ oracle(const char *body, size_t len, struct seen *s)
 	memset(s, 0, sizeof(*s));
 	json_array_foreach(value, i, item)
 	{
-		const json_t *data = json_object_get(item, "resourceData");
+		const json_t *data = json_object_get(item, "resourceData"), *content = json_object_get(item, "encryptedContent");
 
 		if (!good || !json_is_object(item))
 			continue;
@@ -119,6 +121,11 @@ oracle(const char *body, size_t len, struct seen *s)
 		see_json(s, item, "resource");
 		see_json(s, data, "id");
 		see_json(s, data, "@odata.etag");
+		see_json(s, content, "data");
+		see_json(s, content, "dataKey");
+		see_json(s, content, "dataSignature");
+		see_json(s, content, "encryptionCertificateId");
+		see_json(s, content, "encryptionCertificateThumbprint");
 	}
 	json_decref(root);
 	return good;
@@ -183,12 +190,12 @@ test_texts(void **state)
 
 	(void)state;
 	assert_int_equal(scan(REAL, strlen(REAL), &seen, &result), ERR_OK);
-	assert_string_equal(seen.text, "-|s|v1.abc|created|-|teams('x')/members('y')|MCMjMSM=|W/\"1\"|");
+	assert_string_equal(seen.text, "-|s|v1.abc|created|-|teams('x')/members('y')|MCMjMSM=|W/\"1\"|-|-|-|-|-|");
 	assert_int_equal(scan(bodies[2], strlen(bodies[2]), &seen, &result), ERR_OK);
 	assert_int_equal(result.items, 5);
 	assert_int_equal(result.not_objects, 3);
 	assert_int_equal(seen.count, 2);
-	assert_string_equal(seen.text, "-|-|c\xf0\x9f\x98\x80\n|-|missed|-|-|-|-|-|-|-|-|-|-|-|");
+	assert_string_equal(seen.text, "-|-|c\xf0\x9f\x98\x80\n|-|missed|-|-|-|-|-|-|-|-|-|-|-|-|-|-|-|-|-|-|-|-|-|");
 }
 
 /* Each as the value of a member beside an empty "value" array, and alone. */
@@ -445,10 +452,47 @@ test_mutations(void **state)
 	}
 }
 
+/* Tokens belong to the whole body, before or behind the items; what is no text among them is passed over. */
+static void
+test_validation_tokens(void **state)
+{
+	static const struct {
+		const char *body, *first;
+		size_t count;
+	} cases[] = {
+		{ "{\"value\":[],\"validationTokens\":[\"a.b.c\",\"d\"]}", "a.b.c", 2 },
+		{ "{\"validationTokens\":[\"a\\u002eb\"],\"value\":[{}]}", "a.b", 1 },
+		{ "{\"value\":[],\"validationTokens\":null}", NULL, 0 },
+		{ "{\"value\":[],\"validationTokens\":\"a\"}", NULL, 0 },
+		{ "{\"value\":[],\"validationTokens\":[1,null,[\"a\"],{\"b\":\"c\"},\"d\"]}", "d", 1 },
+		{ "{\"value\":[{\"validationTokens\":[\"a\"]}]}", NULL, 0 },
+		{ "{\"value\":[],\"validationTokens\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\"]}", "1", 10 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct envelope *e = envelope_new(hash_key);
+		struct envelope_result result;
+		struct seen seen = { 0 };
+		char *copy = strdup(cases[i].body);
+
+		assert_non_null(copy);
+		assert_int_equal(envelope_scan(e, copy, strlen(copy), see_item, &seen, &result), ERR_OK);
+		assert_int_equal(result.token_count, cases[i].count);
+		if (cases[i].first != NULL) {
+			assert_int_equal(result.tokens[0].len, strlen(cases[i].first));
+			assert_memory_equal(result.tokens[0].at, cases[i].first, result.tokens[0].len);
+		}
+		free(copy);
+		envelope_free(e);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_validation_tokens),
 		cmocka_unit_test(test_real_bodies),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_pieces),

@@ -16,10 +16,10 @@ static struct known_states *known;
 static const struct scope_id scope = { { 9, 8, 7 } };
 static char state_text[CLIENT_STATE_LEN + 1];
 
-static struct envelope_text
+static struct rich_text
 text(const char *s)
 {
-	return (struct envelope_text){ s, s != NULL ? strlen(s) : 0 };
+	return (struct rich_text){ s, s != NULL ? strlen(s) : 0 };
 }
 
 /* An item of ours with the given parts; NULL leaves one out. */

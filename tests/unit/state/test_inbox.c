@@ -144,6 +144,52 @@ items_of_every_length(void **state)
 	scratch_remove(&dir);
 }
 
+/* Rich parts of all lengths between plain hints come back whole, and go with their hints. */
+static void
+rich_parts_are_kept(void **state)
+{
+	static struct hint hints[60], back[60];
+	static char text[RICH_ITEM_MAX];
+	struct rng rng = scratch_rng();
+	size_t count, damaged;
+	struct scratch dir;
+	struct inbox *in;
+	uint64_t last;
+
+	(void)state;
+	scratch_make(&dir);
+	in = open_as(&dir, INBOX_WRITER);
+	rng_bytes(&rng, text, sizeof(text));
+	for (size_t i = 0; i < 60; i++) {
+		hints[i] = hint_number(i + 1);
+		if (i % 3 != 0)
+			hints[i].rich = rich_copy(text, i == 59 ? RICH_ITEM_MAX : rng_below(&rng, RICH_ITEM_MAX));
+	}
+	assert_int_equal(inbox_append(in, hints, 60), ERR_OK);
+	assert_int_equal(inbox_read(in, 0, back, 7, &count, &last, &damaged), ERR_OK);
+	for (size_t i = 0; i < count; i++)
+		free(back[i].rich);
+	assert_int_equal(last, 7);
+	assert_int_equal(inbox_read(in, 0, back, 60, &count, &last, &damaged), ERR_OK);
+	assert_int_equal(count, 60);
+	assert_int_equal(damaged, 0);
+	for (size_t i = 0; i < 60; i++) {
+		assert_hint_number(&back[i], i + 1);
+		assert_int_equal(back[i].rich != NULL, hints[i].rich != NULL);
+		if (hints[i].rich != NULL) {
+			assert_int_equal(back[i].rich->len, hints[i].rich->len);
+			assert_memory_equal(back[i].rich->text, text, back[i].rich->len);
+		}
+		free(back[i].rich);
+		free(hints[i].rich);
+	}
+	assert_int_equal(inbox_trim(in, 60), ERR_OK);
+	assert_int_equal(inbox_read(in, 0, back, 60, &count, &last, &damaged), ERR_OK);
+	assert_int_equal(count, 0);
+	inbox_close(in);
+	scratch_remove(&dir);
+}
+
 static void
 trimmed_numbers_are_not_given_again(void **state)
 {
@@ -579,6 +625,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(appends_are_read_in_order),
 		cmocka_unit_test(items_of_every_length),
+		cmocka_unit_test(rich_parts_are_kept),
 		cmocka_unit_test(trimmed_numbers_are_not_given_again),
 		cmocka_unit_test(one_writer_only),
 		cmocka_unit_test(a_new_inbox_has_a_new_epoch),
