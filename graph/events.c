@@ -230,7 +230,7 @@ graph_event_cancel(struct graph *g, const struct graph_where *w, const struct gu
 
 	build(&b, w, "POST", mailbox);
 	graph_build_path(&b, "/events/", id, "/cancel", NULL);
-	graph_build_body(&b, json_pack("{s:s}", "comment", comment != NULL ? comment : ""));
+	graph_build_body(&b, json_pack("{s:s}", "Comment", comment != NULL ? comment : ""));
 	return graph_build_start(g, &b, done, arg);
 }
 

@@ -43,6 +43,7 @@ event_free(struct event *e)
 	json_decref(e->state);
 	json_decref(e->stale);
 	free(e->transaction);
+	free(e->comment);
 	free(e->exceptions);
 	free(e->cancelled);
 	free(e);

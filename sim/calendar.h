@@ -43,6 +43,7 @@ struct event {
 	char rest_id[EVENT_ID_SIZE]; /* of the folder it is in */
 	char uid[96];                /* iCalUId */
 	char *transaction;           /* transactionId; NULL */
+	char *comment;               /* that it was cancelled with; NULL */
 	unsigned version;            /* the etag is made of it */
 	json_t *state, *stale;       /* stale: what reads before shown_ms see; NULL = nothing */
 	unsigned stale_version;

@@ -45,7 +45,7 @@
  *     All but create -> the event, as in GET
  *   GET /_sim/events?user=U[&id=I][&property=V][&subject=S][&gone=true][&brief=true]     the truth, without lag; property = the value of an extended
  *     property. {"events":[{"id","rest_id","etag","version","ical_uid","subject","start","end" (instants),"gone","foreign","join_url",
- *     "transaction_id","properties":{id: value},"mails":{"invitations","updates","cancellations"},"attendees":[{"address","type",
+ *     "transaction_id","comment" (it was cancelled with),"properties":{id: value},"mails":{"invitations","updates","cancellations"},"attendees":[{"address","type",
  *     "response","invited","mails":{...}}] (also those not invited any more),"state":{Graph's members},"series","date" (of a changed
  *     occurrence),"cancelled_dates"}]}; brief: without attendees and state
  *   GET /_sim/mailbox?user=U    {"user","events": how many now,"in_flight","in_flight_max","mails":{...} of all its events,

@@ -127,6 +127,7 @@ show_event(const struct event *e, bool brief)
 	    "ical_uid", e->uid, "subject", json_object_get(e->state, "subject"), "start", start, "end", end, "gone", (int)e->gone,
 	    "foreign", !jx_get_bool(e->state, "isOrganizer", true), "join_url", join, "transaction_id", e->transaction);
 	json_object_set_new(o, "version", json_integer(e->version));
+	jx_set_str(o, "comment", e->comment);
 	json_object_set_new(o, "properties", show_properties(e));
 	json_object_set_new(o, "mails", show_counts(&e->mails));
 	if (!brief) {

@@ -262,6 +262,7 @@ event_cancel(struct sim *sim, struct event *e, const char *date, const struct ac
 		return;
 	}
 	event_mail_all(sim, e, e->state, MAIL_CANCELLATION);
+	e->comment = must_copy(way->comment);
 	calendar_remove(e, next_seq(sim), clock_boot_ms(sim->clock) + way->lag_ms);
 	tell(sim, e, CHANGE_DELETED, way);
 }

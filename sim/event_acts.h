@@ -13,10 +13,11 @@ struct sim;
 /* How far an act is seen and heard: by whom it was done. */
 struct act_way {
 	int64_t lag_ms;
-	int64_t join_ms; /* the join link comes so much later */
-	bool quiet;      /* no notification */
-	bool loud;       /* mails all, whether anything is different or not */
-	bool app;        /* by Graph: mistakes of it go to the journal */
+	int64_t join_ms;     /* the join link comes so much later */
+	bool quiet;          /* no notification */
+	bool loud;           /* mails all, whether anything is different or not */
+	bool app;            /* by Graph: mistakes of it go to the journal */
+	const char *comment; /* of a cancellation; NULL */
 };
 
 /* Each takes state. */

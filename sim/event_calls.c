@@ -235,6 +235,8 @@ handle_event_cancel(struct call *c)
 		    "Your request can't be completed. You need to be an organizer to cancel a meeting.");
 		return;
 	}
+	/* CSDL says Comment, Microsoft's pages say both. */
+	way.comment = jx_get_str(c->json, "Comment") != NULL ? jx_get_str(c->json, "Comment") : jx_get_str(c->json, "comment");
 	event_cancel(c->sim, o.event, o.plain ? o.date : NULL, &way);
 	call_answer(c, 202, NULL);
 }

@@ -107,7 +107,7 @@ each_call(void **state)
 	assert_string_equal(last(&s)->if_match, "");
 	assert_non_null(graph_event_cancel(g, &s.where, &s.mailbox, "a", "Sorry", on_done, &s));
 	asked(&s, "POST", MAILBOX "/events/a/cancel");
-	assert_string_equal(last(&s)->body, "{\"comment\":\"Sorry\"}");
+	assert_string_equal(last(&s)->body, "{\"Comment\":\"Sorry\"}");
 	assert_non_null(graph_event_delete(g, &s.where, &s.mailbox, "a", "W/\"2\"", on_done, &s));
 	asked(&s, "DELETE", MAILBOX "/events/a");
 	assert_string_equal(last(&s)->if_match, "W/\"2\"");

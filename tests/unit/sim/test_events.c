@@ -425,6 +425,8 @@ cancels_and_deletes(void **state)
 	assert_int_equal(drive_graph(&d, "POST", cancel, "{\"comment\":\"Ill\"}"), 202);
 	assert_null(d.json);
 	assert_string_equal(mails(), "2 0 2");
+	drive_control(&d, "GET", "events?user=" ADA "&gone=true", NULL);
+	assert_string_equal(jx_get_str(json_array_get(jx_get_array(d.json, "events"), 0), "comment"), "Ill");
 	assert_int_equal(drive_graph(&d, "GET", target, NULL), 404);
 	assert_string_equal(drive_code(&d), "ErrorItemNotFound");
 	assert_int_equal(drive_graph(&d, "POST", cancel, "{}"), 404);
