@@ -503,6 +503,14 @@ trust(struct apply *a, struct erg *erg)
 	log_put(LOG_INFO, "erg_trusted", LS("erg", erg->id.s));
 }
 
+/* Two reads of an ERG may overlap, and the later one be done first. An instant ahead of the clock is of a clock that was set back. */
+static void
+note_read(const struct apply *a, struct erg *erg)
+{
+	if (a->o.read_wall_ms > erg->read_wall_ms || erg->read_wall_ms > clock_wall_ms(a->r->clock))
+		erg->read_wall_ms = a->o.read_wall_ms;
+}
+
 /* What a complete read means for the ERG itself. */
 static void
 stage_end(struct apply *a, const struct roster_view *v)
@@ -514,7 +522,7 @@ stage_end(struct apply *a, const struct roster_view *v)
 	if (!a->held)
 		plan_refresh(a->r, erg, erg->detail);
 	if (a->o.listing->count > 0 || erg->teams_baseline_count == 0) {
-		erg->read_wall_ms = a->o.read_wall_ms;
+		note_read(a, erg);
 		erg->teams_baseline_count = (int64_t)a->o.listing->count;
 	}
 	erg->first_read_done = true;

@@ -55,7 +55,8 @@ test('rich notifications', async (t) => {
     /* The read that follows each new subscription is over. */
     await eventually('proved after that', async () => {
       const { proved_at: proved, subscriptions } = await stack.erg();
-      return proved > subscriptions[0].renewed_at;
+      if (!(Date.parse(proved) > Date.parse(subscriptions[0].renewed_at))) throw new Error(`${proved} ${subscriptions[0].renewed_at}`);
+      return true;
     });
     const before = await memberReads(stack);
     for (const i of [10, 11, 12]) {
