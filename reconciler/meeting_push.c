@@ -513,7 +513,9 @@ on_answer(void *arg, const struct graph_answer *a)
 		task_end(t);
 		return;
 	}
-	tenant_judge(m->r, &m->e.tenant, a);
+	/* One write without an answer tells nothing of the tenant: the look that follows does. */
+	if (!a->unknown)
+		tenant_judge(m->r, &m->e.tenant, a);
 	if (a->err == ERR_OK)
 		t->lane->why[0] = '\0';
 	switch (t->step) {

@@ -94,7 +94,7 @@ meet_id(const char *name)
 	return id;
 }
 
-/* The app puts it; takes f. */
+/* The app puts it, and has the answer; takes f. */
 UNUSED_OK static inline struct event
 meet_put(struct rig *rig, const char *name, struct event_fields *f)
 {
@@ -104,6 +104,7 @@ meet_put(struct rig *rig, const char *name, struct event_fields *f)
 	bool created;
 
 	assert_int_equal(meeting_put(rig->r, &erg, &id, f, &e, &created), ERR_OK);
+	store_commit(rig->r->store);
 	event_fields_free(f);
 	return e;
 }
@@ -116,6 +117,7 @@ meet_remove(struct rig *rig, const char *name, const char *comment)
 	struct event e;
 
 	assert_int_equal(meeting_remove(rig->r, &erg, &id, comment, &e), ERR_OK);
+	store_commit(rig->r->store);
 }
 
 UNUSED_OK static inline struct event
