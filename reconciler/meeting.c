@@ -595,6 +595,9 @@ store(struct meeting *m)
 	store_sides(m);
 	events_put(m->r->store, &m->e);
 	derive(m->r, m->stored ? &m->before : NULL, &m->e);
+	/* The plan is another one. */
+	if (m->before.held && !m->before.approved && !m->e.held)
+		chore_add(m->r, CHORE_MEETINGS, m->e.erg.s, 0);
 	if (m->e.mailbox.s[0] != '\0' &&
 	    (strcmp(m->e.mailbox.s, m->before.mailbox.s) != 0 || meeting_is_live(&m->e) != meeting_is_live(&m->before)))
 		keeper_want_mailbox(m->r, &m->e.tenant, &m->e.mailbox);

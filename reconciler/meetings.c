@@ -11,6 +11,7 @@
 #include "reconciler/chores.h"
 #include "reconciler/meeting.h"
 #include "reconciler/meeting_due.h"
+#include "reconciler/meeting_plan.h"
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
@@ -267,6 +268,7 @@ static void
 walk_erg(struct reconciler *r, struct chore *c, struct erg *erg)
 {
 	struct walk *w = walk_of(r, &erg->id);
+	char detail[DETAIL_SIZE];
 
 	if (w == NULL) {
 		chore_again(r, c, WALK_WAIT_MS);
@@ -278,7 +280,9 @@ walk_erg(struct reconciler *r, struct chore *c, struct erg *erg)
 	}
 	memset(w, 0, sizeof(*w));
 	if (erg_load(r, &erg->id, erg) == ERR_OK) {
-		plan_refresh(r, erg, erg->state == ERG_HELD ? erg->detail : "Meetings wait for a decision: see the plan.");
+		meeting_plan_detail(r, &erg->id, detail);
+		plan_refresh(r, erg, detail[0] != '\0' && erg->state != ERG_HELD ? detail : erg->detail);
+		erg_settle(r, erg);
 		erg_store(r, erg);
 	}
 	if (looks_for_organizer(erg))

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "reconciler/dirty.h"
+#include "reconciler/meeting_plan.h"
 #include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
@@ -55,6 +56,12 @@ lines_hash(const struct lines *l, char ret[PLAN_HASH_SIZE])
 	hex_encode(hash, sizeof(hash), ret);
 }
 
+static bool
+add_meeting(void *arg, const struct meeting_plan_item *item)
+{
+	return !item->held || lines_add(arg, item->identity, item->action);
+}
+
 /* Whom a held member would be taken from. A callback under way counts as arrived. */
 static enum plan_action
 held_action(const struct member *m)
@@ -76,6 +83,8 @@ held_lines(struct reconciler *r, const struct erg *erg, struct lines *ret)
 		if (m.status == MEMBER_HELD)
 			ok = lines_add(ret, m.person, held_action(&m));
 	store_cursor_close(c);
+	if (ok)
+		meeting_plan_walk(r, &erg->id, add_meeting, ret);
 	return ok;
 }
 
@@ -123,6 +132,22 @@ plan_forget(struct reconciler *r, const struct erg_id *erg)
 	store_del(r->store, TABLE_CURSORS, &key);
 }
 
+static bool
+removes(enum plan_action a)
+{
+	return a == PLAN_REMOVE_FROM_APP || a == PLAN_REMOVE_FROM_TEAMS;
+}
+
+static int64_t
+removals_of(const struct lines *l)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		n += removes((enum plan_action)l->list[i].action);
+	return n;
+}
+
 void
 plan_refresh(struct reconciler *r, struct erg *erg, const char *detail)
 {
@@ -144,8 +169,8 @@ plan_refresh(struct reconciler *r, struct erg *erg, const char *detail)
 	erg_set_state(r, erg, ERG_HELD, detail);
 	if (!told_already(r, &erg->id, hash)) {
 		told_remember(r, &erg->id, hash);
-		tell_plan(r, erg, detail, hash, (int64_t)lines.count);
-		r->counters.removals_held += lines.count;
+		tell_plan(r, erg, detail, hash, removals_of(&lines));
+		r->counters.removals_held += (uint64_t)removals_of(&lines);
 	}
 	free(lines.list);
 }
@@ -231,12 +256,6 @@ static const char *const reasons[] = {
 	[PLAN_SET_ROLE_IN_TEAMS] = "The role was changed in the app.",
 };
 
-static bool
-removes(enum plan_action a)
-{
-	return a == PLAN_REMOVE_FROM_APP || a == PLAN_REMOVE_FROM_TEAMS;
-}
-
 static void
 reason_of(const struct member *m, struct app_plan_item *item)
 {
@@ -245,12 +264,36 @@ reason_of(const struct member *m, struct app_plan_item *item)
 		    item->reason, sizeof(item->reason), "%s%s", reasons[item->action], m->status == MEMBER_HELD ? " Held." : "");
 }
 
+/* Events, behind the members. */
+struct meetings_shown {
+	struct reconciler *r;
+	app_plan_emit emit;
+	void *arg;
+	struct app_plan *plan;
+	struct lines *lines;
+};
+
+static bool
+show_meeting(void *arg, const struct meeting_plan_item *item)
+{
+	struct meetings_shown *shown = arg;
+	struct app_plan_item told;
+
+	meeting_plan_show(shown->r, item, &told);
+	shown->plan->mails += told.mails;
+	if (!shown->plan->held || item->held)
+		(void)lines_add(shown->lines, item->identity, item->action);
+	shown->emit(shown->arg, &told);
+	return true;
+}
+
 void
 plan_show(struct reconciler *r, const struct erg *erg, app_plan_emit emit, void *arg, struct app_plan *ret)
 {
 	struct erg copy = *erg;
 	struct roster_view v = { .r = r, .erg = &copy };
 	struct lines lines = { 0 };
+	struct meetings_shown shown = { r, emit, arg, ret, &lines };
 	struct app_plan_item item;
 	struct store_key prefix;
 	struct store_cursor *c;
@@ -273,6 +316,7 @@ plan_show(struct reconciler *r, const struct erg *erg, app_plan_emit emit, void 
 		emit(arg, &item);
 	}
 	store_cursor_close(c);
+	meeting_plan_walk(r, &erg->id, show_meeting, &shown);
 	if (lines.count > 0)
 		lines_hash(&lines, ret->hash);
 	free(lines.list);
@@ -290,7 +334,7 @@ decide_all(struct reconciler *r, struct erg *erg, const struct lines *lines, boo
 	if (tenant_load(r, &erg->tenant, &tenant) == ERR_OK)
 		v.directory = tenant.directory_id;
 	for (size_t i = 0; i < lines->count; i++)
-		if (member_load(r, &erg->id, lines->list[i].person, &m) == ERR_OK)
+		if (lines->list[i].action < PLAN_CREATE_MEETING && member_load(r, &erg->id, lines->list[i].person, &m) == ERR_OK)
 			(approve ? roster_approve : roster_restore)(&v, &m);
 }
 
@@ -316,6 +360,7 @@ plan_decide(struct reconciler *r, struct erg *erg, bool approve, const char *has
 		plan_forget(r, &erg->id);
 		erg_set_state(r, erg, ERG_WORKING, "");
 		decide_all(r, erg, &lines, approve);
+		meeting_plan_decide(r, &erg->id, approve);
 		erg_settle(r, erg);
 		push_resume(r, erg);
 		/* Reality is read anew before anybody is taken out of the app; and once all is done, to prove it. */

@@ -3,7 +3,7 @@
  *
  * A plan is no record of its own: it is the ERG's members whose status is held, each with the side it would be taken out of. Its
  * hash is over those people and sides, so it fits only as long as the plan is the same. Approved people are marked one by one:
- * the guard lets them pass, and nobody else. Rejected ones are put back where they left.
+ * the guard lets them pass, and nobody else. Rejected ones are put back where they left. Held events (meeting_plan.h) belong to it.
  */
 #ifndef RECONCILER_PLAN_H
 #define RECONCILER_PLAN_H

@@ -215,6 +215,38 @@ meet_mails(struct rig *rig, const char *kind)
 		    meet_e.graph_id, (rest));                                                                                    \
 	} while (0)
 
+struct meet_plan_sum {
+	size_t meetings;
+	int64_t mails;
+};
+
+UNUSED_OK static void
+meet_plan_item(void *arg, const struct app_plan_item *item)
+{
+	struct meet_plan_sum *sum = arg;
+
+	sum->meetings += item->action >= PLAN_CREATE_MEETING;
+	sum->mails += item->mails;
+}
+
+/* Decides on the held plan. Gives how many meetings it speaks of, and of how many mails when asked. */
+UNUSED_OK static inline size_t
+meet_plan(struct rig *rig, bool approve, int64_t *ret_mails)
+{
+	struct meet_plan_sum sum = { 0 };
+	struct app_plan plan = { 0 };
+	struct erg erg = rig_erg(rig);
+	struct problem p = { 0 };
+
+	assert_int_equal(backend_ops.plan_get(rig->r, &erg.id, meet_plan_item, &sum, &plan, &p), ERR_OK);
+	assert_true(plan.held);
+	assert_int_equal(backend_ops.plan_decide(rig->r, &erg.id, approve, plan.hash, &p), ERR_OK);
+	store_commit(rig->r->store);
+	if (ret_mails != NULL)
+		*ret_mails = sum.mails;
+	return sum.meetings;
+}
+
 /* The last callback of a type that the app took; NULL: none. */
 UNUSED_OK static inline const char *
 meet_told(const struct rig *rig, const char *type)

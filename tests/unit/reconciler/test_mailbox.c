@@ -274,6 +274,34 @@ what_was_missed_is_found_by_the_sweep(void **state)
 	rig_done(&rig);
 }
 
+static void
+a_mass_of_disappearances_is_held(void **state)
+{
+	struct rig rig;
+	char name[32];
+
+	(void)state;
+	meet_make(&rig, 51);
+	put_many(&rig, 30, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "e%u", i);
+		rig.deaf = true;
+		meet_outlook(&rig, name, "delete", "");
+	}
+	rig_run(&rig, 10 * 60000);
+	rig.deaf = false;
+	rig_run(&rig, 2 * DAY_MS);
+	assert_int_equal(rig_count(&rig, CANCELLED, 0), 0);
+	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+	assert_int_equal(rig_count(&rig, "ergsync.plan.held", 0), 1);
+	assert_int_equal(meet_plan(&rig, true, NULL), 20);
+	rig_run(&rig, HOUR_MS);
+	assert_int_equal(rig_count(&rig, CANCELLED, 0), 20);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	assert_int_equal(meet_count(&rig), 10);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
@@ -288,6 +316,7 @@ main(void)
 		cmocka_unit_test(a_storm_is_three_reads_and_no_write),
 		cmocka_unit_test(single_occurrences_flow_back),
 		cmocka_unit_test(what_was_missed_is_found_by_the_sweep),
+		cmocka_unit_test(a_mass_of_disappearances_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
