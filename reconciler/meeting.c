@@ -20,6 +20,7 @@
 #include "reconciler/meeting_due.h"
 #include "reconciler/meetings.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/standing.h"
 #include "reconciler/tables.h"
 #include "reconciler/tell.h"
 #include "state/events.h"
@@ -401,13 +402,18 @@ static void
 find_mailbox(struct meeting *m)
 {
 	char why[DETAIL_SIZE] = "";
+	struct guid was;
 
 	/* A meeting stays where it was made. */
 	if (m->e.write != EVENT_WRITE_CREATE || m->e.graph_id[0] != '\0' || meeting_stands(m) == MEETING_MAYBE)
 		return;
+	was = m->e.mailbox;
 	if (meeting_organizer(m->r, &m->erg, &m->e.mailbox, why) == ERR_OK) {
-		if (m->e.status == EVENT_FAILED)
-			m->e.status = EVENT_PENDING;
+		/* What was wrong with another one, or with none, is over. */
+		if (strcmp(was.s, m->e.mailbox.s) != 0) {
+			m->e.status = m->e.status == EVENT_FAILED ? EVENT_PENDING : m->e.status;
+			m->e.not_before_wall_ms = 0;
+		}
 		return;
 	}
 	m->e.status = why[0] != '\0' ? EVENT_FAILED : EVENT_PENDING;
@@ -564,6 +570,27 @@ store_sides(struct meeting *m)
 	}
 }
 
+/* Something is to be done, and may be: not held, not failed. */
+static bool
+is_open(const struct event *e)
+{
+	return (e->write != EVENT_WRITE_NONE && e->status != EVENT_FAILED && (!e->held || e->approved)) || e->unknown;
+}
+
+/* The ERG is at work while any of its events is. */
+static void
+settle_erg(struct reconciler *r, const struct erg_id *id, int by)
+{
+	bool was = meeting_sum_get(r, MEETING_SUM_OPEN, id->s) > 0;
+	struct erg erg;
+
+	meeting_sum_add(r, MEETING_SUM_OPEN, id->s, by);
+	if (was == (meeting_sum_get(r, MEETING_SUM_OPEN, id->s) > 0) || erg_load(r, id, &erg) != ERR_OK)
+		return;
+	erg_settle(r, &erg);
+	erg_store(r, &erg);
+}
+
 static void
 derive_series(struct reconciler *r, const struct event *e, int64_t by)
 {
@@ -578,11 +605,14 @@ derive(struct reconciler *r, const struct event *before, const struct event *aft
 	const struct event *any = after != NULL ? after : before;
 	int64_t mails = (after != NULL ? after->mails : 0) - (before != NULL ? before->mails : 0);
 	int live = (after != NULL && meeting_is_live(after)) - (before != NULL && meeting_is_live(before));
+	int open = (after != NULL && is_open(after)) - (before != NULL && is_open(before));
 
 	if (mails != 0)
 		meeting_sum_add(r, MEETING_SUM_MAILS, any->erg.s, mails);
 	if (live != 0)
 		meeting_sum_add(r, MEETING_SUM_LIVE, any->erg.s, live);
+	if (open != 0)
+		settle_erg(r, &any->erg, open);
 	derive_series(r, before, -1);
 	derive_series(r, after, 1);
 	meeting_due_follow(r, before, after);

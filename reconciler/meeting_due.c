@@ -130,7 +130,10 @@ static void
 sum_key(struct reconciler *r, enum meeting_sum sum, const char *id, struct store_key *ret)
 {
 	static const char names[][8] = {
-		[MEETING_SUM_MAILS] = "mailsum", [MEETING_SUM_LIVE] = "livesum", [MEETING_SUM_SERIES] = "seriess"
+		[MEETING_SUM_MAILS] = "mailsum",
+		[MEETING_SUM_LIVE] = "livesum",
+		[MEETING_SUM_OPEN] = "opensum",
+		[MEETING_SUM_SERIES] = "seriess",
 	};
 
 	store_key_init(ret);
@@ -167,4 +170,5 @@ meeting_sum_forget(struct reconciler *r, const struct erg_id *erg)
 {
 	meeting_sum_add(r, MEETING_SUM_MAILS, erg->s, -meeting_sum_get(r, MEETING_SUM_MAILS, erg->s));
 	meeting_sum_add(r, MEETING_SUM_LIVE, erg->s, -meeting_sum_get(r, MEETING_SUM_LIVE, erg->s));
+	meeting_sum_add(r, MEETING_SUM_OPEN, erg->s, -meeting_sum_get(r, MEETING_SUM_OPEN, erg->s));
 }

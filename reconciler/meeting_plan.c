@@ -29,7 +29,8 @@ item_of(const struct event *e, struct meeting_plan_item *ret)
 		[EVENT_WRITE_CANCEL] = PLAN_CANCEL_MEETING,
 	};
 	struct span parts[] = { { e->id.s, strlen(e->id.s) + 1 }, { e->etag_seen, strlen(e->etag_seen) + 1 },
-		{ &e->changed_wall_ms, sizeof(e->changed_wall_ms) }, { &e->mails, sizeof(e->mails) }, { &e->gone, sizeof(e->gone) } };
+		{ &e->changed_wall_ms, sizeof(e->changed_wall_ms) }, { &e->mails, sizeof(e->mails) },
+		{ &e->gone, sizeof(e->gone) } };
 	uint8_t hash[HASH_LEN];
 
 	*ret = (struct meeting_plan_item){ .held = is_held(e), .event = e, .vanished = e->write == EVENT_WRITE_NONE };
@@ -105,12 +106,14 @@ meeting_plan_detail(struct reconciler *r, const struct erg_id *erg, char ret[DET
 	ret[0] = '\0';
 	if (sums.vanished > 0)
 		snprintf(ret, DETAIL_SIZE,
-		    "%lld meetings have vanished from the organizer's calendar, more than the limits allow within 24 hours. Approve the "
+		    "%lld meetings have vanished from the organizer's calendar, more than the limits allow within 24 hours. "
+		    "Approve the "
 		    "plan to cancel them in the app, reject it to make them anew.",
 		    (long long)sums.vanished);
 	else if (sums.held > 0)
 		snprintf(ret, DETAIL_SIZE,
-		    "%lld mails to attendees would be sent, %lld were within 24 hours; mail_limit is %lld. Approve or reject the plan.",
+		    "%lld mails to attendees would be sent, %lld were within 24 hours; mail_limit is %lld. Approve or reject the "
+		    "plan.",
 		    (long long)sums.mails, (long long)guard_done(r, erg, GUARD_MAILS), (long long)r->config->mail_limit);
 }
 

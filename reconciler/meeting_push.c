@@ -654,6 +654,15 @@ meeting_push_tenant_back(struct reconciler *r, const struct tenant_id *tenant)
 		}
 }
 
+void
+meeting_push_retry(struct reconciler *r, const struct guid *mailbox)
+{
+	struct lane *l = r->meeting_pushes != NULL ? lane_find(r->meeting_pushes, mailbox) : NULL;
+
+	if (l != NULL)
+		l->why[0] = '\0';
+}
+
 bool
 meeting_push_creating(const struct reconciler *r, const struct guid *mailbox)
 {

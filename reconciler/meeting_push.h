@@ -37,6 +37,8 @@ void meeting_push_note(struct reconciler *r, const struct event *e);
 /* The tenant can be reached again, or something about its organizers has changed: what waited for that goes on. */
 void meeting_push_tenant_back(struct reconciler *r, const struct tenant_id *tenant);
 
+/* Something about the mailbox may have changed: it is asked again at once. */
+void meeting_push_retry(struct reconciler *r, const struct guid *mailbox);
 /* Is a meeting being made there, whose id we may hear of before the answer? */
 bool meeting_push_creating(const struct reconciler *r, const struct guid *mailbox);
 

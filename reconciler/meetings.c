@@ -12,6 +12,7 @@
 #include "reconciler/meeting.h"
 #include "reconciler/meeting_due.h"
 #include "reconciler/meeting_plan.h"
+#include "reconciler/meeting_push.h"
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
@@ -82,8 +83,10 @@ asked(struct meeting *m, unsigned fields)
 	e->changed_wall_ms = now_ms;
 	e->asked_fields |= fields;
 	e->approved = e->held = false;
-	if (e->status == EVENT_FAILED)
+	if (e->status == EVENT_FAILED) {
 		e->status = EVENT_PENDING;
+		meeting_push_retry(m->r, &e->mailbox);
+	}
 	if (!e->unknown && e->started_wall_ms == 0 && !waits)
 		e->not_before_wall_ms = meeting_is_live(e) ? now_ms + MEETING_COALESCE_MS : 0;
 	e->attempts = 0;
@@ -250,8 +253,10 @@ walk_on(struct reconciler *r, struct walk *w)
 
 		n++;
 		w->place = e.id;
-		if (m != NULL && m->e.status == EVENT_FAILED && m->e.started_wall_ms == 0 && !m->e.unknown)
+		if (m != NULL && m->e.status == EVENT_FAILED && m->e.started_wall_ms == 0 && !m->e.unknown) {
 			m->e.not_before_wall_ms = 0;
+			meeting_push_retry(r, &m->e.mailbox);
+		}
 		meeting_close(m);
 	}
 	store_cursor_close(c);

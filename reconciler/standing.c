@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "graph/graph.h"
 #include "reconciler/chores.h"
+#include "reconciler/meeting_due.h"
 #include "reconciler/meeting_push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/tables.h"
@@ -64,13 +65,16 @@ counts_equal(const struct erg_counts *c)
 void
 erg_settle(struct reconciler *r, struct erg *erg)
 {
+	bool open; /* meetings */
+
 	if (erg->state == ERG_LINKING || erg->state == ERG_HELD || erg->state == ERG_BROKEN)
 		return;
+	open = erg->meetings != MEETINGS_OFF && meeting_sum_get(r, MEETING_SUM_OPEN, erg->id.s) > 0;
 	if (erg->membership == MEMBERSHIP_OFF) {
-		erg_set_state(r, erg, erg->meetings == MEETINGS_OFF ? ERG_OFF : ERG_IN_SYNC, "");
+		erg_set_state(r, erg, erg->meetings == MEETINGS_OFF ? ERG_OFF : open ? ERG_WORKING : ERG_IN_SYNC, "");
 		return;
 	}
-	if (!erg->first_read_done || erg->counts.pending > 0) {
+	if (!erg->first_read_done || erg->counts.pending > 0 || open) {
 		erg_set_state(r, erg, ERG_WORKING, "");
 		return;
 	}

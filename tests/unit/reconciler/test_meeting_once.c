@@ -79,8 +79,8 @@ everything(struct rig *rig)
 static void
 fault(struct rig *rig, const char *kind, const char *method, uint64_t skip)
 {
-	rig_do(rig, "/_sim/faults", "{\"kind\":\"%s\",\"method\":\"%s\",\"path\":\"/users/\",\"count\":1,\"skip\":%u}", kind, method,
-	    (unsigned)skip);
+	rig_do(rig, "/_sim/faults", "{\"kind\":\"%s\",\"method\":\"%s\",\"path\":\"/users/\",\"count\":1,\"skip\":%u}", kind,
+	    method, (unsigned)skip);
 }
 
 static void

@@ -107,6 +107,330 @@ what_is_over_or_far_or_off_is_left_alone(void **state)
 	rig_done(&rig);
 }
 
+/* ---------- mails ---------- */
+
+static void
+more_mails_than_allowed_wait_for_a_decision(void **state)
+{
+	int64_t mails = 0;
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 34);
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 150));
+	rig_run(&rig, 60000);
+	meet_put(&rig, "b", meet_fields("B", 3 * DAY_MS, 100));
+	meet_put(&rig, "c", meet_fields("C", 3 * DAY_MS, 0));
+	rig_run(&rig, 2 * HOUR_MS);
+	meet_mailed(&rig, 150, 0, 0);
+	assert_int_equal(meet_event(&rig, "b").status, EVENT_PENDING);
+	assert_int_equal(meet_event(&rig, "c").status, EVENT_SCHEDULED);
+	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+	assert_int_equal(rig_count(&rig, "ergsync.plan.held", 0), 1);
+	assert_int_equal(meet_plan(&rig, true, &mails), 1);
+	assert_int_equal(mails, 100);
+	rig_run(&rig, 60000);
+	meet_mailed(&rig, 250, 0, 0);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	/* Rejected: the app is told what holds instead. */
+	meet_put(&rig, "d", meet_fields("D", 3 * DAY_MS, 100));
+	meet_put(&rig, "a", meet_fields("A, moved", 4 * DAY_MS, 150));
+	meet_remove(&rig, "b", "");
+	rig_run(&rig, 60000);
+	assert_int_equal(meet_plan(&rig, false, &mails), 3);
+	assert_int_equal(mails, 350);
+	rig_run(&rig, 60000);
+	meet_mailed(&rig, 250, 0, 0);
+	assert_int_equal(meet_event(&rig, "d").status, EVENT_CANCELLED);
+	assert_int_equal(meet_event(&rig, "b").status, EVENT_SCHEDULED);
+	meet_told_has(&rig, "ergsync.meeting.updated", "\"subject\":\"A\"");
+	meet_subject_is(&rig, "a", "A");
+	/* A day later there is room again. */
+	rig_run(&rig, DAY_MS + HOUR_MS);
+	meet_put(&rig, "a", meet_fields("A, moved", 4 * DAY_MS, 150));
+	rig_run(&rig, 60000);
+	meet_mailed(&rig, 250, 150, 0);
+	rig_done(&rig);
+}
+
+static void
+a_resync_of_what_is_equal_mails_nobody(void **state)
+{
+	struct resync_scope scope = { .kind = RESYNC_ALL };
+	struct resync ret = { 0 };
+	struct problem p = { 0 };
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 35);
+	for (unsigned i = 0; i < 30; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "e%u", i);
+		meet_put(&rig, name, meet_fields(name, 3 * DAY_MS + i * HOUR_MS, 2));
+	}
+	rig_run(&rig, 10 * 60000);
+	meet_mailed(&rig, 60, 0, 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(backend_ops.resync_start(rig.r, &scope, false, &ret, &p), ERR_OK);
+		rig_run(&rig, HOUR_MS);
+	}
+	rig_run(&rig, 2 * DAY_MS);
+	meet_mailed(&rig, 60, 0, 0);
+	assert_int_equal(rig_requests(&rig, PATCHES), 0);
+	rig_done(&rig);
+}
+
+/* ---------- the organizer ---------- */
+
+static void
+an_organizer_that_will_not_do_is_named(void **state)
+{
+	static const struct {
+		const char *user, *text;
+	} cases[] = {
+		{ "\"mailbox\":\"absent\"", "has no mailbox" },
+		{ "\"mailbox\":\"denied\"", "access policy" },
+	};
+	struct rig rig;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char id[GUID_SIZE];
+
+		meet_make(&rig, 36);
+		rig_do(
+		    &rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",%s}", RIG_DIRECTORY, rig_user(1, id), cases[i].user);
+		meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+		meet_put(&rig, "b", meet_fields("B", 4 * DAY_MS, 2));
+		rig_run(&rig, 60000);
+		assert_int_equal(meet_event(&rig, "a").status, EVENT_FAILED);
+		assert_int_equal(meet_event(&rig, "b").status, EVENT_FAILED);
+		assert_non_null(strstr(meet_event(&rig, "a").detail, cases[i].text));
+		meet_told_has(&rig, "ergsync.meeting.failed", cases[i].text);
+		/* Asked rarely, and at once when something changes. */
+		rig_run(&rig, 12 * HOUR_MS);
+		assert_int_equal(rig_count(&rig, "ergsync.meeting.failed", 0), 2);
+		assert_in_range(rig_requests(&rig, FINDS) + rig_requests(&rig, CREATES), 1, 60);
+		rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"mailbox\":\"open\"}", RIG_DIRECTORY,
+		    rig_user(1, id));
+		meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+		rig_run(&rig, 60000);
+		assert_int_equal(meet_event(&rig, "a").status, EVENT_SCHEDULED);
+		rig_run(&rig, 2 * HOUR_MS);
+		assert_int_equal(meet_event(&rig, "b").status, EVENT_SCHEDULED);
+		rig_done(&rig);
+	}
+}
+
+static void
+an_erg_may_have_an_organizer_of_its_own(void **state)
+{
+	json_t *box;
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 37);
+	meet_policy(&rig, MEETINGS_TWO_WAY, "nobody@acme.example");
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+	rig_run(&rig, 60000);
+	assert_int_equal(meet_event(&rig, "a").status, EVENT_FAILED);
+	assert_non_null(strstr(meet_event(&rig, "a").detail, "organizer does not exist"));
+	meet_policy(&rig, MEETINGS_TWO_WAY, "u2@acme.example");
+	rig_run(&rig, 60000);
+	assert_int_equal(meet_event(&rig, "a").status, EVENT_SCHEDULED);
+	assert_int_equal(meet_count(&rig), 0);
+	box = rig_ask(&rig, "GET", "/_sim/mailbox?user=u2@acme.example", NULL);
+	assert_int_equal(jx_get_int(box, "events", 0), 1);
+	json_decref(box);
+	/* Those made before stay where they are; new ones go to the new organizer. */
+	meet_policy(&rig, MEETINGS_TWO_WAY, "");
+	meet_put(&rig, "b", meet_fields("B", 3 * DAY_MS, 2));
+	meet_put(&rig, "a", meet_fields("A, too", 3 * DAY_MS, 2));
+	rig_run(&rig, 60000);
+	assert_int_equal(meet_count(&rig), 1);
+	assert_int_equal(rig_requests(&rig, PATCHES), 1);
+	rig_done(&rig);
+}
+
+/* ---------- Graph as it is ---------- */
+
+static void
+a_late_join_link_is_fetched(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 38);
+	rig_do(&rig, "/_sim/faults", "{\"kind\":\"late_join\",\"method\":\"POST\",\"path\":\"/users/\",\"delay_ms\":20000}");
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+	rig_run(&rig, 5000);
+	assert_int_equal(meet_event(&rig, "a").status, EVENT_SCHEDULED);
+	assert_string_equal(meet_event(&rig, "a").join_url, "");
+	assert_int_equal(rig_count(&rig, "ergsync.meeting.scheduled", 0), 0);
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_count(&rig, "ergsync.meeting.scheduled", 0), 1);
+	meet_told_has(&rig, "ergsync.meeting.scheduled", "https://teams.microsoft.com/");
+	assert_in_range(rig_requests(&rig, GETS), 1, 12);
+	rig_done(&rig);
+}
+
+static void
+a_changed_etag_is_read_and_merged(void **state)
+{
+	struct event_fields *f;
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 39);
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+	rig_run(&rig, 60000);
+	/* A 412 out of nothing. */
+	rig_do(
+	    &rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":412,\"method\":\"PATCH\",\"path\":\"/users/\",\"count\":2}");
+	meet_put(&rig, "a", meet_fields("B", 3 * DAY_MS, 2));
+	rig_run(&rig, 60000);
+	meet_subject_is(&rig, "a", "B");
+	/* And one with a reason. */
+	rig.deaf = true;
+	meet_outlook(&rig, "a", "change", ",\"event\":{\"location\":{\"displayName\":\"Roof\"}}");
+	meet_put(&rig, "a", meet_fields("C", 3 * DAY_MS, 2));
+	rig_run(&rig, 60000);
+	meet_subject_is(&rig, "a", "C");
+	f = meet_side(&rig, "a", EVENT_SIDE_APP);
+	assert_string_equal(f->location, "Roof");
+	event_fields_free(f);
+	assert_int_equal(rig_count(&rig, "ergsync.meeting.updated", 0), 1);
+	rig_done(&rig);
+}
+
+static void
+the_join_block_survives_a_new_body(void **state)
+{
+	struct event_fields *f = meet_fields("A", 3 * DAY_MS, 2);
+	const json_t *item;
+	json_t *all;
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 40);
+	meet_put(&rig, "a", f);
+	rig_run(&rig, 60000);
+	f = meet_fields("A", 3 * DAY_MS, 2);
+	event_text_set(&f->body_html, "<p>Bring a friend.</p>");
+	meet_put(&rig, "a", f);
+	rig_run(&rig, 60000);
+	item = meet_truth(&rig, "a", &all);
+	assert_non_null(strstr(json_string_value(jx_path(item, "state", "body", "content", NULL)), "Bring a friend."));
+	assert_non_null(strstr(json_string_value(jx_path(item, "state", "body", "content", NULL)), jx_get_str(item, "join_url")));
+	json_decref(all);
+	assert_int_equal(rig_count(&rig, "ergsync.meeting.updated", 0), 0);
+	rig_done(&rig);
+}
+
+static void
+a_change_of_the_list_mails_only_those_concerned(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 52);
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 3));
+	rig_run(&rig, 60000);
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 5));
+	rig_run(&rig, 60000);
+	meet_mailed(&rig, 5, 0, 0);
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 4));
+	rig_run(&rig, 60000);
+	meet_mailed(&rig, 5, 0, 1);
+	rig_done(&rig);
+}
+
+static void
+what_was_lost_is_found_again(void **state)
+{
+	struct rig rig;
+	char name[32], path[PATH_MAX + 300], command[PATH_MAX + 400];
+
+	(void)state;
+	meet_make(&rig, 53);
+	for (unsigned i = 0; i < 10; i++) {
+		snprintf(name, sizeof(name), "e%u", i);
+		meet_put(&rig, name, meet_fields(name, 3 * DAY_MS, 2));
+	}
+	rig_run(&rig, 10 * 60000);
+	assert_int_equal(meet_count(&rig), 10);
+	reconciler_free(rig.r);
+	rig.r = NULL;
+	scratch_file(&rig.dir, "state", path);
+	snprintf(command, sizeof(command), "rm -rf '%s'", path);
+	assert_int_equal(system(command), 0);
+	rig_start(&rig);
+	rig_put_tenant(&rig);
+	meet_policy(&rig, MEETINGS_TWO_WAY, "");
+	for (unsigned i = 0; i < 10; i++) {
+		snprintf(name, sizeof(name), "e%u", i);
+		meet_put(&rig, name, meet_fields(i == 4 ? "Four" : name, 3 * DAY_MS, 2));
+	}
+	rig_run(&rig, 10 * 60000);
+	assert_int_equal(meet_count(&rig), 10);
+	meet_subject_is(&rig, "e4", "Four");
+	meet_mailed(&rig, 20, 2, 0);
+	assert_int_equal(meet_event(&rig, "e7").status, EVENT_SCHEDULED);
+	assert_int_equal(rig_requests(&rig, CREATES), 10);
+	assert_int_equal(rig_count(&rig, "ergsync.meeting.updated", 0), 0);
+	rig_done(&rig);
+}
+
+/* ---------- many ---------- */
+
+#define MANY 1000
+
+static void
+a_thousand_at_once_near_ones_first(void **state)
+{
+	struct rng rng = rng_seeded(54);
+	unsigned order[MANY], told = 0, late = 0;
+	json_t *box;
+	struct rig rig;
+	char name[32];
+
+	(void)state;
+	meet_make(&rig, 54);
+	for (unsigned i = 0; i < MANY; i++)
+		order[i] = i;
+	for (unsigned i = MANY - 1; i > 0; i--) {
+		unsigned k = (unsigned)rng_below(&rng, i + 1), was = order[i];
+
+		order[i] = order[k];
+		order[k] = was;
+	}
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "e%04u", order[i]);
+		meet_put(&rig, name, meet_fields(name, DAY_MS + order[i] * HOUR_MS / 4, 0));
+	}
+	assert_int_equal(rig_erg(&rig).state, ERG_WORKING);
+	rig_run(&rig, 20 * 60000);
+	assert_int_equal(meet_count(&rig), MANY);
+	for (size_t i = 0; i < rig.event_count; i++) {
+		const char *event = strstr(rig.events[i].data, "\"event\":\"e");
+
+		if (strcmp(rig.events[i].type, "ergsync.meeting.scheduled") != 0)
+			continue;
+		assert_non_null(event);
+		late += strtoul(event + 11, NULL, 10) > told + 16;
+		told++;
+	}
+	assert_int_equal(told, MANY);
+	assert_int_equal(late, 0);
+	box = rig_ask(&rig, "GET", "/_sim/mailbox?user=" ORGANIZER, NULL);
+	assert_in_range(jx_get_int(box, "in_flight_max", 0), 1, 4);
+	json_decref(box);
+	assert_int_equal(meet_violations(&rig), 0);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
@@ -114,6 +438,16 @@ main(void)
 		cmocka_unit_test(a_meeting_is_made_changed_and_cancelled),
 		cmocka_unit_test(edits_within_seconds_become_one_change),
 		cmocka_unit_test(what_is_over_or_far_or_off_is_left_alone),
+		cmocka_unit_test(more_mails_than_allowed_wait_for_a_decision),
+		cmocka_unit_test(a_resync_of_what_is_equal_mails_nobody),
+		cmocka_unit_test(an_organizer_that_will_not_do_is_named),
+		cmocka_unit_test(an_erg_may_have_an_organizer_of_its_own),
+		cmocka_unit_test(a_late_join_link_is_fetched),
+		cmocka_unit_test(a_changed_etag_is_read_and_merged),
+		cmocka_unit_test(the_join_block_survives_a_new_body),
+		cmocka_unit_test(a_change_of_the_list_mails_only_those_concerned),
+		cmocka_unit_test(what_was_lost_is_found_again),
+		cmocka_unit_test(a_thousand_at_once_near_ones_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
