@@ -394,7 +394,7 @@ static enum err
 member_find(struct reconciler *r, const struct erg *erg, const struct app_person_ref *who, struct member_view *ret)
 {
 	enum err e = who->user.s[0] != '\0' ? people_find_user(r, &erg->tenant, &who->user, &ret->person)
-	                                    : people_find_entra(r, &erg->tenant, &who->entra_id, NULL, &ret->person);
+	                                    : people_find_object(r, &erg->tenant, &who->entra_id, &ret->person);
 
 	return e != ERR_OK ? e : member_load(r, &erg->id, ret->person.id, &ret->member);
 }

@@ -150,7 +150,7 @@ static enum err
 of_entra(struct reconciler *r, struct erg *erg, const struct app_member_put *put, const struct guid *entra, struct person *p,
     struct person *ret, char why[DETAIL_SIZE])
 {
-	bool known = people_find_entra(r, &erg->tenant, entra, NULL, ret) == ERR_OK;
+	bool known = people_find_object(r, &erg->tenant, entra, ret) == ERR_OK;
 	struct person before;
 
 	if (known && (p == NULL || p->id == ret->id)) {

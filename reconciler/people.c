@@ -79,6 +79,8 @@ index_all(struct reconciler *r, const struct person *p, bool present)
 		email_value(p->email, email);
 	}
 	index_set(r, p, "entra", entra, present);
+	if (p->home_tenant.s[0] != '\0')
+		index_set(r, p, "foreign", p->entra_id.s, present);
 	index_set(r, p, "email", email, present);
 	index_set(r, p, "user", p->user.s, present);
 }
@@ -97,6 +99,14 @@ people_find_entra(struct reconciler *r, const struct tenant_id *tenant, const st
 
 	entra_value(entra, home_tenant, value);
 	return index_find(r, tenant, "entra", value, ret);
+}
+
+enum err
+people_find_object(struct reconciler *r, const struct tenant_id *tenant, const struct guid *entra, struct person *ret)
+{
+	enum err e = people_find_entra(r, tenant, entra, NULL, ret);
+
+	return e == ERR_NOTFOUND ? index_find(r, tenant, "foreign", entra->s, ret) : e;
 }
 
 enum err

@@ -17,6 +17,8 @@ struct reconciler;
 enum err people_find_user(struct reconciler *r, const struct tenant_id *tenant, const struct user_id *user, struct person *ret);
 enum err people_find_entra(struct reconciler *r, const struct tenant_id *tenant, const struct guid *entra,
     const struct guid *home_tenant, struct person *ret);
+/* As the app names somebody, without a directory: a person of the tenant's own, else one of another that Teams has shown. */
+enum err people_find_object(struct reconciler *r, const struct tenant_id *tenant, const struct guid *entra, struct person *ret);
 enum err people_find_email(struct reconciler *r, const struct tenant_id *tenant, const char *email, struct person *ret);
 
 /* before NULL: p is new, and gets its number. */

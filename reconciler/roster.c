@@ -559,11 +559,14 @@ write_arrived(struct member *m, bool present, enum role role, const char *member
 struct roster_step
 roster_seen(const struct roster_view *v, const struct roster_seen *seen)
 {
+	enum role role;
 	struct person p;
 	struct member before, m;
 	bool known;
 
 	person_of(v, seen, &p);
+	/* Graph calls people of another tenant owners of a shared channel, whatever they may do there (graph-facts 8.1). */
+	role = p.home_tenant.s[0] != '\0' && seen->role == ROLE_OWNER ? ROLE_MEMBER : seen->role;
 	known = p.id != 0 && member_load(v->r, &v->erg->id, p.id, &before) == ERR_OK;
 	if (known) {
 		m = before;
@@ -572,8 +575,8 @@ roster_seen(const struct roster_view *v, const struct roster_seen *seen)
 		m.erg = v->erg->id;
 		m.person = p.id;
 	}
-	write_arrived(&m, true, seen->role, seen->membership_id);
-	teams_side(v, &m, true, seen->role);
+	write_arrived(&m, true, role, seen->membership_id);
+	teams_side(v, &m, true, role);
 	if (strcmp(m.membership_id, seen->membership_id) != 0)
 		str_copy(m.membership_id, sizeof(m.membership_id), seen->membership_id);
 	return settle_member(v, &p, known ? &before : NULL, &m);

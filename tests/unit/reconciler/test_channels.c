@@ -143,6 +143,87 @@ a_shared_channel_takes_nobody_from_us(void **state)
 	rig_done(&rig);
 }
 
+static const char *
+role_in_channel(struct rig *rig, const char *id)
+{
+	static char role[16];
+	json_t *answer = rig_ask(rig, "GET", "/_sim/members?team=" RIG_TEAM "&channel=" IN_PATH, NULL), *m;
+	size_t i;
+
+	role[0] = '\0';
+	json_array_foreach(jx_get_array(answer, "members"), i, m) if (strcmp(jx_get_str(m, "user"), id) == 0)
+	    str_copy(role, sizeof(role), jx_get_str(m, "role"));
+	json_decref(answer);
+	return role;
+}
+
+static void
+roles_change_in_a_private_channel(void **state)
+{
+	struct app_member_put owner = entry(5, ROLE_OWNER), member = entry(5, ROLE_MEMBER);
+	struct rig rig;
+	char id[GUID_SIZE];
+	size_t events;
+
+	(void)state;
+	rig_make(&rig, 50, 30, 10);
+	make_channel(&rig, "private");
+	put_member(&rig, "pride", &member);
+	rig_run(&rig, 300000);
+	events = rig.event_count;
+	put_member(&rig, "pride", &owner);
+	rig_run(&rig, 300000);
+	assert_string_equal(role_in_channel(&rig, rig_user(5, id)), "owner");
+	assert_string_equal(in_teams(&rig, 5), "member");
+	put_member(&rig, "pride", &member);
+	rig_run(&rig, 300000);
+	assert_string_equal(role_in_channel(&rig, rig_user(5, id)), "member");
+	assert_int_equal(rig.event_count, events);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	assert_int_equal(violations(&rig), 0);
+	rig_done(&rig);
+}
+
+#define FOREIGN_DIRECTORY "10000000-0000-4000-8000-000000000002"
+#define FOREIGN           "40000000-0000-4000-8000-000000000001"
+
+/* Somebody of another tenant in a shared channel: one person, whom the app may name, and who is removed once. */
+static void
+a_foreign_member_is_one_person(void **state)
+{
+	struct app_member_put put = { .role = ROLE_MEMBER };
+	struct rig rig;
+	size_t events;
+
+	(void)state;
+	rig_make(&rig, 51, 30, 10);
+	make_channel(&rig, "shared");
+	rig_do(&rig, "/_sim/tenants", "{\"id\":\"%s\",\"domain\":\"other.example\"}", FOREIGN_DIRECTORY);
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"upn\":\"x@other.example\"}", FOREIGN_DIRECTORY, FOREIGN);
+	events = rig.event_count;
+	rig_do(&rig, "/_sim/members", "{\"op\":\"add\",\"team\":\"%s\",\"channel\":\"" CHANNEL "\",\"user\":\"%s\"}", RIG_TEAM,
+	    FOREIGN);
+	rig_run(&rig, 300000);
+	assert_int_equal(rig_count(&rig, "ergsync.member.added", events), 1);
+	assert_string_equal(rig.events[rig.event_count - 1].entra, FOREIGN);
+	assert_string_equal(rig.events[rig.event_count - 1].role, "member");
+	assert_int_equal(rig_erg(&rig).counts.app, 3);
+	assert_true(user_id_parse("visitor", &put.who.user));
+	snprintf(put.email, sizeof(put.email), "x@other.example");
+	assert_true(guid_parse(FOREIGN, &put.entra_id));
+	put_member(&rig, "pride", &put);
+	rig_run(&rig, 300000);
+	assert_int_equal(rig_erg(&rig).counts.app, 3);
+	assert_int_equal(rig_count(&rig, "ergsync.member.refused", 0), 0);
+	rig_do(&rig, "/_sim/members", "{\"op\":\"remove\",\"team\":\"%s\",\"channel\":\"" CHANNEL "\",\"user\":\"%s\"}", RIG_TEAM,
+	    FOREIGN);
+	rig_run(&rig, 26 * 3600 * 1000LL);
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", events), 1);
+	assert_int_equal(rig_erg(&rig).counts.app, 2);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	rig_done(&rig);
+}
+
 /* Two ERGs on one private channel: whoever either lists stays. */
 static void
 ergs_on_one_channel_share_it(void **state)
@@ -307,6 +388,8 @@ main(void)
 		cmocka_unit_test(a_private_channel_goes_by_its_own_roster),
 		cmocka_unit_test(whoever_has_access_some_other_way_stays),
 		cmocka_unit_test(a_shared_channel_takes_nobody_from_us),
+		cmocka_unit_test(roles_change_in_a_private_channel),
+		cmocka_unit_test(a_foreign_member_is_one_person),
 		cmocka_unit_test(ergs_on_one_channel_share_it),
 		cmocka_unit_test(teams_decides),
 		cmocka_unit_test(the_app_decides),
