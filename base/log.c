@@ -157,7 +157,7 @@ entry_send(enum log_level level, const char *event, const char *message, const s
 	entry_add(&e, "MESSAGE_ID", "", &(struct log_field)LS("", id));
 	entry_add(&e, "PRIORITY", "", &(struct log_field)LI("", priorities[level]));
 	entry_add(&e, "SYSLOG_IDENTIFIER", "", &(struct log_field)LS("", identifier));
-	entry_add(&e, "ERGSYNC_EVENT", "", &(struct log_field)LS("", event));
+	entry_add(&e, "ERGSYNC_FACT", "", &(struct log_field)LS("", event));
 	for (; fields->kind != LOG_END; fields++)
 		entry_add(&e, "ERGSYNC_", fields->key, fields);
 	return journal_send(e.fields, e.count);

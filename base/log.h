@@ -9,7 +9,7 @@
  * JWT, a whsec_ secret or a clientState is replaced by "[redacted]". Directory ids are never
  * passed in clear: use LP, which prints a keyed pseudonym of 12 hex digits.
  * Repeats of one event beyond LOG_BURST a minute are counted, not printed; the count follows.
- * In the journal each event has its MESSAGE_ID (log_message_id), and each key k is a field ERGSYNC_K beside ERGSYNC_EVENT; what
+ * In the journal each event has its MESSAGE_ID (log_message_id), and each key k is a field ERGSYNC_K beside ERGSYNC_FACT; what
  * the important events mean is in log_catalog.h.
  * Safe from any thread.
  */

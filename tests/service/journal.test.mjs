@@ -54,11 +54,11 @@ test('entries have fields, ids of the catalog, and nothing personal', async (t) 
   await stack.inSync();
   await stack.control('POST', 'consent', { tenant: world.tenant, consent: 'withdrawn' });
   await stack.api('POST', '/v1/resyncs', { scope: 'all' });
-  await reconciler.heard('journal', /ERGSYNC_EVENT=tenant_state.*ERGSYNC_STATE=consent_missing/);
+  await reconciler.heard('journal', /ERGSYNC_FACT=tenant_state.*ERGSYNC_STATE=consent_missing/);
   fs.appendFileSync(stack.file('ergsync.conf'), '[nonsense]\n');
   for (const daemon of [listener, reconciler]) {
     daemon.command('signal 1');
-    await daemon.heard('journal', /ERGSYNC_EVENT=reload_refused/);
+    await daemon.heard('journal', /ERGSYNC_FACT=reload_refused/);
     daemon.command('stop');
     await daemon.heard('exited', /^0$/);
   }
@@ -71,19 +71,19 @@ test('entries have fields, ids of the catalog, and nothing personal', async (t) 
     assert.ok(entries.length >= 3, `${daemon.name}: ${entries.length} entries`);
     for (const e of entries) {
       assert.equal(e.SYSLOG_IDENTIFIER, daemon.name);
-      assert.match(e.MESSAGE, new RegExp(`^event=${e.ERGSYNC_EVENT}( |$)`), JSON.stringify(e));
+      assert.match(e.MESSAGE, new RegExp(`^event=${e.ERGSYNC_FACT}( |$)`), JSON.stringify(e));
       assert.match(e.MESSAGE_ID, /^[0-9a-f]{32}$/);
       assert.match(e.PRIORITY, /^[3467]$/);
-      assert.equal(ids.get(e.ERGSYNC_EVENT) ?? e.MESSAGE_ID, e.MESSAGE_ID);
-      ids.set(e.ERGSYNC_EVENT, e.MESSAGE_ID);
-      if (Number(e.PRIORITY) <= 4) assert.ok(explained.has(e.MESSAGE_ID), `${e.ERGSYNC_EVENT} is not in the catalog`);
+      assert.equal(ids.get(e.ERGSYNC_FACT) ?? e.MESSAGE_ID, e.MESSAGE_ID);
+      ids.set(e.ERGSYNC_FACT, e.MESSAGE_ID);
+      if (Number(e.PRIORITY) <= 4) assert.ok(explained.has(e.MESSAGE_ID), `${e.ERGSYNC_FACT} is not in the catalog`);
       for (const name of Object.keys(e)) assert.match(name, /^(MESSAGE|MESSAGE_ID|PRIORITY|SYSLOG_IDENTIFIER|ERGSYNC_[A-Z_]+)$/);
     }
     const all = JSON.stringify(entries);
     for (const secret of [world.tenant, world.team.id, ...world.users.flatMap((u) => [u.id, u.mail, u.upn]), stack.clientSecret]) assert.ok(!all.includes(secret), `${daemon.name} tells ${secret}`);
   }
   for (const event of ['ready', 'stopping', 'stopped', 'reload_refused', 'listening', 'subscription_created']) assert.ok(ids.has(event), event);
-  const state = reconciler.all('journal', /ERGSYNC_EVENT=tenant_state/).at(-1).text;
+  const state = reconciler.all('journal', /ERGSYNC_FACT=tenant_state/).at(-1).text;
   assert.match(state, /PRIORITY=4\t/);
   assert.match(state, /ERGSYNC_TENANT=acme\t/);
 });
