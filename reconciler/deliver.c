@@ -98,6 +98,7 @@ settle(struct delivery *d, const struct callback_verdict *v)
 		roster_acknowledged(r, &d->feed, v->act, NULL, v->detail);
 		meeting_acknowledged(r, &d->feed, v->act, v->detail);
 		outbox_done(r->outbox, d->feed.seq);
+		r->counters.callbacks_refused++;
 		log_put(LOG_WARN, "callback_refused", LI("seq", d->feed.seq), LS("type", change_type_name(d->feed.type)),
 		    LI("status", v->status));
 		break;

@@ -128,6 +128,17 @@ dirty_settled(struct reconciler *r, const struct dirty_summary *read)
 	return empty;
 }
 
+bool
+dirty_pending(struct reconciler *r, const struct scope_id *scope)
+{
+	struct store_cursor *c = rows_of(r, scope);
+	struct dirty_record row;
+	bool pending = store_next(c, NULL, &row) == ERR_OK;
+
+	store_cursor_close(c);
+	return pending;
+}
+
 void
 dirty_drop(struct reconciler *r, const struct scope_id *scope)
 {

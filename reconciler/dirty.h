@@ -46,6 +46,8 @@ void dirty_summarize(struct reconciler *r, const struct scope_id *scope, struct 
 struct mailbox_item;
 /* The items that the scope's rows name, at most max. */
 size_t dirty_items(struct reconciler *r, const struct scope_id *scope, struct mailbox_item *ret, size_t max);
+/* Is anything of the scope still to be read? */
+bool dirty_pending(struct reconciler *r, const struct scope_id *scope);
 /* Deletes the rows a successful read has covered, but for those with newer hints. True when none is left of the scope. */
 bool dirty_settled(struct reconciler *r, const struct dirty_summary *read);
 /* After a failed or fruitless read: not again before wait_ms, an attempt more. The rows that were read (those with newer hints

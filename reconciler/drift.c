@@ -170,8 +170,12 @@ read_team(struct drift *d, const struct guid *team)
 		found =
 		    erg_load(d->r, &ref.erg, &erg) == ERR_OK && takes_part(&erg) && scope_of_erg(d->r, &erg, &scope) == ERR_OK;
 	store_cursor_close(c);
-	if (found)
-		dirty_mark(d->r, &scope.scope, 0);
+	if (!found)
+		return;
+	/* A notification that is still to be read is none that was lost. */
+	if (!dirty_pending(d->r, &scope.scope))
+		d->r->counters.missed_drift++;
+	dirty_mark(d->r, &scope.scope, 0);
 }
 
 /* A write of ours that is still looked for is no news. */

@@ -22,7 +22,7 @@ struct series {
 	enum series_kind kind;
 	size_t offset;
 	const char *const *states; /* an array of numbers, one for each state name; NULL = one number */
-	const char *labels;        /* "" or {key="value"} of a fixed set */
+	const char *labels;        /* "" or {key="value"} of a fixed set; of an array the key */
 	const char *help;
 };
 
@@ -30,9 +30,13 @@ struct series {
 	{                                                                                                                        \
 		"ergsync_" name, kind, offsetof(struct figures, field), NULL, labels, help                                       \
 	}
+#define NAMES(name, kind, field, names, key, help)                                                                               \
+	{                                                                                                                        \
+		"ergsync_" name, kind, offsetof(struct figures, field), names, key, help                                         \
+	}
 #define STATES(name, field, names, help)                                                                                         \
 	{                                                                                                                        \
-		"ergsync_" name, GAUGE, offsetof(struct figures, field), names, "", help                                         \
+		"ergsync_" name, GAUGE, offsetof(struct figures, field), names, "state", help                                    \
 	}
 
 #define HINTS "Notifications read from the inbox. No rise for long while teams change: is the listener reachable?"
@@ -42,6 +46,19 @@ struct series {
 	"nothing is lost."
 #define CHANGES  "Membership changes found in Teams and queued for the app."
 #define REMOVALS "Removals by what the second read said; refuted ones were faults of a list, held ones wait for a person."
+
+#define MEETINGS "Changes of meetings told to the app. failed: Outlook refused; ergsyncctl event tells why."
+#define MISSED                                                                                                                   \
+	"Changes in Teams (found by a drift check: teams with such) that no notification had told of: the loss, to be seen "     \
+	"against ergsync_member_changes_total. A rise: "                                                                         \
+	"Graph loses notifications, or cannot reach the listener. Some are normal after an outage."
+
+static const char *const operation_names[] = {
+#define X(name, service, a, b, c, d, e, f, g, text) text,
+	GRAPH_OPERATION_TABLE(X)
+#undef X
+	    NULL,
+};
 
 static const struct series rows[] = {
 	ROW("hints_total", COUNTER, hints_read, "{outcome=\"accepted\"}", HINTS),
@@ -60,6 +77,12 @@ static const struct series rows[] = {
 	ROW("removals_total", COUNTER, removals_confirmed, "{outcome=\"confirmed\"}", REMOVALS),
 	ROW("removals_total", COUNTER, removals_refuted, "{outcome=\"refuted\"}", REMOVALS),
 	ROW("removals_total", COUNTER, removals_held, "{outcome=\"held\"}", REMOVALS),
+	ROW("unannounced_changes_total", COUNTER, missed_sweep, "{found_by=\"comparison\"}", MISSED),
+	ROW("unannounced_changes_total", COUNTER, missed_drift, "{found_by=\"drift_check\"}", MISSED),
+	ROW("meeting_changes_total", COUNTER, meetings_scheduled, "{kind=\"scheduled\"}", MEETINGS),
+	ROW("meeting_changes_total", COUNTER, meetings_updated, "{kind=\"updated\"}", MEETINGS),
+	ROW("meeting_changes_total", COUNTER, meetings_cancelled, "{kind=\"cancelled\"}", MEETINGS),
+	ROW("meeting_changes_total", COUNTER, meetings_failed, "{kind=\"failed\"}", MEETINGS),
 	STATES("ergs", ergs, erg_state_names, "ERGs by state. broken and held want a person: see ergsyncctl status."),
 	STATES("tenants", tenants, tenant_state_names, "Tenants by state. consent_missing wants the customer's admin."),
 	STATES("subscriptions", subscriptions, subscription_state_names,
@@ -75,10 +98,15 @@ static const struct series rows[] = {
 	    "Callbacks not yet acknowledged. A rise: the app is down or refuses."),
 	ROW("callbacks_in_flight", GAUGE, callbacks_in_flight, "", "Callbacks under way."),
 	ROW("callbacks_oldest_age_seconds", GAUGE, callbacks_age_s, "", "How long the oldest of them waits."),
+	ROW("callbacks_refused_total", COUNTER, callbacks_refused, "",
+	    "Callbacks the app refused for good. A rise: both sides differ there until somebody mends the app; see the members' "
+	    "status."),
 	ROW("feed_sequence", GAUGE, feed_seq, "", "Number of the newest change."),
 	ROW("resyncs_running", GAUGE, resyncs_running, "", "Requested comparisons under way."),
 	ROW("graph_calls_total", COUNTER, graph_calls, "", "Calls asked for."),
 	ROW("graph_tries_total", COUNTER, graph_tries, "", "Requests sent to Graph."),
+	NAMES("graph_requests_total", COUNTER, graph_operations, operation_names, "operation",
+	    "The same by operation. A rise without changes in Teams: a storm of notifications, or retries."),
 	ROW("graph_retries_total", COUNTER, graph_retries, "", "Requests repeated. A rise: Graph or the network stumbles."),
 	ROW("graph_failures_total", COUNTER, graph_failures, "", "Calls that failed for good."),
 	ROW("graph_throttled_total", COUNTER, graph_throttled, "",
@@ -91,6 +119,9 @@ static const struct series rows[] = {
 	ROW("graph_breakers_open", GAUGE, graph_breakers, "", "Tenants and services not asked because they failed too often."),
 	ROW("graph_certificate_expiry_timestamp_seconds", GAUGE, graph_certificate_s, "",
 	    "When the client certificate expires, as Unix time; 0 when a secret is used."),
+	ROW("graph_secret_expiry_timestamp_seconds", GAUGE, graph_secret_s, "",
+	    "When the client secret expires, as Unix time, as the configuration says; 0 when it does not, or a certificate is "
+	    "used."),
 	ROW("graph_last_answer_timestamp_seconds", GAUGE, graph_answer_s, "",
 	    "When Graph answered last, as Unix time; 0 = never."),
 	ROW("graph_clock_skew_seconds", GAUGE, graph_skew_s, "",
@@ -119,6 +150,27 @@ number_at(const struct figures *f, size_t offset, size_t index)
 	return isfinite(d) ? d : 0;
 }
 
+static void
+print_waits(const struct figures *f, struct text *ret)
+{
+	static const int bounds[RECONCILER_WAIT_COUNT] = RECONCILER_WAIT_BOUNDS;
+	double count = 0;
+
+	text_adds(ret, "# HELP ergsync_change_to_consistent_seconds From a change's first notification until it was read and "
+	               "taken in. A rise "
+	               "of the slow ones: Graph throttles or fails, or its lists lag.\n"
+	               "# TYPE ergsync_change_to_consistent_seconds histogram\n");
+	for (size_t i = 0; i < RECONCILER_WAIT_COUNT; i++) {
+		count += f->waits[i];
+		text_addf(ret, "ergsync_change_to_consistent_seconds_bucket{le=\"%d\"} %.17g\n", bounds[i], count);
+	}
+	count += f->waits[RECONCILER_WAIT_COUNT];
+	text_addf(ret,
+	    "ergsync_change_to_consistent_seconds_bucket{le=\"+Inf\"} %.17g\nergsync_change_to_consistent_seconds_sum %.17g\n"
+	    "ergsync_change_to_consistent_seconds_count %.17g\n",
+	    count, f->waited_s, count);
+}
+
 void
 figures_print(const struct figures *f, struct text *ret)
 {
@@ -134,8 +186,9 @@ figures_print(const struct figures *f, struct text *ret)
 		if (s->states == NULL)
 			text_addf(ret, "%s%s %.17g\n", s->name, s->labels, number_at(f, s->offset, 0));
 		for (size_t k = 0; s->states != NULL && s->states[k] != NULL; k++)
-			text_addf(ret, "%s{state=\"%s\"} %.17g\n", s->name, s->states[k], number_at(f, s->offset, k));
+			text_addf(ret, "%s{%s=\"%s\"} %.17g\n", s->name, s->labels, s->states[k], number_at(f, s->offset, k));
 	}
+	print_waits(f, ret);
 	text_addf(ret,
 	    "# HELP ergsync_build_info Always 1; the version is its label.\n# TYPE ergsync_build_info gauge\n"
 	    "ergsync_build_info{version=\"%s\"} 1\n",
@@ -210,6 +263,16 @@ take_counters(const struct reconciler_counters *c, struct figures *f)
 	f->changes_added = (double)c->changes_member_added;
 	f->changes_removed = (double)c->changes_member_removed;
 	f->changes_updated = (double)c->changes_member_updated;
+	f->missed_sweep = (double)c->missed_sweep;
+	f->missed_drift = (double)c->missed_drift;
+	f->callbacks_refused = (double)c->callbacks_refused;
+	for (size_t i = 0; i <= RECONCILER_WAIT_COUNT; i++)
+		f->waits[i] = (double)c->waits[i];
+	f->waited_s = seconds((int64_t)c->waited_ms);
+	f->meetings_scheduled = (double)c->changes_meeting_scheduled;
+	f->meetings_updated = (double)c->changes_meeting_updated;
+	f->meetings_cancelled = (double)c->changes_meeting_cancelled;
+	f->meetings_failed = (double)c->changes_meeting_failed;
 	f->removals_confirmed = (double)c->removals_confirmed;
 	f->removals_refuted = (double)c->removals_refuted;
 	f->removals_held = (double)c->removals_held;
@@ -233,6 +296,9 @@ take_graph(const struct graph *g, struct figures *f)
 	f->graph_breakers = (double)s.breakers_open;
 	f->graph_answer_s = seconds(s.last_answer_wall_ms);
 	f->graph_skew_s = seconds(s.clock_skew_ms);
+	f->graph_secret_s = s.by_certificate ? 0 : (double)s.credential_expires_s;
+	for (size_t i = 0; i < GRAPH_OPERATION_COUNT; i++)
+		f->graph_operations[i] = (double)s.by_operation[i];
 	f->graph_certificate_s = s.by_certificate ? (double)s.credential_expires_s : 0;
 }
 

@@ -11,6 +11,8 @@
 
 #include "app/api.h"
 #include "base/text.h"
+#include "graph/throttle.h"
+#include "reconciler/reconciler.h"
 
 struct reconciler;
 
@@ -20,11 +22,16 @@ struct figures {
 	double hints_read, hints_damaged, hints_unknown_scope, rich_believed, rich_refused;
 	double reads_item, reads_whole, reads_failed, members_compared;
 	double changes_added, changes_removed, changes_updated;
+	double missed_sweep, missed_drift, callbacks_refused;
+	double waits[RECONCILER_WAIT_COUNT + 1], waited_s; /* not cumulated */
+	double meetings_scheduled, meetings_updated, meetings_cancelled, meetings_failed;
 	double removals_confirmed, removals_refuted, removals_held;
 	double ergs[APP_ERG_STATES], tenants[APP_TENANT_STATES], subscriptions[APP_SUBSCRIPTION_STATES];
 	double subscription_expiry_s, proved_oldest_s;
 	double inbox_backlog, dirty, callbacks_backlog, callbacks_in_flight, callbacks_age_s, feed_seq, resyncs_running;
 	double graph_calls, graph_tries, graph_retries, graph_failures, graph_throttled, graph_refused, graph_tokens;
+	double graph_operations[GRAPH_OPERATION_COUNT];
+	double graph_secret_s;
 	double graph_in_flight, graph_queued, graph_breakers, graph_answer_s, graph_skew_s, graph_certificate_s;
 	double store_used, store_file, store_map, store_commits, store_damaged, store_commit_s;
 };

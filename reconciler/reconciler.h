@@ -67,11 +67,21 @@ struct sign_ins;
 struct store;
 struct work;
 
+/* Upper bounds in seconds of how long a change waited, from its first notification until it was read and taken in. */
+#define RECONCILER_WAIT_BOUNDS                                                                                                   \
+	{                                                                                                                        \
+		1, 5, 15, 60, 300, 3600                                                                                          \
+	}
+#define RECONCILER_WAIT_COUNT 6
+
 /* What happened since the start, for metrics and the status. Only ever grow. */
 struct reconciler_counters {
 	uint64_t hints_read, hints_damaged, hints_unknown_scope, hints_collapsed;
 	uint64_t reads_item, reads_whole, reads_failed; /* of Teams lists, as begun */
 	uint64_t members_compared;
+	uint64_t missed_sweep, missed_drift; /* changes in Teams found by a comparison or a drift check, without a notification */
+	uint64_t waits[RECONCILER_WAIT_COUNT + 1], waited_ms;
+	uint64_t callbacks_refused; /* for good */
 	uint64_t changes_member_added, changes_member_removed, changes_member_updated;
 	uint64_t removals_held, removals_confirmed, removals_refuted; /* by the second read */
 	uint64_t ergs_broken, ergs_restored;                          /* transitions */

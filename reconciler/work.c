@@ -266,6 +266,22 @@ lag_wait_ms(int64_t attempts)
 	return attempts == 0 ? 5000 : 30000;
 }
 
+/* What the rows that are now settled had waited for. A clock that was stepped back counts as no wait. */
+static void
+note_wait(struct reconciler *r, const struct dirty_summary *read)
+{
+	static const int64_t bounds[RECONCILER_WAIT_COUNT] = RECONCILER_WAIT_BOUNDS;
+	int64_t ms = clock_wall_ms(r->clock) - read->one.first_wall_ms;
+	size_t i = 0;
+
+	if (ms < 0)
+		ms = 0;
+	while (i < RECONCILER_WAIT_COUNT && ms > bounds[i] * 1000)
+		i++;
+	r->counters.waits[i]++;
+	r->counters.waited_ms += (uint64_t)ms;
+}
+
 static void
 on_read(void *arg, const struct compare_result *result)
 {
@@ -291,6 +307,7 @@ on_read(void *arg, const struct compare_result *result)
 	} else if (result->again && b->read->one.kind != HINT_DELETED) {
 		dirty_put_off(r, &b->scope, b->read, 0, DIRTY_AS_WHOLE);
 	} else {
+		note_wait(r, b->read);
 		dirty_settled(r, b->read);
 	}
 	free(b->read);

@@ -20,6 +20,8 @@ a_lost_notification_is_found_within_the_hour(void **state)
 	rig_member(&rig, "remove", 20, "member");
 	rig_run(&rig, HOUR + 300000);
 	assert_int_equal(rig_count(&rig, "ergsync.member.added", 25), 1);
+	assert_int_equal(rig.r->counters.missed_drift, 1);
+	assert_int_equal(rig.r->counters.missed_sweep, 0);
 	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 25), 1);
 	assert_in_range(rig_requests(&rig, DELTA), 1, 2);
 	rig_done(&rig);
