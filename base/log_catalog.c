@@ -84,6 +84,13 @@ const struct log_explanation log_catalog[] = {
 	{ "subscription_failed", "A subscription could not be made or renewed", "While trying to @ERGSYNC_WHAT@: status @ERGSYNC_STATUS@. It is "
 	    "tried again; until then changes are found by sweeps only. ergsyncctl subscriptions tells the reason." },
 	{ "subscription_lost", "Graph has lost a subscription", "It is made anew, and the team is read." },
+	{ "rich_notification_not_believed", "A notification with content did not prove itself", "It is taken as a hint: what it tells of is read "
+	    "from Graph." },
+	{ "signing_keys_not_fetched", "Microsoft's signing keys could not be fetched", "Notifications with content are taken as hints until "
+	    "they can." },
+	{ "notification_key_expires", "The certificate for encrypted notifications expires soon", "Make a new one; subscriptions move to it when "
+	    "they are renewed." },
+	{ "notification_keys_stay", "The new keys for encrypted notifications were refused", "Those in use stay in use." },
 	{ "tenant_subscriptions_left", "A tenant was removed, but not its subscriptions", "Graph could not be reached; they expire by themselves." },
 	{ "keeper_out_of_memory", "Memory is short", "Subscriptions are looked after again later." },
 	{ "keeper_forgets_full", "Too many subscriptions wait to be deleted", "Some are left to expire by themselves." },
