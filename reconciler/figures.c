@@ -132,6 +132,8 @@ static const struct series rows[] = {
 	ROW("store_commits_total", COUNTER, store_commits, "", "Transactions made durable."),
 	ROW("store_damaged_total", COUNTER, store_damaged, "",
 	    "Records that failed authentication. Should never rise: check the disk."),
+	ROW("store_quarantined", GAUGE, store_quarantined, "",
+	    "Records that did not open and were taken out; what belongs to them is read anew. Any: check the disk."),
 	ROW("store_commit_seconds", GAUGE, store_commit_s, "", "How long the last sync took."),
 	ROW("reconciler_start_time_seconds", GAUGE, start_time_s, "", "When the reconciler started, as Unix time."),
 	ROW("reconciler_resident_memory_bytes", GAUGE, resident_bytes, "", "Memory in use."),
@@ -314,6 +316,7 @@ take_store(struct reconciler *r, struct figures *f)
 	f->store_map = (double)s.map_bytes;
 	f->store_commits = (double)s.commits;
 	f->store_damaged = (double)s.damaged;
+	f->store_quarantined = (double)s.quarantined;
 	f->store_commit_s = seconds(s.last_commit_ms);
 	f->callbacks_backlog = (double)backlog.count;
 	f->callbacks_in_flight = (double)backlog.in_flight;
