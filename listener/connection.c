@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "listener/buffers.h"
+#include "listener/consent.h"
 #include "listener/envelope.h"
 #include "listener/http_head.h"
 #include "listener/intake.h"
@@ -435,6 +436,23 @@ handle_health(struct connection *c, bool head_only)
 	                                           : "cannot store" });
 }
 
+/* An administrator, sent back by Microsoft. Reads nothing out of the query but our own state, and shows nothing of it. */
+static void
+handle_consent(struct connection *c, const char *data)
+{
+	const struct connection_env *env = &c->all->env;
+	const char *page;
+	struct scope_id scope;
+	enum consent_outcome outcome =
+	    consent_read(&env->consent_key, data + c->head.query.at, c->head.has_query ? c->head.query.len : 0, &scope);
+
+	if (outcome == CONSENT_GIVEN && env->consented != NULL)
+		env->consented(env->consented_arg, &scope);
+	count(c, outcome == CONSENT_UNKNOWN ? METRIC_CONSENTS_REFUSED : METRIC_CONSENTS);
+	page = consent_page(outcome);
+	answer(c, &(struct reply){ .status = outcome == CONSENT_UNKNOWN ? 400 : 200, .token = page, .token_len = strlen(page) });
+}
+
 /* True when the request is Graph's handshake, answered here. */
 static bool
 handle_validation(struct connection *c, const char *data)
@@ -502,6 +520,10 @@ handle(struct connection *c, char *data)
 
 	if (route == ROUTE_HEALTH) {
 		handle_health(c, data[c->head.method.at] == 'H');
+		return;
+	}
+	if (route == ROUTE_CONSENT) {
+		handle_consent(c, data);
 		return;
 	}
 	if (c->head.has_query && handle_validation(c, data))

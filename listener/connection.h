@@ -15,7 +15,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "listener/guests.h"
+#include "model/client_state.h"
 
 struct clock;
 struct connections;
@@ -38,7 +40,10 @@ struct connection_env {
 	struct metrics *metrics;
 	struct known_states *known; /* whose notifications are ours */
 	struct guest_limits limits;
-	size_t body_max; /* larger: 413 */
+	size_t body_max;          /* larger: 413 */
+	struct key32 consent_key; /* client_state_consent_key */
+	void (*consented)(void *arg, const struct scope_id *scope);
+	void *consented_arg;
 };
 
 enum err connections_new(const struct connection_env *env, struct rng *rng, struct connections **ret);

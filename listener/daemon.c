@@ -126,6 +126,14 @@ on_committed(void *arg, const struct intake_commit *commit)
 /* The peer. */
 
 static void
+on_consented(void *arg, const struct scope_id *scope)
+{
+	struct daemon *d = arg;
+
+	link_consent(d->link, scope);
+}
+
+static void
 on_consumed(void *arg, const uint8_t epoch[PEER_EPOCH_LEN], uint64_t consumed)
 {
 	struct daemon *d = arg;
@@ -356,8 +364,15 @@ open_connections(struct daemon *d)
 {
 	struct rng rng = rng_system();
 	struct known_states *known = known_states_new(&d->intake_key);
-	struct connection_env env = { d->base, d->clock, d->intake, &d->metrics, known, { 0 },
-		(size_t)d->config->max_body_bytes };
+	struct connection_env env = { .base = d->base,
+		.clock = d->clock,
+		.intake = d->intake,
+		.metrics = &d->metrics,
+		.known = known,
+		.body_max = (size_t)d->config->max_body_bytes,
+		.consented = on_consented,
+		.consented_arg = d };
+	enum err err;
 	struct rlimit descriptors = { 1024, 1024 };
 
 	d->known = known;
@@ -365,7 +380,10 @@ open_connections(struct daemon *d)
 		return ERR_NOMEM;
 	(void)getrlimit(RLIMIT_NOFILE, &descriptors);
 	env.limits = guest_limits_default((size_t)descriptors.rlim_cur);
-	return connections_new(&env, &rng, &d->connections);
+	client_state_consent_key(&d->intake_key, &env.consent_key);
+	err = connections_new(&env, &rng, &d->connections);
+	secret_wipe(&env.consent_key, sizeof(env.consent_key));
+	return err;
 }
 
 static enum err

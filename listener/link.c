@@ -78,6 +78,18 @@ link_wake(struct link *l)
 		send_wake(l);
 }
 
+void
+link_consent(struct link *l, const struct scope_id *scope)
+{
+	const struct peer_message consent = { .kind = PEER_CONSENT, .scope = *scope };
+	char data[128];
+	size_t len;
+
+	if (peer_encode(&consent, data, sizeof(data), &len) != ERR_OK ||
+	    sendto(l->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&l->peer, sizeof(l->peer)) < 0)
+		log_event(LOG_DEBUG, "consent_not_told");
+}
+
 static void
 send_stats(struct link *l, const struct sockaddr_un *to, socklen_t to_len)
 {

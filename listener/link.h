@@ -32,6 +32,8 @@ enum err link_new(struct event_base *base, struct clock *clock, const char *dire
     struct metrics *metrics, struct link **ret, char *why, size_t why_size);
 /* There is something in the inbox. */
 void link_wake(struct link *l);
+/* Somebody comes back from the consent page with a state of ours. A reconciler that is not there will look by itself. */
+void link_consent(struct link *l, const struct scope_id *scope);
 void link_free(struct link *l); /* removes the socket; NULL is fine */
 
 #endif

@@ -23,6 +23,8 @@ struct text;
 	X(ITEMS_DROPPED, "items", "outcome=\"not_object\"", NULL)                                                                \
 	X(HANDSHAKES_ANSWERED, "validations", "outcome=\"answered\"", "Endpoint validations by Graph, by outcome.")              \
 	X(HANDSHAKES_REFUSED, "validations", "outcome=\"refused\"", NULL)                                                        \
+	X(CONSENTS, "consents", "outcome=\"taken\"", "Visitors of the page behind Microsoft's consent, by outcome.")             \
+	X(CONSENTS_REFUSED, "consents", "outcome=\"refused\"", NULL) /* no state of ours */                                      \
 	X(REFUSED_SYNTAX, "refusals", "reason=\"syntax\"", "Requests refused before their body was looked at, by reason.")       \
 	X(REFUSED_SIZE, "refusals", "reason=\"size\"", NULL)                                                                     \
 	X(REFUSED_FRAMING, "refusals", "reason=\"framing\"", NULL)                                                               \

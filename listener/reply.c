@@ -98,7 +98,8 @@ put_body_fields(struct cursor *c, const char *type, size_t len)
 	puts_to(c, "Content-Type: ");
 	puts_to(c, type);
 	puts_to(c,
-	    "\r\nX-Content-Type-Options: nosniff\r\nContent-Security-Policy: default-src 'none'\r\nCache-Control: no-store\r\n"
+	    "\r\nX-Content-Type-Options: nosniff\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+	    "Referrer-Policy: no-referrer\r\nCache-Control: no-store\r\n"
 	    "Content-Length: ");
 	put_number(c, len);
 	puts_to(c, "\r\n");
@@ -111,7 +112,7 @@ reply_format(const struct reply *reply, int64_t wall_ms, char ret[REPLY_MAX])
 	char error[384];
 	const char *body = reply->token != NULL ? reply->token : "ok\n";
 	size_t body_len = reply->token != NULL ? reply->token_len : 3;
-	bool is_error = reply->status >= 400;
+	bool is_error = reply->status >= 400 && reply->token == NULL;
 
 	if (is_error) {
 		body_len = problem(reply, error, sizeof(error));

@@ -25,7 +25,7 @@ struct reply {
 	bool no_body;       /* to HEAD: the length is told, the body left out */
 	const char *allow;  /* with 405 */
 	const char *detail; /* of an error: static text, no quoting needed; NULL = none */
-	const char *token;  /* with 200: the body of a handshake; NULL for the health check */
+	const char *token;  /* the body of a handshake, or a page for people; NULL for the health check and errors */
 	size_t token_len;
 };
 

@@ -10,6 +10,7 @@ static const struct {
 } routes[] = {
 	{ "/graph/notifications", "POST", "POST", ROUTE_NOTIFICATIONS },
 	{ "/graph/lifecycle", "POST", "POST", ROUTE_LIFECYCLE },
+	{ "/graph/consent", "GET", "GET", ROUTE_CONSENT },
 	{ "/healthz", "GET", "GET, HEAD", ROUTE_HEALTH },
 	{ "/healthz", "HEAD", "GET, HEAD", ROUTE_HEALTH },
 };

@@ -49,3 +49,9 @@ client_state_check(const struct key32 *intake_key, const char *text, size_t text
 	memcpy(ret->b, body, SCOPE_ID_LEN);
 	return true;
 }
+
+void
+client_state_consent_key(const struct key32 *intake_key, struct key32 *ret)
+{
+	key_derive(intake_key, "ergsync consent state v1", ret);
+}

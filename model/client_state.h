@@ -24,6 +24,8 @@ struct scope_id {
 
 void client_state_make(const struct key32 *intake_key, const struct scope_id *scope, const uint8_t nonce[CLIENT_STATE_NONCE],
     char ret[CLIENT_STATE_LEN + 1]);
+/* The key of states that go through Microsoft's consent page: neither kind passes for the other. */
+void client_state_consent_key(const struct key32 *intake_key, struct key32 *ret);
 /* False, in constant time for a given length, unless made with this key. */
 bool client_state_check(const struct key32 *intake_key, const char *text, size_t text_len, struct scope_id *ret);
 

@@ -9,11 +9,13 @@
 #include "base/encode.h"
 
 #define EPOCH_HEX      ((size_t)2 * PEER_EPOCH_LEN)
+#define SCOPE_HEX      ((size_t)2 * SCOPE_ID_LEN)
 #define U64_DIGITS_MAX 20
 
 static const char wake_text[] = "ergsync/1 wake";
 static const char request_text[] = "ergsync/1 stats?";
 static const char consumed_prefix[] = "ergsync/1 consumed ";
+static const char consent_prefix[] = "ergsync/1 consent ";
 static const char stats_prefix[] = "ergsync/1 stats\n";
 
 #define LITERAL_LEN(s) (sizeof(s) - 1)
@@ -21,7 +23,7 @@ static const char stats_prefix[] = "ergsync/1 stats\n";
 enum err
 peer_encode(const struct peer_message *m, char *ret, size_t ret_size, size_t *ret_len)
 {
-	char epoch[EPOCH_HEX + 1];
+	char epoch[EPOCH_HEX + 1], scope[SCOPE_HEX + 1];
 	int n = -1;
 
 	switch (m->kind) {
@@ -30,6 +32,10 @@ peer_encode(const struct peer_message *m, char *ret, size_t ret_size, size_t *re
 	case PEER_CONSUMED:
 		hex_encode(m->epoch, PEER_EPOCH_LEN, epoch);
 		n = snprintf(ret, ret_size, "%s%s %" PRIu64, consumed_prefix, epoch, m->consumed);
+		break;
+	case PEER_CONSENT:
+		hex_encode(m->scope.b, SCOPE_ID_LEN, scope);
+		n = snprintf(ret, ret_size, "%s%s", consent_prefix, scope);
 		break;
 	case PEER_STATS:
 		if (ret_size < LITERAL_LEN(stats_prefix) || m->text_len > ret_size - LITERAL_LEN(stats_prefix))
@@ -98,6 +104,15 @@ decode_consumed(const char *data, size_t len, struct peer_message *ret)
 	return ERR_OK;
 }
 
+static enum err
+decode_consent(const char *data, size_t len, struct peer_message *ret)
+{
+	ret->kind = PEER_CONSENT;
+	if (len != SCOPE_HEX || !lower_hex(data, len))
+		return ERR_MALFORMED;
+	return hex_decode(data, len, ret->scope.b);
+}
+
 enum err
 peer_decode(const char *data, size_t len, struct peer_message *ret)
 {
@@ -114,6 +129,8 @@ peer_decode(const char *data, size_t len, struct peer_message *ret)
 	}
 	if (has_prefix(data, len, consumed_prefix, LITERAL_LEN(consumed_prefix)))
 		return decode_consumed(data + LITERAL_LEN(consumed_prefix), len - LITERAL_LEN(consumed_prefix), ret);
+	if (has_prefix(data, len, consent_prefix, LITERAL_LEN(consent_prefix)))
+		return decode_consent(data + LITERAL_LEN(consent_prefix), len - LITERAL_LEN(consent_prefix), ret);
 	if (has_prefix(data, len, stats_prefix, LITERAL_LEN(stats_prefix))) {
 		ret->kind = PEER_STATS;
 		ret->text = data + LITERAL_LEN(stats_prefix);

@@ -6,6 +6,7 @@
  * Trust is the directory's: only its owner can write there. Pure.
  *
  *	listener   -> reconciler   wake                     records wait in the inbox; at most one such message is under way
+ *	listener   -> reconciler   consent SCOPE            an administrator has consented; SCOPE is 32 hex digits
  *	reconciler -> listener     consumed EPOCH N         all up to N is safe in state/: may be trimmed
  *	reconciler -> listener     stats?                   answered to the socket that asked, which must be bound to a path
  *	listener   -> reconciler   stats\nTEXT              the listener's metrics in Prometheus text format
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/client_state.h"
 
 /* Names below the runtime directory; each daemon binds its own, and sends from it. */
 #define PEER_LISTENER_SOCKET   "listener.sock"
@@ -28,10 +30,11 @@
 /* The largest datagram, and so the largest metrics text: about three times what the table of metrics makes today. */
 #define PEER_MESSAGE_MAX 32768
 
-enum peer_kind { PEER_WAKE, PEER_CONSUMED, PEER_STATS_REQUEST, PEER_STATS };
+enum peer_kind { PEER_WAKE, PEER_CONSUMED, PEER_STATS_REQUEST, PEER_STATS, PEER_CONSENT };
 
 struct peer_message {
 	enum peer_kind kind;
+	struct scope_id scope;         /* PEER_CONSENT */
 	uint8_t epoch[PEER_EPOCH_LEN]; /* PEER_CONSUMED */
 	uint64_t consumed;             /* PEER_CONSUMED: the last sequence number that is safe to trim */
 	const char *text;              /* PEER_STATS: borrowed; not NUL-terminated after decoding */

@@ -10,6 +10,7 @@
 #include "graph/graph.h"
 #include "reconciler/app_list.h"
 #include "reconciler/chores.h"
+#include "reconciler/consent.h"
 #include "reconciler/dirty.h"
 #include "reconciler/identity.h"
 #include "reconciler/ingest.h"
@@ -61,7 +62,7 @@ static void
 tenant_show(struct reconciler *r, const struct tenant *tenant, struct tenant_view *ret)
 {
 	ret->tenant = *tenant;
-	tenant_consent_url(r, tenant, ret->consent_url, sizeof(ret->consent_url));
+	consent_url(r, tenant, ret->consent_url, sizeof(ret->consent_url));
 }
 
 static enum err

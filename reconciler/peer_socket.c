@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "model/peer.h"
+#include "reconciler/consent.h"
 #include "reconciler/reconciler.h"
 
 #define STATS_WAIT_MS    1000
@@ -77,6 +78,8 @@ take(struct peer_socket *p, size_t len)
 	}
 	if (m.kind == PEER_WAKE && p->r != NULL)
 		reconciler_wake(p->r);
+	else if (m.kind == PEER_CONSENT && p->r != NULL)
+		consent_given(p->r, &m.scope);
 	else if (m.kind == PEER_STATS)
 		questions_answer(p, m.text, m.text_len);
 }

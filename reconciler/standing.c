@@ -188,19 +188,3 @@ tenant_on_sign_in(void *arg, const struct guid *directory, enum err err, enum te
 	if (tenant_load_by_directory(r, directory, &tenant) == ERR_OK)
 		tenant_set_state(r, &tenant, state, detail);
 }
-
-void
-tenant_consent_url(const struct reconciler *r, const struct tenant *tenant, char *ret, size_t ret_size)
-{
-	struct text t;
-
-	ret[0] = '\0';
-	if (r->config->client_id == NULL)
-		return;
-	text_init(&t, ret_size);
-	text_addf(&t, "%s/%s/adminconsent?client_id=", r->config->login_url, tenant->directory_id.s);
-	percent_encode(&t, r->config->client_id);
-	if (text_err(&t) == ERR_OK)
-		str_copy(ret, ret_size, t.data);
-	text_done(&t);
-}

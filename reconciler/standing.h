@@ -23,7 +23,5 @@ void tenant_set_state(struct reconciler *r, struct tenant *tenant, enum tenant_s
 void tenant_judge(struct reconciler *r, const struct tenant_id *id, const struct graph_answer *answer);
 /* For struct graph_options.on_sign_in; arg is the struct reconciler. */
 void tenant_on_sign_in(void *arg, const struct guid *directory, enum err err, enum tenant_state state, const char *detail);
-/* Where an administrator grants consent; "" without a client id. */
-void tenant_consent_url(const struct reconciler *r, const struct tenant *tenant, char *ret, size_t ret_size);
 
 #endif

@@ -10,9 +10,9 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "reconciler/consent.h"
 #include "reconciler/deliver.h"
 #include "reconciler/reconciler.h"
-#include "reconciler/standing.h"
 #include "reconciler/tables.h"
 #include "state/feed.h"
 
@@ -162,7 +162,7 @@ tell_tenant(struct reconciler *r, const struct tenant *tenant)
 	struct subject s = { &tenant->id, NULL, 0, tenant->id.s, NULL, NULL };
 	struct tenant_view view = { .tenant = *tenant };
 
-	tenant_consent_url(r, tenant, view.consent_url, sizeof(view.consent_url));
+	consent_url(r, tenant, view.consent_url, sizeof(view.consent_url));
 	return tell(r, tenant->state == TENANT_SIGN_IN_NEEDED ? CHANGE_TENANT_SIGN_IN_NEEDED : CHANGE_TENANT_CONSENT_MISSING, &s,
 	    callback_data_tenant(&view));
 }

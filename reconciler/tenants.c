@@ -65,7 +65,8 @@ on_user(void *arg, const struct graph_answer *answer)
 		tenant_store(r, &tenant);
 		meetings_tenant_organizer(r, &tenant.id);
 	}
-	chore_again(r, c, err_may_pass(answer->err) ? chore_backoff_ms(r, c) : CHORE_PROBE_MS);
+	/* Also after a refusal: a directory takes seconds to minutes to know of a consent just given. */
+	chore_again(r, c, chore_backoff_ms(r, c));
 }
 
 void

@@ -1,7 +1,7 @@
 // Absence is not evidence: whatever Graph answers, nobody is removed who did not leave, and the state says what is wrong.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Stack, eventually, sameSet, sleep } from './lib/stack.mjs';
+import { Stack, eventually, sameSet, sleep, request } from './lib/stack.mjs';
 
 const people = 12;
 const read = (team) => `/teams/${team}/members`;
@@ -123,5 +123,30 @@ test('no fault of Graph takes anybody out', async (t) => {
     await resync(stack, 'guard0');
     await stack.inSync('guard0');
     assert.deepEqual(await removals('guard0'), []);
+  });
+
+  await t.test('an administrator consents by the link and is sent back to our page: noticed within seconds', async () => {
+    await stack.control('POST', 'consent', { tenant: world.tenant, consent: 'absent' });
+    await eventually('the tenant misses consent', async () => {
+      await resync(stack, 'guard0');
+      return (await stack.api('GET', '/v1/tenants/acme')).json.state === 'consent_missing';
+    }, { every: 1000 });
+    const { json } = await stack.api('GET', '/v1/tenants/acme');
+    const sent = await request({ url: json.consent_url });
+    assert.equal(sent.status, 302);
+    const back = new URL(sent.headers.location);
+    assert.equal(back.origin, `https://localhost:${stack.publicPort}`);
+    const forged = await stack.public('GET', `${back.pathname}?admin_consent=True&state=${'A'.repeat(89)}<script>`);
+    assert.equal(forged.status, 400);
+    const page = await stack.public('GET', back.pathname + back.search);
+    assert.equal(page.status, 200);
+    assert.equal(page.headers['content-type'], 'text/plain; charset=utf-8');
+    assert.match(page.headers['content-security-policy'], /default-src 'none'.*frame-ancestors 'none'/);
+    assert.equal(page.headers['referrer-policy'], 'no-referrer');
+    assert.match(page.text, /^Thank you/);
+    for (const value of back.searchParams.values()) assert.ok(!page.text.includes(value), 'the page repeats nothing');
+    await eventually('active again', async () => (await stack.api('GET', '/v1/tenants/acme')).json.state === 'active', { within: 10_000 });
+    await resync(stack, 'guard0');
+    await stack.inSync('guard0');
   });
 });

@@ -142,7 +142,13 @@ open_desk(size_t max)
 	d->clock = clock_new_manual(1700000000000);
 	d->known = known_states_new(&key);
 	assert_int_equal(intake_new(d->base, d->clock, &store, &watcher, &d->intake), ERR_OK);
-	env = (struct connection_env){ d->base, d->clock, d->intake, &d->metrics, d->known, guest_limits_default(100000), 4096 };
+	env = (struct connection_env){ .base = d->base,
+		.clock = d->clock,
+		.intake = d->intake,
+		.metrics = &d->metrics,
+		.known = d->known,
+		.limits = guest_limits_default(100000),
+		.body_max = 4096 };
 	env.limits.max = max;
 	assert_int_equal(connections_new(&env, &rng, &d->connections), ERR_OK);
 	d->server_tls = server_context();

@@ -17,6 +17,8 @@ static const struct {
 	{ "POST", "/graph/lifecycle", ROUTE_LIFECYCLE, NULL },
 	{ "GET", "/healthz", ROUTE_HEALTH, NULL },
 	{ "HEAD", "/healthz", ROUTE_HEALTH, NULL },
+	{ "GET", "/graph/consent", ROUTE_CONSENT, NULL },
+	{ "POST", "/graph/consent", ROUTE_WRONG_METHOD, "GET" },
 	{ "POST", "/healthz", ROUTE_WRONG_METHOD, "GET, HEAD" },
 	{ "GET", "/graph/notifications", ROUTE_WRONG_METHOD, "POST" },
 	{ "post", "/graph/notifications", ROUTE_WRONG_METHOD, "POST" },

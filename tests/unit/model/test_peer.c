@@ -18,6 +18,7 @@ test_round_trips(void **state)
 		{ .kind = PEER_STATS_REQUEST },
 		{ .kind = PEER_CONSUMED, .epoch = { 0, 1, 255 }, .consumed = 0 },
 		{ .kind = PEER_CONSUMED, .epoch = { 7 }, .consumed = UINT64_MAX },
+		{ .kind = PEER_CONSENT, .scope = { { 1, 2, 254 } } },
 		{ .kind = PEER_STATS, .text = "", .text_len = 0 },
 		{ .kind = PEER_STATS, .text = "a 1\nb 2\n", .text_len = 8 },
 	};
@@ -33,6 +34,7 @@ test_round_trips(void **state)
 		assert_int_equal(back.kind, messages[i].kind);
 		assert_int_equal(back.consumed, messages[i].consumed);
 		assert_memory_equal(back.epoch, messages[i].epoch, sizeof(back.epoch));
+		assert_memory_equal(back.scope.b, messages[i].scope.b, sizeof(back.scope.b));
 		assert_int_equal(back.text_len, messages[i].text_len);
 		if (back.text_len > 0)
 			assert_memory_equal(back.text, messages[i].text, back.text_len);
@@ -50,6 +52,10 @@ static const char *const malformed[] = {
 	"ergsync/1 wake\n",
 	"ergsync/2 wake",
 	"ergsync/1 stats",
+	"ergsync/1 consent",
+	"ergsync/1 consent " EPOCH "0",
+	"ergsync/1 consent 0001",
+	"ergsync/1 consent 000102030405060708090A0B0C0D0E0F",
 	"ergsync/1 consumed",
 	"ergsync/1 consumed 5",
 	"ergsync/1 consumed " EPOCH,

@@ -1,0 +1,190 @@
+/* Consent not yet given, given, withdrawn, given again: what the tenant says, and how soon it is noticed. */
+#include "reconciler/consent.h"
+#include "unit/reconciler/rig.h"
+
+static struct rig rig;
+
+static int
+start(void **state)
+{
+	(void)state;
+	rig_make(&rig, 41, 12, 8);
+	return 0;
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	rig_done(&rig);
+	return 0;
+}
+
+static void
+set_consent(const char *consent)
+{
+	rig_do(&rig, "/_sim/consent", "{\"tenant\":\"%s\",\"consent\":\"%s\"}", RIG_DIRECTORY, consent);
+}
+
+/* An administrator follows the link and consents: the state that comes back. */
+static void
+visit_page(char *ret, size_t ret_size)
+{
+	struct tenant tenant = rig_tenant(&rig);
+	char url[1024];
+
+	consent_url(rig.r, &tenant, url, sizeof(url));
+	assert_true(str_starts(url, "http://127.0.0.1:1/" RIG_DIRECTORY "/adminconsent?client_id=" RIG_CLIENT
+	                            "&redirect_uri=https%3A%2F%2Fhook.example%2Fgraph%2Fconsent&state=v1."));
+	set_consent("granted");
+	snprintf(ret, ret_size, "%s", strstr(url, "&state=") + strlen("&state="));
+}
+
+/* The listener's part. */
+static void
+come_back(const char *state)
+{
+	struct key32 key;
+	struct scope_id scope;
+
+	client_state_consent_key(&rig.intake_key, &key);
+	assert_true(client_state_check(&key, state, strlen(state), &scope));
+	consent_given(rig.r, &scope);
+}
+
+static void
+consent_given_is_noticed_at_once(void **state)
+{
+	char back[512];
+
+	(void)state;
+	set_consent("absent");
+	rig_link(&rig);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+	assert_int_equal(rig_count(&rig, "ergsync.tenant.consent_missing", 0), 1);
+	visit_page(back, sizeof(back));
+	come_back(back);
+	rig_run(&rig, 10000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+}
+
+/* The link is the same each time, also after a restart: it may be sent by mail. */
+static void
+the_link_stays(void **state)
+{
+	char first[1024], again[1024];
+	struct tenant tenant;
+
+	(void)state;
+	rig_link(&rig);
+	tenant = rig_tenant(&rig);
+	consent_url(rig.r, &tenant, first, sizeof(first));
+	rig_crash(&rig);
+	consent_url(rig.r, &tenant, again, sizeof(again));
+	assert_string_equal(first, again);
+}
+
+static void
+consent_withdrawn_freezes_and_regained_resumes(void **state)
+{
+	char back[512];
+
+	(void)state;
+	rig_link(&rig);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	set_consent("withdrawn");
+	rig_do(&rig, "/_sim/expire", "{\"tokens\":true}");
+	rig_run(&rig, 2 * 3600 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+	assert_int_equal(rig_erg(&rig).counts.app, 8); /* nobody was removed */
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+	visit_page(back, sizeof(back));
+	come_back(back);
+	rig_run(&rig, 10000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+}
+
+/* Regained without a visit to our page: the probe finds it. */
+static void
+consent_regained_elsewhere(void **state)
+{
+	(void)state;
+	set_consent("withdrawn");
+	rig_link(&rig);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+	set_consent("granted");
+	rig_run(&rig, 16 * 60 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+}
+
+/* Whoever consented leaves the organisation: the consent is the organisation's. */
+static void
+the_admin_who_consented_leaves(void **state)
+{
+	char back[512], id[GUID_SIZE];
+
+	(void)state;
+	set_consent("absent");
+	rig_link(&rig);
+	visit_page(back, sizeof(back));
+	come_back(back);
+	rig_run(&rig, 60000);
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"deleted\":true}", RIG_DIRECTORY, rig_user(12, id));
+	rig_run(&rig, (int64_t)26 * 3600 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+}
+
+/* A permission granted later comes with the same page: what broke for lack of it is looked at again. */
+static void
+a_permission_granted_later(void **state)
+{
+	char back[512];
+
+	(void)state;
+	rig_do(&rig, "/_sim/permissions",
+	    "{\"tenant\":\"%s\",\"withdraw\":[\"TeamMember.Read.All\",\"TeamMember.ReadWrite.All\"]}", RIG_DIRECTORY);
+	rig_link(&rig);
+	assert_int_equal(rig_erg(&rig).state, ERG_BROKEN);
+	rig_do(&rig, "/_sim/permissions", "{\"tenant\":\"%s\",\"grant\":[\"TeamMember.Read.All\",\"TeamMember.ReadWrite.All\"]}",
+	    RIG_DIRECTORY);
+	visit_page(back, sizeof(back));
+	come_back(back);
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+}
+
+static void
+visits_cost_little(void **state)
+{
+	char back[512];
+
+	(void)state;
+	rig_link(&rig);
+	visit_page(back, sizeof(back));
+	rig_forget_requests(&rig);
+	for (int i = 0; i < 1000; i++) {
+		come_back(back);
+		rig_run(&rig, 10);
+	}
+	assert_true(rig_requests(&rig, "POST /{tenant}/oauth2/v2.0/token") <= 10);
+	consent_given(rig.r, &(struct scope_id){ "nobody's" });
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(consent_given_is_noticed_at_once, start, stop),
+		cmocka_unit_test_setup_teardown(the_link_stays, start, stop),
+		cmocka_unit_test_setup_teardown(consent_withdrawn_freezes_and_regained_resumes, start, stop),
+		cmocka_unit_test_setup_teardown(consent_regained_elsewhere, start, stop),
+		cmocka_unit_test_setup_teardown(the_admin_who_consented_leaves, start, stop),
+		cmocka_unit_test_setup_teardown(a_permission_granted_later, start, stop),
+		cmocka_unit_test_setup_teardown(visits_cost_little, start, stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
