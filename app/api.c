@@ -285,6 +285,17 @@ tenant_sign_in_get(struct call *c)
 }
 
 static enum err
+tenant_doctor(struct call *c)
+{
+	struct app_doctor doctor = { .running = false };
+	enum err e = OPS(c)->tenant_doctor(CTX(c), &c->tenant, &doctor, &c->problem);
+
+	c->status = 200;
+	c->json = e == ERR_OK ? view_doctor(&doctor) : NULL;
+	return e;
+}
+
+static enum err
 erg_put(struct call *c)
 {
 	struct app_erg_put put = { .id = c->erg };
@@ -564,6 +575,7 @@ static const struct route routes[] = {
 	{ "DELETE", "/v1/tenants/{tenant}", OP(tenant_remove), BODY_NONE, tenant_remove },
 	{ "POST", "/v1/tenants/{tenant}/sign-in", OP(tenant_sign_in_start), BODY_NONE, tenant_sign_in_start },
 	{ "GET", "/v1/tenants/{tenant}/sign-in", OP(tenant_sign_in_get), BODY_NONE, tenant_sign_in_get },
+	{ "GET", "/v1/tenants/{tenant}/doctor", OP(tenant_doctor), false, tenant_doctor },
 	{ "GET", "/v1/ergs", OP(erg_list), BODY_NONE, erg_list },
 	{ "PUT", "/v1/ergs/{erg}", OP(erg_put), BODY_NEEDED, erg_put },
 	{ "GET", "/v1/ergs/{erg}", OP(erg_get), BODY_NONE, erg_get },

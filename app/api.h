@@ -119,6 +119,41 @@ struct app_sign_in {
 	char detail[DETAIL_SIZE];
 };
 
+/* What the doctor looks at, in this order. scope: what all tenants share, or the tenant. */
+#define APP_CHECK_TABLE(X)                                                                                                       \
+	X(CREDENTIAL, "credential", "installation")                                                                              \
+	X(ENDPOINT, "endpoint", "installation")                                                                                  \
+	X(TLS_1_2, "tls_1_2", "installation")                                                                                    \
+	X(TLS_1_3, "tls_1_3", "installation")                                                                                    \
+	X(CLOCK, "clock", "installation")                                                                                        \
+	X(SIGN_IN, "sign_in", "tenant")                                                                                          \
+	X(PERMISSIONS, "permissions", "tenant")                                                                                  \
+	X(UNNEEDED, "unneeded_permissions", "tenant")                                                                            \
+	X(ORGANIZER, "organizer", "tenant")                                                                                      \
+	X(MAILBOX, "mailbox", "tenant")                                                                                          \
+	X(SUBSCRIPTIONS, "subscriptions", "tenant")
+#define X(name, text, scope) APP_CHECK_##name,
+enum app_check_kind { APP_CHECK_TABLE(X) APP_CHECK_COUNT };
+#undef X
+
+/* Worse is greater. */
+enum app_verdict { APP_OK, APP_UNKNOWN, APP_WARN, APP_FAIL };
+extern const char *const app_verdict_names[];
+
+struct app_check {
+	enum app_check_kind kind;
+	enum app_verdict verdict;
+	char detail[2 * DETAIL_SIZE]; /* what was seen */
+	char next[DETAIL_SIZE];       /* what to do; "": nothing */
+};
+
+struct app_doctor {
+	struct tenant_id tenant;
+	bool running; /* some checks are still open, and unknown until then */
+	int64_t started_wall_ms, finished_wall_ms;
+	struct app_check checks[APP_CHECK_COUNT];
+};
+
 #define ERG_VIEW_SUBSCRIPTIONS_MAX 4
 struct erg_view {
 	struct erg erg;
@@ -240,6 +275,9 @@ struct app_ops {
 	/* Begins to sign the dedicated account in, or tells of what is under way. */
 	enum err (*tenant_sign_in_start)(void *ctx, const struct tenant_id *id, struct app_sign_in *ret, struct problem *p);
 	enum err (*tenant_sign_in_get)(void *ctx, const struct tenant_id *id, struct app_sign_in *ret, struct problem *p);
+
+	/* A report that is fresh, or grows: to be asked for again while it runs. */
+	enum err (*tenant_doctor)(void *ctx, const struct tenant_id *id, struct app_doctor *ret, struct problem *p);
 
 	enum err (*erg_put)(void *ctx, const struct app_erg_put *put, struct erg_view *ret, bool *ret_created, struct problem *p);
 	enum err (*erg_get)(void *ctx, const struct erg_id *id, struct erg_view *ret, struct problem *p);

@@ -44,6 +44,7 @@ struct field {
 	}
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+const char *const app_verdict_names[] = { "ok", "unknown", "warn", "fail", NULL };
 const char *const app_sign_in_state_names[] = { "none", "starting", "waiting", "signed_in", "failed", NULL };
 
 const char *const plan_action_names[] = { "add_to_app", "remove_from_app", "add_to_teams", "remove_from_teams", "set_role_in_app",
@@ -139,6 +140,44 @@ view_tenant(const struct tenant_view *tenant)
 	};
 
 	return OBJECT_OF(fields, tenant);
+}
+
+static json_t *
+view_check(const struct app_check *check)
+{
+#define X(name, text, scope) { text, scope },
+	static const struct {
+		const char *name, *scope;
+	} kinds[] = { APP_CHECK_TABLE(X) };
+#undef X
+	json_t *o = json_pack("{s:s,s:s,s:s}", "check", kinds[check->kind].name, "scope", kinds[check->kind].scope, "verdict",
+	    app_verdict_names[check->verdict]);
+	int bad = o == NULL;
+
+	bad |= json_object_set_new(o, "detail", view_text(check->detail));
+	bad |= json_object_set_new(o, "next", view_text(check->next));
+	return checked(o, bad);
+}
+
+json_t *
+view_doctor(const struct app_doctor *doctor)
+{
+	json_t *o = json_object(), *checks = json_array();
+	enum app_verdict worst = APP_OK;
+	int bad = o == NULL || checks == NULL;
+
+	for (int i = 0; i < APP_CHECK_COUNT; i++) {
+		bad |= json_array_append_new(checks, view_check(&doctor->checks[i]));
+		if (doctor->checks[i].verdict > worst)
+			worst = doctor->checks[i].verdict;
+	}
+	bad |= json_object_set_new(o, "tenant", view_text(doctor->tenant.s));
+	bad |= json_object_set_new(o, "state", json_string(doctor->running ? "running" : "done"));
+	bad |= json_object_set_new(o, "verdict", doctor->running ? json_null() : json_string(app_verdict_names[worst]));
+	bad |= jx_set_time(o, "started_at", doctor->started_wall_ms);
+	bad |= jx_set_time(o, "finished_at", doctor->finished_wall_ms);
+	bad |= json_object_set_new(o, "checks", checks);
+	return checked(o, bad);
 }
 
 json_t *

@@ -15,6 +15,7 @@
 
 json_t *view_tenant(const struct tenant_view *tenant);
 json_t *view_sign_in(const struct app_sign_in *sign_in);
+json_t *view_doctor(const struct app_doctor *doctor);
 json_t *view_erg(const struct erg_view *erg);
 json_t *view_member(const struct member_view *member);
 json_t *view_members_replaced(const struct app_members_replaced *counts);

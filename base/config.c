@@ -15,6 +15,7 @@
 
 #include "base/ini_text.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 
 #define FILE_MAX_BYTES (1u << 20)
 
@@ -441,6 +442,40 @@ credentials_check(struct loading *l)
 		complain_here(l, "graph", "client_certificate", "give this or client_secret_file, not both");
 }
 
+/* The end of that day, UTC. ERR_MALFORMED unless it reads YYYY-MM-DD. */
+static enum err
+date_parse(const char *date, int64_t *ret_s)
+{
+	char instant[32];
+	int64_t ms = 0;
+
+	if (strlen(date) != strlen("2027-12-31") || snprintf(instant, sizeof(instant), "%sT00:00:00Z", date) < 0 ||
+	    timestamp_parse(instant, &ms) != ERR_OK || ms <= 0)
+		return ERR_MALFORMED;
+	*ret_s = ms / 1000 + (int64_t)24 * 3600;
+	return ERR_OK;
+}
+
+int64_t
+config_secret_expires_s(const struct config *config)
+{
+	int64_t s = 0;
+
+	if (config->client_secret_expires != NULL)
+		(void)date_parse(config->client_secret_expires, &s);
+	return s;
+}
+
+static void
+secret_expires_check(struct loading *l)
+{
+	const char *date = l->config->client_secret_expires;
+	int64_t s;
+
+	if (date != NULL && date_parse(date, &s) != ERR_OK)
+		complain_here(l, "graph", "client_secret_expires", "is not a date; write it as 2027-12-31");
+}
+
 static void
 app_check(struct loading *l)
 {
@@ -505,6 +540,7 @@ whole_check(struct loading *l)
 		required_check(l);
 		listener_check(l);
 		credentials_check(l);
+		secret_expires_check(l);
 		app_check(l);
 	}
 	files_check(l);

@@ -30,6 +30,7 @@ struct config {
 	char *tls_certificate, *tls_key;
 	int64_t max_body_bytes;
 	/* [graph] */
+	char *client_secret_expires; /* a date, checked; see config_secret_expires_s */
 	char *client_id, *client_secret_file, *client_certificate, *client_key;
 	int assertion_algorithm;    /* 0 PS256, 1 RS256 */
 	char *base_url, *login_url; /* without a trailing slash */
@@ -70,6 +71,8 @@ typedef void (*config_report)(void *arg, const char *file, int line, const char 
  */
 enum err config_load(const char *file, unsigned used_by, config_report report, void *arg, struct config **ret);
 void config_free(struct config *config);
+/* The end of the day named by client_secret_expires, UTC, Unix time; 0 when it is not set. */
+int64_t config_secret_expires_s(const struct config *config);
 /* Takes over the reloadable options of from, also texts: nobody may borrow those (the files of [graph]'s credentials) for longer than a
  * call. Names of options that differ but need a restart go to report. */
 void config_reload(struct config *config, const struct config *from, config_report report, void *arg);

@@ -66,6 +66,8 @@ const struct config_option config_options[] = {
 	    "Application (client) id of the app registration."),
 	TEXT_RELOAD("graph", "client_secret_file", SECRET_FILE, client_secret_file, NULL, "/etc/ergsync/client_secret", OPTIONAL, REC,
 	    LIVE, "Holds the client secret; either this or a client certificate is needed."),
+	TEXT_RELOAD("graph", "client_secret_expires", STRING, client_secret_expires, NULL, "2027-12-31", OPTIONAL, REC, LIVE,
+	    "The day on which the client secret expires, as the app registration shows it: Microsoft does not tell it otherwise."),
 	TEXT_RELOAD("graph", "client_certificate", FILE, client_certificate, NULL, "/etc/ergsync/client.pem", OPTIONAL, REC, LIVE,
 	    "Certificate to sign in with instead of a secret, PEM."),
 	TEXT_RELOAD("graph", "client_key", FILE, client_key, NULL, "/etc/ergsync/client.key", OPTIONAL, REC, LIVE,

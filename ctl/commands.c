@@ -790,6 +790,15 @@ const struct command commands[] = {
 	    "  ergsyncctl status\n"
 	    "  ergsyncctl status --json | jq .ergs\n",
 	    run_status, { { NULL, NULL, NULL } } },
+	{ "doctor", "[TENANT]", 0, 1, "Look for what is wrong, and say what to do",
+	    "Looks at the app's secret or certificate, at the listener from outside (chain, TLS 1.2 and 1.3, validation),\n"
+	    "at the clock, and for the tenant or all of them at sign-in, permissions missing and not needed, organizer,\n"
+	    "mailbox and its access policy, and subscriptions. Each gets a verdict (ok, warn, fail, unknown) and the next\n"
+	    "step. Changes nothing; takes 20 seconds at most for a tenant. Fails if anything does.\n\n"
+	    "Examples:\n"
+	    "  ergsyncctl doctor acme\n"
+	    "  ergsyncctl doctor --json | jq '.[].checks[] | select(.verdict != \"ok\")'\n",
+	    run_doctor, { { NULL, NULL, NULL } } },
 	{ "tenant list", "", 0, 0, "List tenants",
 	    "One line a tenant, with its state: active, consent_missing, sign_in_needed, unreachable or\n"
 	    "removing.\n\n"

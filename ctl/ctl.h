@@ -43,6 +43,8 @@ void ctl_report(void *arg, const char *file, int line, const char *message);
 int run_init(struct ctl *c);
 int run_notification_key(struct ctl *c);
 int run_check(struct ctl *c);
+/* doctor.c */
+int run_doctor(struct ctl *c);
 /* sign_in.c */
 int run_sign_in(struct ctl *c);
 /* copies.c */

@@ -575,3 +575,48 @@ render_plan(const json_t *plan, struct text *out)
 	if (shown[0] != '\0')
 		text_addf(out, "\nHash: %s\n", shown);
 }
+
+/* ---------- doctor ---------- */
+
+static const struct {
+	const char *verdict, *mark, *color;
+} marks[] = {
+	{ "ok", "ok     ", GREEN },
+	{ "warn", "warn   ", YELLOW },
+	{ "fail", "FAIL   ", YELLOW },
+};
+
+static void
+check_line(const json_t *check, bool color, struct text *out)
+{
+	const char *verdict = str_at(check, "verdict"), *mark = "unknown", *paint = "";
+	char name[CELL_SIZE], text[4 * CELL_SIZE];
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (strcmp(marks[i].verdict, verdict) == 0) {
+			mark = marks[i].mark;
+			paint = marks[i].color;
+		}
+	clean(str_at(check, "check"), name, sizeof(name));
+	clean(str_at(check, "detail"), text, sizeof(text));
+	text_addf(out, "  %s%s%s %-21s %s\n", color ? paint : "", mark, color && paint[0] != '\0' ? PLAIN : "", name, text);
+	clean(str_at(check, "next"), text, sizeof(text));
+	if (text[0] != '\0')
+		text_addf(out, "          %-21s next: %s\n", "", text);
+}
+
+void
+render_doctor(const json_t *report, bool with_installation, bool color, struct text *out)
+{
+	static const char *const scopes[] = { "installation", "tenant" };
+	char name[CELL_SIZE];
+	const json_t *check;
+	size_t i;
+
+	clean(str_at(report, "tenant"), name, sizeof(name));
+	for (int scope = with_installation ? 0 : 1; scope < 2; scope++) {
+		text_addf(out, "%s%s\n", scope == 0 ? "This installation" : "Tenant ", scope == 0 ? "" : name);
+		json_array_foreach(jx_get_array(report, "checks"), i,
+		    check) if (strcmp(str_at(check, "scope"), scopes[scope]) == 0) check_line(check, color, out);
+	}
+}

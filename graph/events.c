@@ -105,6 +105,16 @@ graph_event_create(struct graph *g, const struct graph_where *w, const struct gu
 }
 
 struct graph_call *
+graph_mailbox_try(struct graph *g, const struct graph_where *w, const struct guid *mailbox, graph_done done, void *arg)
+{
+	struct graph_build b;
+
+	build(&b, w, "GET", mailbox);
+	graph_build_path(&b, "/events?$top=1&$select=id", NULL);
+	return graph_build_start(g, &b, done, arg);
+}
+
+struct graph_call *
 graph_event_get(
     struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *id, graph_done done, void *arg)
 {

@@ -39,6 +39,9 @@ const char *graph_event_refusal_text(enum graph_event_refusal r); /* a sentence:
 /* POST. DUPLICATE: find it. Mails everybody at once. The answer may lack the join URL: get it later. */
 struct graph_call *graph_event_create(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
     const struct event_fields *f, const struct event_tag *tag, const char *transaction_id, graph_done done, void *arg);
+/* The id of one event, if there is any: may this mailbox be read at all? */
+struct graph_call *
+graph_mailbox_try(struct graph *g, const struct graph_where *w, const struct guid *mailbox, graph_done done, void *arg);
 /* With our property. */
 struct graph_call *graph_event_get(
     struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *id, graph_done done, void *arg);

@@ -386,7 +386,6 @@ options_safety(struct http_call *c, const char *url, CURLcode *rc)
 	SET(e, rc, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(e, rc, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(e, rc, CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(e, rc, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(e, rc, CURLOPT_PROXY, ""); /* nor one from the environment */
 	SET(e, rc, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(e, rc, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
@@ -395,6 +394,22 @@ options_safety(struct http_call *c, const char *url, CURLcode *rc)
 		SET(e, rc, CURLOPT_CAINFO, c->transport->ca_file);
 		SET(e, rc, CURLOPT_CAPATH, NULL);
 	}
+}
+
+static void
+options_tls(struct http_call *c, enum http_tls tls, CURLcode *rc)
+{
+	static const long versions[] = {
+		[HTTP_TLS_ANY] = CURL_SSLVERSION_TLSv1_2,
+		[HTTP_TLS_1_2] = (long)CURL_SSLVERSION_TLSv1_2 | (long)CURL_SSLVERSION_MAX_TLSv1_2,
+		[HTTP_TLS_1_3] = (long)CURL_SSLVERSION_TLSv1_3 | (long)CURL_SSLVERSION_MAX_TLSv1_3,
+	};
+
+	SET(c->easy, rc, CURLOPT_SSLVERSION, versions[tls]);
+	/* A kept connection, or a session of one, would show nothing. */
+	SET(c->easy, rc, CURLOPT_FRESH_CONNECT, tls == HTTP_TLS_ANY ? 0L : 1L);
+	SET(c->easy, rc, CURLOPT_FORBID_REUSE, tls == HTTP_TLS_ANY ? 0L : 1L);
+	SET(c->easy, rc, CURLOPT_SSL_SESSIONID_CACHE, tls == HTTP_TLS_ANY ? 1L : 0L);
 }
 
 static void
@@ -505,6 +520,7 @@ call_launch(struct http_call *c, const struct http_request *r)
 	if ((c->easy = curl_easy_init()) == NULL)
 		return ERR_NOMEM;
 	options_safety(c, r->url, &rc);
+	options_tls(c, r->tls, &rc);
 	options_limits(c, r->timeout_ms > 0 ? r->timeout_ms : TIMEOUT_DEFAULT_MS, &rc);
 	options_request(c, r, &rc);
 	options_callbacks(c, &rc);

@@ -26,6 +26,9 @@ struct http_transport;
 
 #define HTTP_ANSWER_MAX_BYTES (8u << 20)
 
+/* For who must know that a certain one works. */
+enum http_tls { HTTP_TLS_ANY, HTTP_TLS_1_2, HTTP_TLS_1_3 };
+
 struct http_request {
 	const char *method;
 	const char *url;            /* absolute */
@@ -37,6 +40,7 @@ struct http_request {
 	/* The body of a 2xx answer, piece by piece as it comes, with done's arg; the answer then has none, and no ceiling. False ends the
 	 * call as ERR_MALFORMED. Must not cancel the call. NULL: the body is kept whole. */
 	bool (*on_data)(void *arg, const char *data, size_t len);
+	enum http_tls tls;       /* the only version to offer, on a connection of its own; ANY: 1.2 and newer */
 	const char *unix_socket; /* path of the socket to connect to; NULL = by the URL's host */
 };
 

@@ -12,6 +12,7 @@
 #include "reconciler/chores.h"
 #include "reconciler/consent.h"
 #include "reconciler/dirty.h"
+#include "reconciler/doctor.h"
 #include "reconciler/identity.h"
 #include "reconciler/ingest.h"
 #include "reconciler/links.h"
@@ -202,6 +203,19 @@ tenant_sign_in_start(void *ctx, const struct tenant_id *id, struct app_sign_in *
 		    "In this tenant the application signs in by itself. To use an account, put the tenant with \"sign_in\": "
 		    "\"delegated\" first.");
 	return sign_in_begin(r, &tenant, ret);
+}
+
+static enum err
+tenant_doctor(void *ctx, const struct tenant_id *id, struct app_doctor *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct tenant tenant;
+
+	if (tenant_load(r, id, &tenant) != ERR_OK)
+		return unknown_tenant(p, id);
+	if (tenant.state == TENANT_REMOVING)
+		return problem_set(p, PROBLEM_TENANT_REMOVING, "The tenant is being removed.");
+	return doctor_report(r, &tenant, ret);
 }
 
 static enum err
@@ -867,6 +881,7 @@ const struct app_ops backend_ops = {
 	.tenant_remove = tenant_remove,
 	.tenant_sign_in_start = tenant_sign_in_start,
 	.tenant_sign_in_get = tenant_sign_in_get,
+	.tenant_doctor = tenant_doctor,
 	.erg_put = erg_put,
 	.erg_get = erg_get,
 	.erg_list = erg_list,

@@ -187,7 +187,7 @@ reload(struct daemon *d)
 		if (rich_reload(d->r, why, sizeof(why)) != ERR_OK)
 			log_put(LOG_ERROR, "notification_keys_stay", LS("detail", why));
 		log_set_level((enum log_level)d->config->log_level);
-		(void)graph_set_credential(d->r->graph, secrets.client, 0, secrets.certificate);
+		(void)graph_set_credential(d->r->graph, secrets.client, config_secret_expires_s(d->config), secrets.certificate);
 		app_api_set_token(d->api, secrets.token);
 		str_copy(d->r->callback_secret, sizeof(d->r->callback_secret), secrets.callback);
 		keeper_kick(d->r);

@@ -14,6 +14,7 @@
 #include "reconciler/chores.h"
 #include "reconciler/compare.h"
 #include "reconciler/deliver.h"
+#include "reconciler/doctor.h"
 #include "reconciler/drift.h"
 #include "reconciler/ingest.h"
 #include "reconciler/keeper.h"
@@ -69,6 +70,7 @@ open_graph(struct reconciler *r, const struct reconciler_options *o, char *why, 
 		.login_url = o->config->login_url,
 		.client_id = o->config->client_id,
 		.client_secret = o->client_secret,
+		.secret_expires_s = config_secret_expires_s(o->config),
 		.client_certificate = o->client_certificate,
 		.transport = o->graph_http,
 		.clock = o->clock,
@@ -107,6 +109,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 
 	if (e == ERR_OK)
 		e = sign_ins_new(r, &r->sign_ins);
+	if (e == ERR_OK)
+		e = doctor_new(r, &r->doctor);
 	if (e == ERR_OK)
 		e = pushes_new(r, &r->pushes);
 	if (e == ERR_OK)
@@ -210,6 +214,7 @@ stop_parts(struct reconciler *r)
 	meetings_free(r->meetings);
 	pushes_free(r->pushes);
 	chores_free(r->chores);
+	doctor_free(r->doctor);
 	sign_ins_free(r->sign_ins);
 	rich_free(r->rich);
 	graph_free(r->graph);

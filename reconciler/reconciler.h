@@ -17,6 +17,8 @@
  *	chores   the durable to-do list: links to verify (links), organisers to find (tenants), things to erase
  *	standing the states of ERGs and tenants, told once per transition
  *	sign_in  the dedicated account of a tenant that signs in as one: device codes, its refresh token
+ *	consent  the link an administrator opens, and what follows from coming back
+ *	doctor   looks at a tenant and the installation on request; checkup judges what it sees
  *	keeper   the subscriptions table -> Graph: create, renew, replace, delete
  *	audit    the subscriptions table against Graph's own list
  *	resync   sweeps and requested comparisons, by compare
@@ -44,6 +46,7 @@ struct clock;
 struct compare;
 struct config;
 struct deliver;
+struct doctor;
 struct drift;
 struct event_base;
 struct graph;
@@ -128,6 +131,7 @@ struct reconciler {
 	struct rekey *rekey;
 	struct sign_ins *sign_ins;
 	struct retention *retention;
+	struct doctor *doctor;
 	bool changes_told;             /* on_changes is to be called after this turn */
 	void (*on_changes)(void *arg); /* the feed has new entries on disk; set by the daemon's main, may be NULL */
 	void *on_changes_arg;

@@ -8,6 +8,7 @@
 #include "graph/teams.h"
 #include "reconciler/apply.h"
 #include "reconciler/chores.h"
+#include "reconciler/doctor.h"
 #include "reconciler/guard.h"
 #include "reconciler/keeper.h"
 #include "reconciler/links.h"
@@ -212,6 +213,7 @@ erase_end(struct reconciler *r, struct chore *c, const struct tenant *tenant)
 
 	erase_feed(r, &tenant->id);
 	sign_in_forget(r, &tenant->id);
+	doctor_forget(r, &tenant->id);
 	graph_tenant_forget(r->graph, &tenant->directory_id);
 	store_key_init(&key);
 	store_key_id(r->store, &key, "tenant", tenant->id.s);

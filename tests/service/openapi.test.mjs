@@ -73,7 +73,7 @@ test('the daemon answers as described', async (t) => {
     ['PUT', '/v1/tenants/x', { directory_id: 'nonsense', organizer: 5, extra: 1 }], ['PUT', '/v1/tenants/a%20b', {}], ['PUT', '/v1/tenants/x', []],
     ['GET', '/v1/tenants/none'], ['DELETE', '/v1/tenants/none'], ['GET', '/v1/ergs/none'], ['DELETE', '/v1/ergs/none'], ['GET', '/v1/ergs/none/members'],
     ['GET', '/v1/ergs/none/plan'], ['POST', '/v1/ergs/none/plan', { decision: 'approve', hash: 'x' }], ['POST', '/v1/ergs/none/plan', {}],
-    ['GET', '/v1/tenants/none/sign-in'], ['POST', '/v1/tenants/none/sign-in'], ['GET', '/v1/resyncs/none'], ['DELETE', '/v1/resyncs/none'], ['POST', '/v1/resyncs', { scope: 'some' }], ['POST', '/v1/resyncs', { scope: 'erg:none' }],
+    ['GET', '/v1/tenants/none/sign-in'], ['GET', '/v1/tenants/none/doctor'], ['POST', '/v1/tenants/none/sign-in'], ['GET', '/v1/resyncs/none'], ['DELETE', '/v1/resyncs/none'], ['POST', '/v1/resyncs', { scope: 'some' }], ['POST', '/v1/resyncs', { scope: 'erg:none' }],
     ['PUT', '/v1/ergs/none/members', { members: [] }], ['PUT', '/v1/ergs/none/members', { members: [{ user: '' }] }], ['PATCH', '/v1/status'], ['GET', '/v1/nothing'],
     ['GET', '/v1/tenants?limit=0'], ['GET', '/v1/ergs?after=%2F'], ['GET', '/v1/changes?wait=100'], ['GET', '/v1/ergs/pride/events'],
     ['GET', '/v1/tenants'], ['GET', '/v1/ergs'], ['GET', '/v1/resyncs'], ['GET', '/v1/changes'], ['GET', '/v1/status'],
@@ -146,6 +146,7 @@ test('the daemon answers as described', async (t) => {
   for (const target of ['/v1/tenants/acme', '/v1/status', '/v1/changes?limit=1000', '/v1/resyncs']) await api('GET', target);
   await told('ergsync.resync.done');
   await stack.control('POST', 'consent', { tenant: world.tenant, consent: 'granted' });
+  await eventually('the doctor is done', async () => (await api('GET', '/v1/tenants/acme/doctor')).json.state === 'done', { within: 30_000 });
   await api('POST', '/v1/tenants/acme/sign-in');
   await api('PUT', '/v1/tenants/acme', { directory_id: world.tenant, organizer: world.users[0].upn, sign_in: 'delegated' });
   await told('ergsync.tenant.sign_in_needed');
