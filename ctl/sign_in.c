@@ -9,7 +9,8 @@
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 
-#define POLL_MS 1000
+#define POLL_MS  1000
+#define START_MS 200 /* a person waits for the code */
 
 static const char *
 text_of(const json_t *o, const char *key)
@@ -65,7 +66,7 @@ watch(struct ctl *c, const char *path, json_t *sign_in)
 			show_code(c, sign_in);
 			shown = true;
 		}
-		client_sleep(c->client, POLL_MS);
+		client_sleep(c->client, shown ? POLL_MS : START_MS);
 		json_decref(sign_in);
 		sign_in = NULL;
 		status = ctl_call(c, "GET", path, NULL, &sign_in);

@@ -91,13 +91,19 @@ run_cancel(struct run *run)
 }
 
 static void
+run_end(struct run *run)
+{
+	run_cancel(run);
+	timer_free(run->limit);
+	free(run);
+}
+
+static void
 run_free(struct run *run)
 {
 	TAILQ_REMOVE(&run->all->runs, run, link);
 	run->all->count--;
-	run_cancel(run);
-	timer_free(run->limit);
-	free(run);
+	run_end(run);
 }
 
 static void
@@ -444,9 +450,13 @@ doctor_forget(struct reconciler *r, const struct tenant_id *tenant)
 void
 doctor_free(struct doctor *d)
 {
+	struct run *run, *next;
+
 	if (d == NULL)
 		return;
-	while (!TAILQ_EMPTY(&d->runs))
-		run_free(TAILQ_FIRST(&d->runs));
+	for (run = TAILQ_FIRST(&d->runs); run != NULL; run = next) {
+		next = TAILQ_NEXT(run, link);
+		run_end(run);
+	}
 	free(d);
 }

@@ -52,11 +52,17 @@ sign_ins_new(struct reconciler *r, struct sign_ins **ret)
 }
 
 static void
+flow_end(struct flow *f)
+{
+	graph_device_free(f->device);
+	free(f);
+}
+
+static void
 flow_free(struct flow *f)
 {
 	LIST_REMOVE(f, link);
-	graph_device_free(f->device);
-	free(f);
+	flow_end(f);
 }
 
 static void
@@ -69,12 +75,19 @@ written_free(struct written *w)
 void
 sign_ins_free(struct sign_ins *s)
 {
+	struct flow *f, *next_flow;
+	struct written *w, *next_written;
+
 	if (s == NULL)
 		return;
-	while (!LIST_EMPTY(&s->flows))
-		flow_free(LIST_FIRST(&s->flows));
-	while (!LIST_EMPTY(&s->written))
-		written_free(LIST_FIRST(&s->written));
+	for (f = LIST_FIRST(&s->flows); f != NULL; f = next_flow) {
+		next_flow = LIST_NEXT(f, link);
+		flow_end(f);
+	}
+	for (w = LIST_FIRST(&s->written); w != NULL; w = next_written) {
+		next_written = LIST_NEXT(w, link);
+		free(w);
+	}
 	free(s);
 }
 

@@ -70,16 +70,11 @@ test('ergsyncctl', async (t) => {
     assert.equal(r.code, 0, r.output);
     await eventually('the tenant asks for it', async () => /acme +sign_in_needed/.test((await stack.ctl('tenant', 'list')).output));
     assert.match((await stack.ctl('status')).output, /ergsyncctl tenant sign-in/);
-    const running = stack.ctl('tenant', 'sign-in', 'acme');
-    const { json: { user_code } } = await eventually('a code', async () => {
-      const answer = await stack.api('GET', '/v1/tenants/acme/sign-in');
-      return answer.json.state === 'waiting' ? answer : undefined;
-    });
+    const waiting = stack.spawn('ergsyncctl', ['--config', stack.file('ergsync.conf'), 'tenant', 'sign-in', 'acme'], { env: { RUNTIME_DIRECTORY: '', NO_COLOR: '1' } });
+    const [, user_code] = await eventually('a code is shown', () => waiting.output.match(/enter {2}([A-Z0-9]{9})\n/));
     await stack.control('POST', 'device', { tenant: world.tenant, user_code, user: world.users[0].upn });
-    r = await running;
-    assert.equal(r.code, 0, r.output);
-    assert.match(r.output, new RegExp(`enter  ${user_code}`));
-    assert.match(r.output, new RegExp(`Signed in as ${world.users[0].upn}`));
+    assert.equal((await waiting.ended).code, 0, waiting.output);
+    assert.match(waiting.output, new RegExp(`Signed in as ${world.users[0].upn}`));
     await eventually('the tenant is active', async () => /acme +active/.test((await stack.ctl('tenant', 'list')).output));
     for (const name of fs.readdirSync(stack.file('state'), { recursive: true }).filter((f) => fs.statSync(stack.file(`state/${f}`)).isFile())) {
       assert.ok(!fs.readFileSync(stack.file(`state/${name}`)).includes('1.rt.'), `a refresh token is readable in ${name}`);
