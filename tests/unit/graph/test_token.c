@@ -632,6 +632,45 @@ a_confidential_app_proves_itself_too(void **state)
 	fake_done(&p.f);
 }
 
+/* base_url and login_url of a national cloud are all it takes: the scope follows base_url. */
+static void
+national_clouds_by_configuration(void **state)
+{
+	static const struct {
+		const char *base, *login, *url, *scope;
+	} clouds[] = {
+		{ "https://graph.microsoft.us/v1.0", "https://login.microsoftonline.us",
+		    "https://login.microsoftonline.us/" TENANT_A "/oauth2/v2.0/token",
+		    "https%3A%2F%2Fgraph.microsoft.us%2F.default" },
+		{ "https://dod-graph.microsoft.us/v1.0", "https://login.microsoftonline.us",
+		    "https://login.microsoftonline.us/" TENANT_A "/oauth2/v2.0/token",
+		    "https%3A%2F%2Fdod-graph.microsoft.us%2F.default" },
+		{ "https://microsoftgraph.chinacloudapi.cn/v1.0", "https://login.chinacloudapi.cn",
+		    "https://login.chinacloudapi.cn/" TENANT_A "/oauth2/v2.0/token",
+		    "https%3A%2F%2Fmicrosoftgraph.chinacloudapi.cn%2F.default" },
+	};
+	struct guid directory;
+
+	(void)state;
+	assert_true(guid_parse(TENANT_A, &directory));
+	for (size_t i = 0; i < sizeof(clouds) / sizeof(clouds[0]); i++) {
+		struct text url, app, person;
+
+		text_init(&url, 512);
+		text_init(&app, 512);
+		text_init(&person, 512);
+		graph_login_url(&url, clouds[i].login, &directory, "token");
+		assert_string_equal(url.data, clouds[i].url);
+		graph_login_body_app(&app, "client", clouds[i].base);
+		assert_non_null(strstr(app.data, clouds[i].scope));
+		graph_login_body_device(&person, "client", clouds[i].base);
+		assert_non_null(strstr(person.data, clouds[i].scope));
+		text_done(&url);
+		text_done(&app);
+		text_done(&person);
+	}
+}
+
 static void
 claims_of_damaged_tokens(void **state)
 {
@@ -656,6 +695,7 @@ main(void)
 		cmocka_unit_test(nobody_signed_in_asks_nobody),
 		cmocka_unit_test(a_confidential_app_proves_itself_too),
 		cmocka_unit_test(claims_of_damaged_tokens),
+		cmocka_unit_test(national_clouds_by_configuration),
 		cmocka_unit_test(answers_of_the_login_service),
 		cmocka_unit_test(passing_failures_are_tried_again),
 		cmocka_unit_test(an_outage_of_the_login_service_is_asked_seldom),
