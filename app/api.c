@@ -48,6 +48,7 @@ struct call {
 	struct app_person_ref who;
 	struct event_id event;
 	char resync[APP_ID_SIZE];
+	uint64_t receipt;
 	json_t *body; /* owned; NULL without one */
 	/* the answer */
 	int status;
@@ -566,6 +567,31 @@ status_get(struct call *c)
 	return e;
 }
 
+static enum err
+receipt_get(struct call *c)
+{
+	struct receipt receipt = { .number = 0 };
+	enum err e = OPS(c)->receipt_get(CTX(c), c->receipt, &receipt, &c->problem);
+
+	c->status = 200;
+	c->json = e == ERR_OK ? view_receipt(&receipt) : NULL;
+	return e;
+}
+
+static enum err
+key_rotate(struct call *c)
+{
+	struct app_key_rotation rotation = { .done = false };
+	const char *check = "";
+	enum err e = request_key_rotate(c->body, &check, &c->errors);
+
+	if (e == ERR_OK)
+		e = OPS(c)->key_rotate(CTX(c), check, &rotation, &c->problem);
+	c->status = 202;
+	c->json = e == ERR_OK ? view_key_rotation(&rotation) : NULL;
+	return e;
+}
+
 #define OP(name) offsetof(struct app_ops, name)
 
 static const struct route routes[] = {
@@ -596,6 +622,8 @@ static const struct route routes[] = {
 	{ "GET", "/v1/resyncs/{resync}", OP(resync_get), BODY_NONE, resync_get },
 	{ "DELETE", "/v1/resyncs/{resync}", OP(resync_cancel), BODY_NONE, resync_cancel },
 	{ "GET", "/v1/changes", OP(changes_read), BODY_NONE, changes_get },
+	{ "GET", "/v1/receipts/{receipt}", OP(receipt_get), BODY_NONE, receipt_get },
+	{ "POST", "/v1/keys/rotate", OP(key_rotate), BODY_NEEDED, key_rotate },
 	{ "GET", "/v1/status", OP(status), BODY_NONE, status_get },
 };
 
@@ -685,6 +713,12 @@ read_resync_id(struct call *c, const char *s)
 	return app_id_valid(s) && str_copy(c->resync, sizeof(c->resync), s);
 }
 
+static bool
+read_receipt_id(struct call *c, const char *s)
+{
+	return request_number(s, 1, INT64_MAX, 0, &c->receipt) == ERR_OK;
+}
+
 static const struct {
 	const char *name;
 	bool (*read)(struct call *c, const char *s);
@@ -694,6 +728,7 @@ static const struct {
 	{ "user", read_user_id },
 	{ "event", read_event_id },
 	{ "resync", read_resync_id },
+	{ "receipt", read_receipt_id },
 };
 
 /* name ends at its brace. */

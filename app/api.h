@@ -26,6 +26,7 @@
 #include "model/event.h"
 #include "model/event_fields.h"
 #include "model/member.h"
+#include "model/receipt.h"
 #include "model/resync.h"
 #include "model/subscription.h"
 #include "model/tenant.h"
@@ -96,6 +97,7 @@ struct app_member_put {
 struct tenant_view {
 	struct tenant tenant;
 	char consent_url[1024]; /* "": none */
+	char receipt[24];       /* of its removal; "": it isn't being removed */
 };
 
 /* How the dedicated account of a tenant stands. */
@@ -258,6 +260,13 @@ typedef void (*app_plan_emit)(void *arg, const struct app_plan_item *item);
 /* body is one CloudEvent as JSON text. False: enough for one answer, stop (this one was taken). */
 typedef bool (*app_change_emit)(void *arg, uint64_t seq, const char *body);
 
+/* How far a change of the state key is. */
+#define APP_KEY_CHECK_LEN 32
+struct app_key_rotation {
+	bool done; /* nothing is sealed with a key that the former one wraps: it may be destroyed */
+	int64_t resealed, to_reseal;
+};
+
 /* ---------- the port ---------- */
 
 struct app_ops {
@@ -323,6 +332,10 @@ struct app_ops {
 	enum err (*changes_read)(void *ctx, uint64_t after, unsigned limit, app_change_emit emit, void *arg, struct problem *p);
 
 	enum err (*status)(void *ctx, struct app_status *ret, struct problem *p);
+
+	enum err (*receipt_get)(void *ctx, uint64_t number, struct receipt *ret, struct problem *p);
+	/* Takes the state key from key_file, should it be another one. check: of the key the caller means, APP_KEY_CHECK_LEN hex digits. */
+	enum err (*key_rotate)(void *ctx, const char *check, struct app_key_rotation *ret, struct problem *p);
 };
 
 struct app_api_options {

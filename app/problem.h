@@ -29,6 +29,7 @@
 	X(UNKNOWN_MEMBER, "unknown-member", 404, "There is no such member")                                                      \
 	X(UNKNOWN_EVENT, "unknown-event", 404, "There is no such event")                                                         \
 	X(UNKNOWN_RESYNC, "unknown-resync", 404, "There is no such resync")                                                      \
+	X(UNKNOWN_RECEIPT, "unknown-receipt", 404, "There is no such receipt")                                                   \
 	X(NO_PLAN, "no-plan", 404, "There is nothing to decide")                                                                 \
 	X(BAD_METHOD, "method-not-allowed", 405, "This path does not take that method")                                          \
 	X(TENANT_REMOVING, "tenant-removing", 409, "The tenant is being removed")                                                \
@@ -37,6 +38,7 @@
 	X(MEMBER_CONFLICT, "member-conflict", 409, "Two people would become one")                                                \
 	X(EVENT_CONFLICT, "event-conflict", 409, "The event cannot be changed like that")                                        \
 	X(RESYNC_RUNNING, "resync-running", 409, "A resync of that scope is running")                                            \
+	X(KEY_NOT_SEEN, "key-not-seen", 409, "The daemon does not have that key")                                                \
 	X(PLAN_MOVED, "plan-moved", 409, "The plan is no longer that one")                                                       \
 	X(CHANGES_GONE, "changes-gone", 410, "Changes after that number are not there to be read")                               \
 	X(BAD_BODY, "invalid-body", 422, "A field of the body is not right")                                                     \

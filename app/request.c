@@ -290,6 +290,16 @@ request_comment(const json_t *root, char ret[EVENT_COMMENT_SIZE], json_t **ret_e
 }
 
 enum err
+request_key_rotate(const json_t *root, const char **ret_check, json_t **ret_errors)
+{
+	struct jx_reader r;
+
+	jx_open(&r, root);
+	(void)jx_str(&r, "check", true, APP_KEY_CHECK_LEN, APP_KEY_CHECK_LEN, ret_check);
+	return jx_close(&r, ret_errors) ? ERR_OK : ERR_INVALID;
+}
+
+enum err
 request_resync(const json_t *root, struct resync_scope *ret_scope, bool *ret_dry_run, json_t **ret_errors)
 {
 	struct jx_reader r;

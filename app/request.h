@@ -23,6 +23,8 @@ enum err request_members(const json_t *root, struct app_member_put **ret, size_t
 enum err request_list_member(const json_t *item, struct app_member_put *ret);
 /* The comment of a cancellation, within EVENT_COMMENT_SIZE; *ret is "" when there is none. root NULL: no body, which is fine. */
 enum err request_comment(const json_t *root, char ret[EVENT_COMMENT_SIZE], json_t **ret_errors);
+/* {"check"}: borrowed from root. */
+enum err request_key_rotate(const json_t *root, const char **ret_check, json_t **ret_errors);
 enum err request_resync(const json_t *root, struct resync_scope *ret_scope, bool *ret_dry_run, json_t **ret_errors);
 /* hash is borrowed from root. */
 enum err request_decision(const json_t *root, bool *ret_approve, const char **ret_hash, json_t **ret_errors);

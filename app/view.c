@@ -1,6 +1,7 @@
 /* view.c - views from tables: one row a member of the JSON object, with where its value stands in the struct. */
 #include "app/view.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,7 @@ view_tenant(const struct tenant_view *tenant)
 		TEXT("detail", struct tenant_view, tenant.detail),
 		TEXT("consent_url", struct tenant_view, consent_url),
 		INT("ergs", struct tenant_view, tenant.erg_count),
+		TEXT("receipt", struct tenant_view, receipt),
 	};
 
 	return OBJECT_OF(fields, tenant);
@@ -505,6 +507,51 @@ status_unproved(const struct app_status *status)
 	};
 
 	return status->unproved_erg.s[0] == '\0' ? json_null() : OBJECT_OF(fields, status);
+}
+
+static const char *
+receipt_state(const struct receipt *receipt)
+{
+	return receipt->keys_destroyed_wall_ms > 0 ? "done" : receipt->erased_wall_ms > 0 ? "destroying_keys" : "removing";
+}
+
+json_t *
+view_receipt(const struct receipt *receipt)
+{
+	static const struct field removed[] = {
+		INT("ergs", struct receipt, ergs),
+		INT("members", struct receipt, members),
+		INT("people", struct receipt, people),
+		INT("meetings", struct receipt, meetings),
+		INT("subscriptions", struct receipt, subscriptions),
+		INT("changes", struct receipt, changes),
+		INT("callbacks", struct receipt, callbacks),
+		INT("sign_ins", struct receipt, sign_ins),
+	};
+	json_t *o = json_object();
+	char id[24];
+	int bad = o == NULL;
+
+	(void)snprintf(id, sizeof(id), "%" PRIu64, receipt->number);
+	bad |= json_object_set_new(o, "id", json_string(id));
+	bad |= json_object_set_new(o, "state", json_string(receipt_state(receipt)));
+	bad |= json_object_set_new(o, "removed", OBJECT_OF(removed, receipt));
+	bad |= jx_set_time(o, "requested_at", receipt->requested_wall_ms);
+	bad |= jx_set_time(o, "erased_at", receipt->erased_wall_ms);
+	bad |= jx_set_time(o, "keys_destroyed_at", receipt->keys_destroyed_wall_ms);
+	return checked(o, bad);
+}
+
+json_t *
+view_key_rotation(const struct app_key_rotation *rotation)
+{
+	static const struct field fields[] = {
+		BOOL("done", struct app_key_rotation, done),
+		INT("resealed", struct app_key_rotation, resealed),
+		INT("to_reseal", struct app_key_rotation, to_reseal),
+	};
+
+	return OBJECT_OF(fields, rotation);
 }
 
 json_t *

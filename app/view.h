@@ -25,6 +25,8 @@ json_t *view_resync(const struct resync *resync);
 json_t *view_plan_item(const struct app_plan_item *item);
 /* Takes items. */
 json_t *view_plan(const struct app_plan *plan, json_t *items);
+json_t *view_receipt(const struct receipt *receipt);
+json_t *view_key_rotation(const struct app_key_rotation *rotation);
 json_t *view_status(const struct app_status *status);
 
 /* A string, or null for "". */

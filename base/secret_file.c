@@ -151,6 +151,17 @@ key_pair_read(const char *path, struct key32 *ret, struct key32 *ret_previous, b
 	return e;
 }
 
+void
+key_check_text(const struct key32 *key, char ret[KEY_CHECK_LEN + 1])
+{
+	static const char label[] = "ergsync key check text v1";
+	struct span part = { label, strlen(label) };
+	uint8_t hash[HASH_LEN];
+
+	hmac_sha256(key, sizeof(*key), &part, 1, hash);
+	hex_encode(hash, KEY_CHECK_LEN / 2, ret);
+}
+
 enum err
 signing_file_read(const char *path, uint8_t ret[SIGNING_KEY_MAX], size_t *ret_len, char *why, size_t why_size)
 {

@@ -27,6 +27,10 @@ enum err key_file_read(const char *path, struct key32 *ret, char *why, size_t wh
 enum err key_pair_read(
     const char *path, struct key32 *ret, struct key32 *ret_previous, bool *ret_has_previous, char *why, size_t why_size);
 
+/* What tells keys apart and tells nothing of them: 32 hex digits. */
+#define KEY_CHECK_LEN 32
+void key_check_text(const struct key32 *key, char ret[KEY_CHECK_LEN + 1]);
+
 /* Standard Webhooks: a signing secret has 24 to 64 bytes. */
 #define SIGNING_KEY_MAX 64
 /* "whsec_" and that many bytes as base64: gives the bytes. */

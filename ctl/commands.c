@@ -245,9 +245,8 @@ write_command(struct ctl *c, const char *method, const char *template, json_t *b
 	return EXIT_DONE;
 }
 
-/* Asks only where somebody can answer. */
-static bool
-confirmed(const struct ctl *c, const char *question)
+bool
+ctl_confirmed(const struct ctl *c, const char *question)
 {
 	char answer[16];
 
@@ -402,14 +401,6 @@ run_tenant_add(struct ctl *c)
 	return write_command(c, "PUT", "/v1/tenants/{}", body, "The tenant is stored. See how it stands: ergsyncctl tenant list");
 }
 
-static int
-run_tenant_remove(struct ctl *c)
-{
-	if (!confirmed(c, "Remove the tenant with its subscriptions and everything stored about it?"))
-		return EXIT_FAILED;
-	return write_command(c, "DELETE", "/v1/tenants/{}", NULL, "The tenant is being removed.");
-}
-
 /* ---------- ERGs ---------- */
 
 static int
@@ -456,7 +447,7 @@ run_erg_add(struct ctl *c)
 static int
 run_erg_remove(struct ctl *c)
 {
-	if (!confirmed(c, "Unlink the ERG? Nobody is removed from Teams or from the app."))
+	if (!ctl_confirmed(c, "Unlink the ERG? Nobody is removed from Teams or from the app."))
 		return EXIT_FAILED;
 	return write_command(c, "DELETE", "/v1/ergs/{}", NULL, "The ERG is unlinked.");
 }
@@ -581,7 +572,7 @@ run_event_cancel(struct ctl *c)
 {
 	json_t *body = json_object();
 
-	if (!confirmed(c, "Cancel the meeting? Outlook tells its attendees.")) {
+	if (!ctl_confirmed(c, "Cancel the meeting? Outlook tells its attendees.")) {
 		json_decref(body);
 		return EXIT_FAILED;
 	}
@@ -640,7 +631,7 @@ plan_hash(struct ctl *c, const char *question, char *ret, size_t ret_size)
 	}
 	if (status == EXIT_DONE && !c->call.json)
 		show_plan(plan);
-	if (status == EXIT_DONE && !confirmed(c, question))
+	if (status == EXIT_DONE && !ctl_confirmed(c, question))
 		status = EXIT_FAILED;
 	json_decref(plan);
 	return status;
@@ -830,11 +821,17 @@ const struct command commands[] = {
 	    "  ergsyncctl tenant sign-in acme\n",
 	    run_sign_in, { { NULL, NULL, NULL } } },
 	{ "tenant remove", "TENANT", 1, 1, "Remove a tenant and all that is stored about it",
-	    "Deletes the tenant's subscriptions on Graph and erases its tokens, references and sealed data. Nobody\n"
-	    "is removed from any team.\n\n"
+	    "Deletes the tenant's subscriptions on Graph and erases its tokens, references and sealed data; then the\n"
+	    "key they were sealed with is destroyed. Nobody is removed from any team. Waits for the end and prints\n"
+	    "the receipt: how much of what was removed, and when.\n\n"
 	    "Example:\n"
 	    "  ergsyncctl tenant remove acme\n",
-	    run_tenant_remove, { YES } },
+	    run_tenant_remove, { { "no-wait", NULL, "Do not wait for the end." }, YES } },
+	{ "receipt show", "RECEIPT", 1, 1, "Show what was removed with a tenant",
+	    "RECEIPT is the number that \"tenant remove\" and the app's DELETE tell.\n\n"
+	    "Example:\n"
+	    "  ergsyncctl receipt show 1\n",
+	    run_receipt_show, { { NULL, NULL, NULL } } },
 	{ "erg list", "", 0, 0, "List ERGs",
 	    "One line an ERG: state, how many members each side has, and when both were last proved equal.\n\n"
 	    "Example:\n"
@@ -978,6 +975,14 @@ const struct command commands[] = {
 	    "  ergsyncctl state check\n"
 	    "  ergsyncctl state check /var/backups/ergsync/today\n",
 	    run_state_check, { { "key-file", "KEY", "Another state key than the configuration's." } } },
+	{ "key rotate", "", 0, 0, "Change the state key, while the daemons run",
+	    "Makes another key and writes it into key_file, before the one in use; the daemon then wraps\n"
+	    "its keys anew and seals every record anew, in the background. At the end key_file holds the\n"
+	    "new key alone. May be interrupted anywhere: run it again. If the daemon got key_file as a\n"
+	    "credential of its service, it must be restarted once in between; this says so.\n\n"
+	    "Example:\n"
+	    "  CREDENTIALS_DIRECTORY=/etc/ergsync ergsyncctl key rotate\n",
+	    run_key_rotate, { YES } },
 	{ "completion", "", 0, 0, "Print a completion script for bash",
 	    "Example:\n"
 	    "  source <(ergsyncctl completion)\n",

@@ -47,6 +47,14 @@ int run_check(struct ctl *c);
 int run_doctor(struct ctl *c);
 /* sign_in.c */
 int run_sign_in(struct ctl *c);
+/* Asks only where somebody can answer, and --yes was not given. */
+bool ctl_confirmed(const struct ctl *c, const char *question);
+
+/* erasing.c */
+int run_tenant_remove(struct ctl *c);
+int run_receipt_show(struct ctl *c);
+/* keys.c */
+int run_key_rotate(struct ctl *c);
 /* copies.c */
 int run_backup(struct ctl *c);
 int run_restore(struct ctl *c);

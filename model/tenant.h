@@ -37,6 +37,7 @@ struct tenant {
 	int64_t created_wall_ms, state_since_wall_ms;
 	int64_t erg_count;
 	enum tenant_sign_in sign_in;
+	uint64_t receipt; /* of its removal; 0 = it isn't being removed */
 };
 
 #endif

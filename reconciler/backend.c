@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/config.h"
+#include "base/secret_file.h"
 #include "base/text.h"
 #include "graph/graph.h"
 #include "reconciler/app_list.h"
@@ -19,6 +21,7 @@
 #include "reconciler/meetings.h"
 #include "reconciler/people.h"
 #include "reconciler/plan.h"
+#include "reconciler/receipts.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/rekey.h"
 #include "reconciler/resync.h"
@@ -64,6 +67,9 @@ tenant_show(struct reconciler *r, const struct tenant *tenant, struct tenant_vie
 {
 	ret->tenant = *tenant;
 	consent_url(r, tenant, ret->consent_url, sizeof(ret->consent_url));
+	ret->receipt[0] = '\0';
+	if (tenant->receipt != 0)
+		snprintf(ret->receipt, sizeof(ret->receipt), "%" PRIu64, tenant->receipt);
 }
 
 static enum err
@@ -873,6 +879,58 @@ status(void *ctx, struct app_status *ret, struct problem *p)
 	return backend_status(ctx, ret);
 }
 
+static enum err
+receipt_get(void *ctx, uint64_t number, struct receipt *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+
+	if (receipt_load(r, number, ret) != ERR_OK)
+		return problem_set(p, PROBLEM_UNKNOWN_RECEIPT, "There is no receipt %" PRIu64 ".", number);
+	return ERR_OK;
+}
+
+/* From key_file, which names the new key and the one before it. */
+static enum err
+master_change(struct reconciler *r, const char *check, struct problem *p)
+{
+	struct key32 key, previous;
+	char why[DETAIL_SIZE], is[APP_KEY_CHECK_LEN + 1];
+	bool two = false;
+	enum err e = key_pair_read(r->config->key_file, &key, &previous, &two, why, sizeof(why));
+
+	if (e != ERR_OK)
+		return problem_set(p, PROBLEM_KEY_NOT_SEEN, "%s", why);
+	key_check_text(&key, is);
+	if (strcmp(is, check) != 0)
+		e = problem_set(p, PROBLEM_KEY_NOT_SEEN,
+		    "The daemon sees another key in key_file than the one that is meant: restart ergsync-reconciler, so that it "
+		    "gets the file "
+		    "as it is now.");
+	else if ((e = store_change_master(r->store, &key, two ? &previous : NULL)) == ERR_UNAUTHORIZED)
+		e = problem_set(p, PROBLEM_KEY_NOT_SEEN,
+		    "The second line of key_file must be the key that is in use, so that what it sealed can be opened.");
+	secret_wipe(&key, sizeof(key));
+	secret_wipe(&previous, sizeof(previous));
+	return e;
+}
+
+static enum err
+key_rotate(void *ctx, const char *check, struct app_key_rotation *ret, struct problem *p)
+{
+	struct reconciler *r = ctx;
+	struct rekey_progress progress;
+	enum err e = master_change(r, check, p);
+
+	if (e != ERR_OK)
+		return e;
+	rekey_kick(r);
+	rekey_progress(r, &progress);
+	ret->done = !progress.running;
+	ret->resealed = (int64_t)progress.rows;
+	ret->to_reseal = (int64_t)progress.total;
+	return ERR_OK;
+}
+
 const struct app_ops backend_ops = {
 	.after_commit = after_commit,
 	.tenant_put = tenant_put,
@@ -899,4 +957,6 @@ const struct app_ops backend_ops = {
 	.plan_decide = plan_decide_op,
 	.changes_read = changes_read,
 	.status = status,
+	.receipt_get = receipt_get,
+	.key_rotate = key_rotate,
 };

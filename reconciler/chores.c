@@ -201,6 +201,16 @@ chore_pending(struct reconciler *r, enum chore_kind kind, const char *id)
 	return find(r, kind, id) != NULL;
 }
 
+bool
+chores_any(struct reconciler *r, enum chore_kind kind)
+{
+	const struct chore *c = r->chores->first;
+
+	while (c != NULL && (c->kind != kind || c->dropped))
+		c = c->next;
+	return c != NULL;
+}
+
 void
 chore_drop(struct reconciler *r, enum chore_kind kind, const char *id)
 {

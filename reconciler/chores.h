@@ -38,6 +38,8 @@ void chores_free(struct chores *cs); /* NULL is fine */
 void chore_add(struct reconciler *r, enum chore_kind kind, const char *id, int64_t after_ms);
 /* Is one noted? */
 bool chore_pending(struct reconciler *r, enum chore_kind kind, const char *id);
+/* Any of that kind? */
+bool chores_any(struct reconciler *r, enum chore_kind kind);
 /* Drops one that is no longer wanted; one that runs ends silently. */
 void chore_drop(struct reconciler *r, enum chore_kind kind, const char *id);
 /* In the turn that stores the result. The handle is dead. */

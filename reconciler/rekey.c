@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "reconciler/receipts.h"
 #include "reconciler/reconciler.h"
 #include "state/store.h"
 
@@ -33,6 +34,7 @@ on_timer(void *arg)
 		timer_arm(k->timer, STEP_MS);
 	} else {
 		log_put(LOG_INFO, "keys_destroyed", LI("count", (int64_t)k->now.keys_dropped));
+		receipts_keys_destroyed(k->r);
 	}
 }
 
@@ -60,6 +62,7 @@ rekey_new(struct reconciler *r, struct rekey **ret)
 		free(k);
 		return ERR_NOMEM;
 	}
+	store_retire_orphans(r->store);
 	timer_arm(k->timer, 0);
 	*ret = k;
 	return ERR_OK;

@@ -424,6 +424,26 @@ resync_start(struct reconciler *r, const struct resync_scope *scope, bool dry_ru
 	return ERR_OK;
 }
 
+void
+resyncs_forget(struct reconciler *r, enum resync_scope_kind kind, const char *id)
+{
+	struct store_cursor *c = store_seek(r->store, TABLE_RESYNCS, NULL, NULL);
+	struct store_key key;
+	struct resync row;
+
+	while (store_next(c, &key, &row) == ERR_OK) {
+		if (row.state == RESYNC_RUNNING)
+			continue;
+		if (row.scope.kind == kind && strcmp(row.scope.id, id) == 0) {
+			store_del(r->store, TABLE_RESYNCS, &key);
+		} else if (row.errors[0][0] != '\0') {
+			memset(row.errors, 0, sizeof(row.errors));
+			store_put(r->store, TABLE_RESYNCS, &key, &row);
+		}
+	}
+	store_cursor_close(c);
+}
+
 static struct run *
 run_of_id(struct resyncs *rs, const char *id)
 {

@@ -23,6 +23,8 @@ void resyncs_free(struct resyncs *rs); /* NULL is fine */
  * ERR_NOTFOUND: no such tenant or ERG; ERR_FULL. why (of why_size) says it in words. */
 enum err resync_start(
     struct reconciler *r, const struct resync_scope *scope, bool dry_run, struct resync *ret, char *why, size_t why_size);
+/* A tenant or ERG is erased: rows of its resyncs go, and what others say of failures, which may name it. */
+void resyncs_forget(struct reconciler *r, enum resync_scope_kind kind, const char *id);
 /* ERR_NOTFOUND; ERR_CONFLICT when it has ended already. */
 enum err resync_cancel(struct reconciler *r, const char *id, struct resync *ret);
 enum err resync_get(struct reconciler *r, const char *id, struct resync *ret);

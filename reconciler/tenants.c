@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/log.h"
 #include "graph/teams.h"
 #include "reconciler/apply.h"
@@ -15,7 +16,10 @@
 #include "reconciler/meetings.h"
 #include "reconciler/people.h"
 #include "reconciler/plan.h"
+#include "reconciler/receipts.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/rekey.h"
+#include "reconciler/resync.h"
 #include "reconciler/roster.h"
 #include "reconciler/sign_in.h"
 #include "reconciler/standing.h"
@@ -24,6 +28,7 @@
 
 #define LOOK_DEADLINE_MS 60000
 #define ERASE_SLICE      250 /* rows a turn: a few milliseconds */
+#define DRIFT_CHUNKS_MAX 256 /* of 50 teams: more than a tenant is seen to have */
 
 static bool
 tenant_of(struct reconciler *r, struct chore *c, struct tenant *ret)
@@ -130,22 +135,39 @@ erase_erg_run(struct reconciler *r, struct chore *c)
 void
 tenant_erase(struct reconciler *r, struct tenant *tenant)
 {
+	tenant->receipt = receipt_begin(r);
 	tenant_set_state(r, tenant, TENANT_REMOVING, "The integration is being removed.");
 	chore_drop(r, CHORE_TENANT, tenant->id.s);
 	chore_add(r, CHORE_ERASE_TENANT, tenant->id.s, 0);
 }
 
-static bool
-has_subscriptions(struct reconciler *r, const struct tenant_id *tenant)
+static void
+cursor_drop(struct reconciler *r, const char *name)
+{
+	struct store_key key;
+
+	store_key_init(&key);
+	store_key_id(r->store, &key, "cursor", name);
+	store_del(r->store, TABLE_CURSORS, &key);
+}
+
+/* How many the table has. Where reading of a mailbox went on goes with its subscription. */
+static int64_t
+count_subscriptions(struct reconciler *r, const struct tenant_id *tenant)
 {
 	struct store_cursor *c = store_seek(r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
+	char name[8 + 2 * SCOPE_ID_LEN + 1] = "mailbox:";
 	struct subscription s;
-	bool found = false;
+	int64_t count = 0;
 
-	while (!found && store_next(c, NULL, &s) == ERR_OK)
-		found = strcmp(s.tenant.s, tenant->s) == 0;
+	while (store_next(c, NULL, &s) == ERR_OK)
+		if (strcmp(s.tenant.s, tenant->s) == 0) {
+			count++;
+			hex_encode(s.scope.b, sizeof(s.scope.b), name + 8);
+			cursor_drop(r, name);
+		}
 	store_cursor_close(c);
-	return found;
+	return count;
 }
 
 static bool
@@ -206,47 +228,93 @@ on_forgotten(void *arg, const struct tenant_id *id)
 	chore_continue(chore_reconciler(c), c);
 }
 
+/* Links of the cheap check for changes: as many as the tenant can have had. */
+static void
+erase_cursors(struct reconciler *r, const struct tenant_id *tenant)
+{
+	char name[APP_ID_SIZE + 32];
+
+	for (unsigned i = 0; i < DRIFT_CHUNKS_MAX; i++) {
+		snprintf(name, sizeof(name), "drift:%s:%u", tenant->s, i);
+		cursor_drop(r, name);
+	}
+}
+
+/* The last turn. Its key is retired in it, and destroyed once what is still sealed with the store's own key is sealed anew: that
+ * key has sealed small things of the tenant, too. Should the turn be lost, it is all done again. */
 static void
 erase_end(struct reconciler *r, struct chore *c, const struct tenant *tenant)
 {
 	struct store_key key;
 
 	erase_feed(r, &tenant->id);
+	erase_cursors(r, &tenant->id);
+	resyncs_forget(r, RESYNC_TENANT, tenant->id.s);
 	sign_in_forget(r, &tenant->id);
 	doctor_forget(r, &tenant->id);
 	graph_tenant_forget(r->graph, &tenant->directory_id);
 	store_key_init(&key);
 	store_key_id(r->store, &key, "tenant", tenant->id.s);
 	store_del(r->store, TABLE_TENANTS, &key);
-	log_put(LOG_INFO, "tenant_removed", LS("tenant", tenant->id.s));
+	receipt_erased(r, tenant->receipt);
+	log_put(LOG_INFO, "tenant_removed", LS("tenant", tenant->id.s), LI("receipt", (int64_t)tenant->receipt));
+	if (store_retire_tenant(r->store, &tenant->id) != ERR_OK)
+		log_event(LOG_ERROR, "tenant_key_not_retired"); /* the next start finds a key without a tenant */
+	rekey_kick(r);
 	chore_done(r, c);
 }
 
+/* All of it is gone in some turn. */
+static void
+erase_next_erg(struct reconciler *r, const struct tenant *tenant, const struct erg_ref *ref)
+{
+	struct erg erg;
+
+	if (!roster_erase(r, &ref->erg, ERASE_SLICE) || !meetings_erase(r, &ref->erg, ERASE_SLICE))
+		return;
+	resyncs_forget(r, RESYNC_ERG, ref->erg.s);
+	if (erg_load(r, &ref->erg, &erg) == ERR_OK) {
+		erg_erase(r, &erg);
+		return;
+	}
+	memset(&erg, 0, sizeof(erg));
+	erg.id = ref->erg;
+	erg.tenant = tenant->id;
+	erg_refs_del(r, &erg);
+}
+
 /* One step a turn; which, shows what is still there. So a crash just goes on. */
+static void
+erase_step(struct reconciler *r, struct chore *c, const struct tenant *tenant)
+{
+	struct erg_ref ref;
+	int64_t subscriptions;
+
+	if (first_erg(r, &tenant->id, &ref)) {
+		erase_next_erg(r, tenant, &ref);
+		chore_continue(r, c);
+	} else if ((subscriptions = count_subscriptions(r, &tenant->id)) > 0) {
+		receipt_subscriptions(r, tenant->receipt, subscriptions);
+		keeper_forget_tenant(r, tenant, on_forgotten, c);
+	} else if (!erase_people(r, &tenant->id) || chores_any(r, CHORE_ERASE_ERG)) {
+		/* An ERG that was unlinked shortly before may be this tenant's. */
+		chore_continue(r, c);
+	} else {
+		erase_end(r, c, tenant);
+	}
+}
+
 void
 erase_tenant_run(struct reconciler *r, struct chore *c)
 {
+	struct receipt_tally before;
 	struct tenant tenant;
-	struct erg_ref ref;
-	struct erg erg;
 
 	if (!tenant_of(r, c, &tenant)) {
 		chore_done(r, c);
-	} else if (first_erg(r, &tenant.id, &ref)) {
-		if (erg_load(r, &ref.erg, &erg) == ERR_OK) {
-			erg_erase(r, &erg);
-		} else {
-			memset(&erg, 0, sizeof(erg));
-			erg.id = ref.erg;
-			erg.tenant = tenant.id;
-			erg_refs_del(r, &erg);
-		}
-		chore_continue(r, c);
-	} else if (has_subscriptions(r, &tenant.id)) {
-		keeper_forget_tenant(r, &tenant, on_forgotten, c);
-	} else if (!erase_people(r, &tenant.id)) {
-		chore_continue(r, c);
-	} else {
-		erase_end(r, c, &tenant);
+		return;
 	}
+	receipt_before(r, &before);
+	erase_step(r, c, &tenant);
+	receipt_after(r, tenant.receipt, &before);
 }

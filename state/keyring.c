@@ -470,13 +470,10 @@ keyring_open(
 	if (e != ERR_OK)
 		return e;
 	(void)snprintf(k->path, sizeof(k->path), "%s", path);
-	if (k->rewrapped) {
-		k->master = *master;
-		if ((e = keyring_retire_all(k)) != ERR_OK) {
-			(void)snprintf(why, why_size, "%s cannot be written: %s", path, err_text(e));
-			keyring_free(k);
-			return e;
-		}
+	if (k->rewrapped && (e = keyring_rewrap(k, master)) != ERR_OK) {
+		(void)snprintf(why, why_size, "%s cannot be written: %s", path, err_text(e));
+		keyring_free(k);
+		return e;
 	}
 	*ret = k;
 	return ERR_OK;
@@ -623,6 +620,25 @@ keyring_retire_all(struct keyring *k)
 			k->entries[i].retired = true;
 	e = entry_new(k, KEY_STORE, &nobody);
 	return e == ERR_OK ? save(k) : e;
+}
+
+bool
+keyring_has_master(const struct keyring *k, const struct key32 *master)
+{
+	return hash_equal(&k->master, master, sizeof(*master));
+}
+
+enum err
+keyring_rewrap(struct keyring *k, const struct key32 *master)
+{
+	struct key32 before = k->master;
+	enum err e;
+
+	k->master = *master;
+	if ((e = keyring_retire_all(k)) != ERR_OK)
+		k->master = before;
+	secret_wipe(&before, sizeof(before));
+	return e;
 }
 
 bool

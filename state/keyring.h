@@ -66,6 +66,9 @@ struct seal *keyring_by_id(struct keyring *k, uint32_t id);
 enum err keyring_retire(struct keyring *k, const struct key_owner *owner);
 /* Retires every data key. */
 enum err keyring_retire_all(struct keyring *k);
+bool keyring_has_master(const struct keyring *k, const struct key32 *master);
+/* Wraps it with another master key, and retires every data key. On failure it is as it was. */
+enum err keyring_rewrap(struct keyring *k, const struct key32 *master);
 /* Are there retired ones? For an owner: of that owner. */
 bool keyring_retiring(const struct keyring *k, const struct key_owner *owner);
 bool keyring_is_retired(const struct keyring *k, uint32_t id);

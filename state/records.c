@@ -42,6 +42,7 @@ static const struct field tenant_fields[] = {
 	I64(state_since_wall_ms, 1),
 	I64(erg_count, 1),
 	ENUM(sign_in, SIGN_IN_DELEGATED + 1, 2),
+	U64(receipt, 3),
 };
 #undef RECORD
 
@@ -317,12 +318,29 @@ static const struct field sign_in_fields[] = {
 };
 #undef RECORD
 
+#define RECORD struct receipt
+static const struct field receipt_fields[] = {
+	U64(number, 1),
+	I64(requested_wall_ms, 1),
+	I64(erased_wall_ms, 1),
+	I64(keys_destroyed_wall_ms, 1),
+	I64(ergs, 1),
+	I64(members, 1),
+	I64(people, 1),
+	I64(meetings, 1),
+	I64(subscriptions, 1),
+	I64(changes, 1),
+	I64(callbacks, 1),
+	I64(sign_ins, 1),
+};
+#undef RECORD
+
 /* The rows of each record and the version of the youngest of them. Tables that hold the same struct share its rows. */
 #define SCHEMA(table, struct_tag, rows, version)                                                                                 \
 	[TABLE_##table] = { #table, rows, sizeof(rows) / sizeof((rows)[0]), sizeof(struct struct_tag), version }
 static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(META, meta_record, meta_fields, 1),
-	SCHEMA(TENANTS, tenant, tenant_fields, 2),
+	SCHEMA(TENANTS, tenant, tenant_fields, 3),
 	SCHEMA(ERGS, erg, erg_fields, 3),
 	SCHEMA(TENANT_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(TEAM_ERGS, erg_ref, erg_ref_fields, 1),
@@ -343,6 +361,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(EVENT_INDEX, event_ref, event_ref_fields, 1),
 	SCHEMA(SIGN_INS, sign_in_record, sign_in_fields, 1),
 	SCHEMA(MEETINGS_DUE, event_ref, event_ref_fields, 1),
+	SCHEMA(RECEIPTS, receipt, receipt_fields, 1),
 };
 
 const struct schema *

@@ -15,6 +15,7 @@
 #include "model/event.h"
 #include "model/hint.h"
 #include "model/member.h"
+#include "model/receipt.h"
 #include "model/resync.h"
 #include "model/subscription.h"
 #include "model/tenant.h"
@@ -43,7 +44,8 @@
 	X(EVENT_SIDES,   struct document_part)    /* id("erg"), id("event"), bytes(side), u64(part): its fields */  \
 	X(EVENT_INDEX,   struct event_ref)        /* id("mailbox"), id("graph_event"): whose meeting this is */      \
 	X(SIGN_INS,      struct sign_in_record)   /* id("tenant"): the dedicated account */            \
-	X(MEETINGS_DUE,  struct event_ref)        /* id("mailbox"), bytes(1 when its time has yet to come), u64(start or due), id("erg"), id("event") */
+	X(MEETINGS_DUE,  struct event_ref)        /* id("mailbox"), bytes(1 when its time has yet to come), u64(start or due), id("erg"), id("event") */  \
+	X(RECEIPTS,      struct receipt)          /* u64(number): what went with a tenant */
 /* clang-format on */
 #define X(name, record) TABLE_##name,
 enum table { STORE_TABLES(X) TABLE_COUNT };

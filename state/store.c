@@ -991,6 +991,54 @@ store_retire_tenant(struct store *s, const struct tenant_id *tenant)
 	return keyring_retire(s->keys, &owner);
 }
 
+struct orphans {
+	struct store *store;
+	struct key_owner first;
+	bool found;
+};
+
+static void
+orphan_find(void *arg, const struct key_owner *owner)
+{
+	struct orphans *o = arg;
+	struct store_key key;
+
+	store_key_init(&key);
+	store_key_bytes(&key, owner->b, sizeof(owner->b)); /* an owner is the key of its row in TENANTS */
+	if (o->found || store_has(o->store, TABLE_TENANTS, &key))
+		return;
+	o->first = *owner;
+	o->found = true;
+}
+
+void
+store_retire_orphans(struct store *s)
+{
+	struct orphans o = { .store = s };
+
+	do {
+		o.found = false;
+		keyring_owners(s->keys, orphan_find, &o);
+	} while (o.found && keyring_retire(s->keys, &o.first) == ERR_OK);
+}
+
+enum err
+store_change_master(struct store *s, const struct key32 *key, const struct key32 *previous)
+{
+	if (keyring_has_master(s->keys, key))
+		return ERR_OK;
+	if (previous == NULL || !keyring_has_master(s->keys, previous))
+		return ERR_UNAUTHORIZED;
+	reseal_restart(s);
+	return keyring_rewrap(s->keys, key);
+}
+
+bool
+store_has_master(const struct store *s, const struct key32 *key)
+{
+	return keyring_has_master(s->keys, key);
+}
+
 bool
 store_retiring(const struct store *s)
 {
@@ -1093,6 +1141,16 @@ store_reseal(struct store *s, size_t max, struct store_reseal *ret)
 
 /* --- watching --- */
 
+void
+store_rows(struct store *s, uint64_t ret[TABLE_COUNT])
+{
+	MDB_txn *txn = reading(s);
+	MDB_stat st;
+
+	for (unsigned t = 0; t < TABLE_COUNT; t++)
+		ret[t] = txn != NULL && mdb_stat(txn, s->tables[t], &st) == 0 ? st.ms_entries : 0;
+}
+
 bool
 store_has_room(const struct store *s)
 {
@@ -1107,9 +1165,7 @@ store_stats(struct store *s, struct store_stats *ret)
 	MDB_stat st;
 
 	memset(ret, 0, sizeof(*ret));
-	for (unsigned t = 0; t < TABLE_COUNT && txn != NULL; t++)
-		if (mdb_stat(txn, s->tables[t], &st) == 0)
-			ret->rows[t] = st.ms_entries;
+	store_rows(s, ret->rows);
 	if (txn != NULL && mdb_stat(txn, s->quarantine, &st) == 0)
 		ret->quarantined = st.ms_entries;
 	env_usage(s->env, &usage);

@@ -51,7 +51,7 @@ test('exactly the routes and callbacks there are', () => {
 });
 
 test('what is wrong would be found', () => {
-  const tenant = { id: 'a', tenant: 'a', directory_id: '3f2504e0-4f89-41d3-9a0c-0305e82c3301', organizer: 'x', organizer_id: null, state: 'active', sign_in: 'application', detail: null, consent_url: null, ergs: 0 };
+  const tenant = { id: 'a', tenant: 'a', directory_id: '3f2504e0-4f89-41d3-9a0c-0305e82c3301', organizer: 'x', organizer_id: null, state: 'active', sign_in: 'application', detail: null, consent_url: null, ergs: 0, receipt: null };
   const answer = (json, status = 200, type = 'application/json') => ({ status, json, headers: { 'content-type': type } });
   assert.deepEqual(exchangeMistakes('GET', '/v1/tenants/a', undefined, answer(tenant)), []);
   for (const wrong of [{ ...tenant, state: 'fine' }, { ...tenant, more: 1 }, { ...tenant, ergs: '0' }, { ...tenant, directory_id: null }, (({ ergs, ...rest }) => rest)(tenant)]) {
@@ -160,7 +160,11 @@ test('the daemon answers as described', async (t) => {
   await signIn('signed_in');
   await api('PUT', '/v1/ergs/pride/members', { members: [{ user: 'u2', entra_id: world.users[3].id, role: 'owner' }] });
   await api('DELETE', '/v1/ergs/pride');
-  await api('DELETE', '/v1/tenants/acme');
+  const { receipt } = (await api('DELETE', '/v1/tenants/acme')).json;
+  await eventually('the keys are destroyed', async () => (await api('GET', `/v1/receipts/${receipt}`)).json.state === 'done');
+  await api('GET', '/v1/receipts/none');
+  await api('GET', '/v1/receipts/99');
+  for (const body of [{}, { check: '0'.repeat(32) }]) await api('POST', '/v1/keys/rotate', body);
 
   for (const { event } of await stack.received()) mistakes.push(...callbackMistakes(event));
   assert.deepEqual([...new Set(mistakes)], []);

@@ -162,7 +162,7 @@ the_list_and_the_completion_name_all(void **state)
 	command_completion(commands, command_count, &script);
 	for (size_t i = 0; i < command_count; i++)
 		assert_non_null(strstr(list.data, commands[i].name));
-	assert_non_null(strstr(script.data, "tenant erg member event resync plan changes"));
+	assert_non_null(strstr(script.data, "tenant receipt erg member event resync plan changes"));
 	assert_non_null(strstr(script.data, "2:event) words=\"list show add cancel\""));
 	assert_non_null(strstr(script.data, "2:plan) words=\"show approve reject\""));
 	assert_non_null(strstr(script.data, "\"resync\") words=\"--all --tenant --erg --dry-run --no-wait --json"));
