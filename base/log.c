@@ -128,8 +128,11 @@ entry_add(struct entry *e, const char *name, const char *key, const struct log_f
 	if (e->count == JOURNAL_FIELDS_MAX || line.size <= strlen(name) + strlen(key) + 1)
 		return;
 	log_line_adds(&line, name);
-	for (; *key != '\0'; key++)
-		log_line_add(&line, &(char){ *key >= 'a' && *key <= 'z' ? (char)(*key - 'a' + 'A') : *key }, 1);
+	for (; *key != '\0'; key++) {
+		char upper = *key >= 'a' && *key <= 'z' ? (char)(*key - 'a' + 'A') : *key;
+
+		log_line_add(&line, &upper, 1);
+	}
 	log_line_adds(&line, "=");
 	switch (value->kind) {
 	case LOG_STR: log_line_value(&line, value->str != NULL ? value->str : "-"); break;

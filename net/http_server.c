@@ -717,6 +717,8 @@ http_server_stop(struct http_server *s)
 {
 	struct conn *c;
 
+	if (s == NULL)
+		return;
 	connections_bind(s);
 	s->stopped = true;
 	timer_stop(s->accept_again);

@@ -42,7 +42,7 @@ struct http_server_options {
 enum err http_server_new(struct event_base *base, struct clock *clock, const struct http_server_options *options,
     struct http_server **ret, char *why, size_t why_size);
 /* Stops listening and closes quiet connections; requests with a handler may still be answered. */
-void http_server_stop(struct http_server *s);
+void http_server_stop(struct http_server *s); /* NULL is fine */
 /* NULL is fine; not from within a handler. Clients of unanswered exchanges get 503; the exchanges live on, are told
  * that their client has gone, and must still be answered by whoever holds them. */
 void http_server_free(struct http_server *s);
