@@ -49,7 +49,8 @@ struct erg {
 	struct erg_counts counts;
 	struct guid organizer_id;           /* of organizer; "" until found */
 	char organizer_detail[DETAIL_SIZE]; /* why it has not been found */
-	bool additions_only; /* what is stored of it may be outdated: nobody is removed until a full comparison has passed the guard */
+	bool
+	    additions_only; /* what is stored of it may be outdated: nobody is removed until a full comparison has passed the guard */
 };
 
 #endif
