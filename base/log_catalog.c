@@ -46,6 +46,8 @@ const struct log_explanation log_catalog[] = {
 	/* the reconciler and its store */
 	{ "keys_not_destroyed", "Keys that are to go could not be destroyed yet", "Values under them could not be sealed anew; it is tried "
 	    "again." },
+	{ "tenant_key_not_retired", "A removed tenant's key could not be destroyed yet", "What was sealed under it is deleted; the key is tried "
+	    "again." },
 	{ "store_has_no_room", "The store is nearly full", "Calls that would store more are refused with 503. Raise [state] map_size, restart." },
 	{ "store_has_room", "The store has room again", "Calls are taken again." },
 	{ "store_record_damaged", "A stored record could not be read", "A record of @ERGSYNC_TABLE@ failed authentication: a damaged disk, or the "
