@@ -52,6 +52,7 @@ struct event {
 	int64_t synced_wall_ms;             /* when both sides were last proved equal; 0: never */
 	int64_t start_wall_ms, end_wall_ms; /* of the app's fields: next occurrence's start, last occurrence's end */
 	bool deleted_by_app;                /* the app has it cancelled: by its own will, or told that Outlook has cancelled it */
+	bool ended_in_outlook;              /* of the latter, and the app has not said DELETE since */
 	int64_t forget_wall_ms;             /* 0: not; a cancelled event goes then */
 	char comment[EVENT_COMMENT_SIZE];   /* of the app's DELETE */
 

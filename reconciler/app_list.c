@@ -10,9 +10,11 @@
 #include "reconciler/chores.h"
 #include "reconciler/identity.h"
 #include "reconciler/intents.h"
+#include "reconciler/meetings.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
+#include "state/events.h"
 
 enum err
 app_list_one(const struct roster_view *v, const struct app_member_put *put, struct person *ret, char why[DETAIL_SIZE])
@@ -100,29 +102,85 @@ take_members(const struct roster_view *v, const struct snapshot_reader *reader, 
 	return n == (size_t)reader->members ? ERR_OK : ERR_MALFORMED;
 }
 
+/* A snapshot may add an event and change one, but not bring back what is cancelled or schedule what is over. */
+static bool
+event_counts(struct app_list_fetch *f, const struct event_id *id, const struct event_fields *fields)
+{
+	struct event e;
+
+	if (events_get(f->r->store, &f->erg, id, &e) != ERR_OK)
+		return event_last_end_ms(fields) > clock_wall_ms(f->r->clock);
+	return e.status != EVENT_CANCELLED && !e.deleted_by_app && e.changed_wall_ms < f->begun_wall_ms;
+}
+
+static void
+take_events(struct app_list_fetch *f, const struct erg *erg, const struct snapshot_reader *reader)
+{
+	struct event_fields *fields;
+	struct event_id id;
+	struct event e;
+	int64_t put = 0, refused = 0;
+	size_t at = 0;
+	bool created;
+
+	while (snapshot_reader_next_event(reader, &at, &id, &fields)) {
+		refused += fields == NULL;
+		if (fields != NULL && event_counts(f, &id, fields))
+			put += meeting_put(f->r, erg, &id, fields, &e, &created) == ERR_OK;
+		event_fields_free(fields);
+	}
+	log_put(LOG_INFO, "snapshot_events_taken", LS("erg", f->erg.s), LI("events", reader->events), LI("taken", put),
+	    LI("refused", refused));
+}
+
+/* Before the first read of Teams a list would not be compared but believed. */
+static bool
+members_wanted(const struct erg *erg)
+{
+	return erg->membership != MEMBERSHIP_OFF && erg->first_read_done;
+}
+
+bool
+app_list_wanted(const struct erg *erg)
+{
+	return members_wanted(erg) || erg->meetings != MEETINGS_OFF;
+}
+
 static enum err
-take(struct app_list_fetch *f, const struct snapshot_reader *reader, char why[DETAIL_SIZE])
+take_all_members(const struct roster_view *v, const struct snapshot_reader *reader, int64_t since_wall_ms, char why[DETAIL_SIZE])
 {
 	person_id *listed = calloc((size_t)reader->members + 1, sizeof(*listed));
-	struct tenant tenant;
-	struct erg erg;
-	struct roster_view v = { .r = f->r, .erg = &erg };
 	int64_t removed = 0;
 	enum err e;
 
-	if (listed == NULL || erg_load(f->r, &f->erg, &erg) != ERR_OK || tenant_load(f->r, &erg.tenant, &tenant) != ERR_OK) {
-		free(listed);
-		return ERR_NOTFOUND;
-	}
-	v.directory = tenant.directory_id;
-	if ((e = take_members(&v, reader, f->begun_wall_ms, listed, why)) == ERR_OK) {
+	if (listed == NULL)
+		return ERR_NOMEM;
+	if ((e = take_members(v, reader, since_wall_ms, listed, why)) == ERR_OK) {
 		qsort(listed, (size_t)reader->members, sizeof(*listed), app_list_by_number);
-		app_list_leave_others(&v, listed, (size_t)reader->members, f->begun_wall_ms, &removed);
-		log_put(LOG_INFO, "snapshot_taken", LS("erg", f->erg.s), LI("members", reader->members), LI("left", removed));
+		app_list_leave_others(v, listed, (size_t)reader->members, since_wall_ms, &removed);
+		log_put(LOG_INFO, "snapshot_taken", LS("erg", v->erg->id.s), LI("members", reader->members), LI("left", removed));
 	}
+	free(listed);
+	return e;
+}
+
+static enum err
+take(struct app_list_fetch *f, const struct snapshot_reader *reader, char why[DETAIL_SIZE])
+{
+	struct tenant tenant;
+	struct erg erg;
+	struct roster_view v = { .r = f->r, .erg = &erg };
+	enum err e = ERR_OK;
+
+	if (erg_load(f->r, &f->erg, &erg) != ERR_OK || tenant_load(f->r, &erg.tenant, &tenant) != ERR_OK)
+		return ERR_NOTFOUND;
+	v.directory = tenant.directory_id;
+	if (members_wanted(&erg))
+		e = take_all_members(&v, reader, f->begun_wall_ms, why);
+	if (e == ERR_OK && erg.meetings != MEETINGS_OFF)
+		take_events(f, &erg, reader);
 	erg_settle(f->r, &erg);
 	erg_store(f->r, &erg);
-	free(listed);
 	return e;
 }
 

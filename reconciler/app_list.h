@@ -1,5 +1,8 @@
 /*
  * app_list.h - what the app lists of an ERG, by single entries, by its whole list, or by a snapshot we fetch at a full resync.
+ *
+ * Members a list lacks have left. Events a snapshot lacks are left alone, and it revives none that is cancelled: an invitation or a
+ * cancellation is a mail to many that cannot be taken back, so the app says both by PUT and DELETE only.
  */
 #ifndef RECONCILER_APP_LIST_H
 #define RECONCILER_APP_LIST_H
@@ -20,6 +23,8 @@ void app_list_leave_others(
 /* For qsort. */
 int app_list_by_number(const void *a, const void *b);
 
+/* Is there anything of the ERG that its snapshot could say? */
+bool app_list_wanted(const struct erg *erg);
 /* Fetches the app's snapshot of an ERG and takes it in. done is told once, in a later turn: ERR_OK, or that nothing was taken in, with
  * a detail. NULL: out of memory. */
 struct app_list_fetch *app_list_fetch(

@@ -288,6 +288,7 @@ meeting_told(struct meeting *m, bool taken, const char *detail)
 	if (m->e.told_cancelled) {
 		/* Refused or taken: there is no meeting any more, and the app has heard of it. */
 		cancelled_everywhere(m);
+		m->e.ended_in_outlook = true;
 	} else if (taken) {
 		told_apply(m);
 	} else {

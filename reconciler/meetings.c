@@ -97,7 +97,7 @@ asked(struct meeting *m, unsigned fields)
 static void
 revive(struct meeting *m)
 {
-	m->e.deleted_by_app = false;
+	m->e.deleted_by_app = m->e.ended_in_outlook = false;
 	m->e.forget_wall_ms = 0;
 	m->e.comment[0] = '\0';
 	if (m->e.gone)
@@ -139,6 +139,7 @@ meeting_remove(struct reconciler *r, const struct erg *erg, const struct event_i
 
 	if (m == NULL)
 		return ERR_NOTFOUND;
+	m->e.ended_in_outlook = false;
 	if (!m->e.deleted_by_app) {
 		m->e.deleted_by_app = true;
 		graph_copy_cut(m->e.comment, sizeof(m->e.comment), comment);
@@ -147,30 +148,6 @@ meeting_remove(struct reconciler *r, const struct erg *erg, const struct event_i
 	}
 	meeting_close_into(m, ret);
 	return ERR_OK;
-}
-
-static int
-by_id(const void *a, const void *b)
-{
-	return strcmp(((const struct event_id *)a)->s, ((const struct event_id *)b)->s);
-}
-
-void
-meetings_leave_others(
-    struct reconciler *r, const struct erg *erg, const struct event_id *listed, size_t count, int64_t since_wall_ms, int64_t *ret)
-{
-	struct store_cursor *c = events_seek(r->store, &erg->id, NULL);
-	int64_t now_ms = clock_wall_ms(r->clock);
-	struct event e, after;
-
-	while (store_next(c, NULL, &e) == ERR_OK) {
-		if (e.deleted_by_app || e.changed_wall_ms >= since_wall_ms || e.end_wall_ms <= now_ms ||
-		    (count > 0 && bsearch(&e.id, listed, count, sizeof(*listed), by_id) != NULL))
-			continue;
-		if (meeting_remove(r, erg, &e.id, "", &after) == ERR_OK)
-			(*ret)++;
-	}
-	store_cursor_close(c);
 }
 
 /* ---------- what the app is shown ---------- */

@@ -21,16 +21,12 @@ struct reconciler;
 /* ---------- the app's word: for backend and snapshot ---------- */
 
 /* The app's whole word on an event, in this turn; f is copied. Made when new. The same word again changes nothing. *ret is how it stands.
- * ERR_NOMEM, ERR_TOOBIG. */
+ * ERR_NOMEM. */
 enum err meeting_put(struct reconciler *r, const struct erg *erg, const struct event_id *id, const struct event_fields *f,
     struct event *ret, bool *ret_created);
 /* The app cancels it. A second time, and of what is over, is fine. comment may be "". ERR_NOTFOUND. */
 enum err
 meeting_remove(struct reconciler *r, const struct erg *erg, const struct event_id *id, const char *comment, struct event *ret);
-/* Events of the ERG that are not among the sorted ids (by strcmp) are cancelled, but for those the app spoke of at since_wall_ms or later,
- * and those that are over. Adds up how many. */
-void meetings_leave_others(struct reconciler *r, const struct erg *erg, const struct event_id *listed, size_t count,
-    int64_t since_wall_ms, int64_t *ret);
 /* The ERG's policy or organizer is another one, or the tenant's organizer is known now: all its events are looked at again. */
 void meetings_reconsider(struct reconciler *r, const struct erg_id *erg);
 /* The event as GET shows it: what both sides have said, each attendee with the response. Gives fields. ERR_NOTFOUND, ERR_NOMEM. */

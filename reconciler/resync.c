@@ -281,7 +281,7 @@ fetch_start(struct slot *slot)
 	struct erg erg;
 
 	if (r->config->snapshot_url == NULL || slot->run->row.dry_run || erg_load(r, &slot->erg, &erg) != ERR_OK ||
-	    erg.membership == MEMBERSHIP_OFF || !erg.first_read_done)
+	    !app_list_wanted(&erg))
 		return false;
 	slot->fetch = app_list_fetch(r, &slot->erg, on_fetched, slot);
 	return slot->fetch != NULL;

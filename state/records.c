@@ -296,6 +296,7 @@ static const struct field event_fields[] = {
 	I64(responses_due_wall_ms, 1),
 	I64(modified_wall_ms, 1),
 	BOOL(series, 1),
+	BOOL(ended_in_outlook, 2),
 };
 #undef RECORD
 
@@ -356,7 +357,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(FEED, feed_record, feed_fields, 2),
 	SCHEMA(OUTBOX, outbox_record, outbox_fields, 1),
 	SCHEMA(RESYNCS, resync, resync_fields, 1),
-	SCHEMA(EVENTS, event, event_fields, 1),
+	SCHEMA(EVENTS, event, event_fields, 2),
 	SCHEMA(EVENT_SIDES, document_part, document_part_fields, 1),
 	SCHEMA(EVENT_INDEX, event_ref, event_ref_fields, 1),
 	SCHEMA(SIGN_INS, sign_in_record, sign_in_fields, 1),

@@ -98,12 +98,12 @@ test('the daemon answers as described', async (t) => {
 
   const tea = { subject: 'Tea', body_html: '<p>Come!</p>', start: '2027-06-01T17:00:00', end: '2027-06-01T18:00:00', time_zone: 'Europe/Warsaw', location: 'Roof',
     attendees: [{ email: world.users[1].mail, name: 'Ann', type: 'optional' }], recurrence: 'FREQ=WEEKLY;COUNT=3' };
-  await api('PUT', '/v1/ergs/pride/events/tea', tea);
-  for (const body of [{}, { ...tea, time_zone: 'Middle/Earth', attendees: [{}] }]) await api('PUT', '/v1/ergs/pride/events/tea', body);
+  assert.equal((await api('PUT', '/v1/ergs/pride/events/tea', tea)).status, 202);
+  for (const body of [{}, { ...tea, time_zone: 'Middle/Earth', attendees: [{}] }]) assert.equal((await api('PUT', '/v1/ergs/pride/events/tea', body)).status, 422);
   for (const target of ['/v1/ergs/pride/events', '/v1/ergs/pride/events/tea', '/v1/ergs/pride/events/none', '/v1/ergs/none/events/tea']) await api('GET', target);
   await api('DELETE', '/v1/ergs/pride/events/none');
   await api('DELETE', '/v1/ergs/pride/events/tea', { comment: 5 });
-  await api('DELETE', '/v1/ergs/pride/events/tea', { comment: 'It rains.' });
+  assert.equal((await api('DELETE', '/v1/ergs/pride/events/tea', { comment: 'It rains.' })).status, 202);
   await api('GET', '/v1/ergs/pride/events');
 
   const started = await api('POST', '/v1/resyncs', { scope: 'erg:pride' });

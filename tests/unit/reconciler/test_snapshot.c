@@ -1,5 +1,6 @@
 /* The app's snapshot at a full resync: trusted whole or not at all. */
 #include "unit/reconciler/app_side.h"
+#include "unit/reconciler/meeting_side.h"
 
 #include "model/resync.h"
 #include "reconciler/resync.h"
@@ -114,6 +115,76 @@ an_empty_snapshot_is_held(void **state)
 	rig_done(&rig);
 }
 
+/* A line for each of the events' names; one hour of it, three days from the start. */
+static char *
+events_text(const char *const *names, const char *subject, size_t bad)
+{
+	char start[TIMESTAMP_SIZE], end[TIMESTAMP_SIZE];
+	struct text t;
+	size_t n = 0;
+
+	text_init(&t, 1 << 20);
+	meet_time(RIG_START_MS + 3 * DAY_MS, start);
+	meet_time(RIG_START_MS + 3 * DAY_MS + HOUR_MS, end);
+	for (; names[n] != NULL; n++)
+		text_addf(&t,
+		    "{\"event\":{\"event\":\"%s\",\"subject\":\"%s\",\"start\":\"%s\",\"end\":\"%s\",\"time_zone\":\"UTC\","
+		    "\"attendees\":[{\"email\":\"p1@guests.example\"}]}}\n",
+		    names[n], subject, start, end);
+	for (size_t i = 0; i < bad; i++)
+		text_addf(&t, "{\"event\":{\"event\":\"bad%u\",\"subject\":\"No time\"}}\n", (unsigned)i);
+	text_addf(&t, "{\"end\":true,\"members\":0,\"events\":%u}\n", (unsigned)(n + bad));
+	assert_int_equal(text_err(&t), ERR_OK);
+	return text_take(&t);
+}
+
+static void
+resync_with(struct rig *rig, const char *const *names, const char *subject, size_t bad)
+{
+	char *text = events_text(names, subject, bad);
+
+	rig->snapshot = text;
+	resync(rig);
+	rig_run(rig, 120000);
+	rig->snapshot = NULL;
+	free(text);
+}
+
+/* It adds events and changes them; what it lacks is left alone, and what is cancelled on either side stays so. */
+static void
+events_of_a_snapshot_are_put_and_none_is_cancelled(void **state)
+{
+	static const char *const both[] = { "tea", "picnic", NULL }, *const one[] = { "tea", NULL }, *const none[] = { NULL };
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 64);
+	rig.config.snapshot_url = (char *)"http://127.0.0.1:2/snapshot";
+	resync_with(&rig, both, "From the snapshot", 1);
+	assert_int_equal(meet_count(&rig), 2);
+	assert_int_equal(meet_event(&rig, "tea").status, EVENT_SCHEDULED);
+	meet_mailed(&rig, 2, 0, 0);
+	resync_with(&rig, both, "From the snapshot", 0);
+	meet_mailed(&rig, 2, 0, 0);
+	resync_with(&rig, one, "Changed", 0);
+	meet_subject_is(&rig, "tea", "Changed");
+	meet_subject_is(&rig, "picnic", "From the snapshot");
+	meet_mailed(&rig, 2, 1, 0);
+	resync_with(&rig, none, "", 0);
+	assert_int_equal(meet_count(&rig), 2);
+	meet_mailed(&rig, 2, 1, 0);
+
+	meet_remove(&rig, "tea", "");
+	meet_outlook(&rig, "picnic", "cancel", "");
+	rig_run(&rig, 120000);
+	assert_int_equal(meet_count(&rig), 0);
+	resync_with(&rig, both, "Once more", 0);
+	assert_int_equal(meet_count(&rig), 0);
+	assert_int_equal(meet_event(&rig, "tea").status, EVENT_CANCELLED);
+	assert_int_equal(meet_event(&rig, "picnic").status, EVENT_CANCELLED);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
@@ -121,6 +192,7 @@ main(void)
 		cmocka_unit_test(a_complete_snapshot_counts),
 		cmocka_unit_test(anything_less_changes_nothing),
 		cmocka_unit_test(an_empty_snapshot_is_held),
+		cmocka_unit_test(events_of_a_snapshot_are_put_and_none_is_cancelled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
