@@ -71,7 +71,7 @@ export function request(options, body) {
       });
     });
     call.on('timeout', () => call.destroy(new Error('timeout')));
-    call.on('error', failed);
+    call.on('error', (e) => { e.message = `${method} ${target ?? url}: ${e.message}`; failed(e); });
     call.end(text);
   });
 }
