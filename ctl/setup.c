@@ -23,6 +23,7 @@
 #include "base/encode.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/pem.h"
 #include "base/random.h"
 #include "base/service.h"
 #include "ctl/client.h"
@@ -367,16 +368,6 @@ run_init(struct ctl *c)
 /* ---------- check ---------- */
 
 /* OpenSSL would otherwise ask for a passphrase on the terminal; a daemon cannot answer. */
-static int
-no_passphrase(char *ret, int size, int writing, void *arg)
-{
-	(void)ret;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return 0;
-}
-
 static void
 check_expiry(struct findings *f, const char *path, const X509 *certificate)
 {
@@ -396,7 +387,7 @@ static X509 *
 certificate_read(const char *path)
 {
 	FILE *in = fopen(path, "re");
-	X509 *certificate = in != NULL ? PEM_read_X509(in, NULL, no_passphrase, NULL) : NULL;
+	X509 *certificate = in != NULL ? PEM_read_X509(in, NULL, pem_no_passphrase, NULL) : NULL;
 
 	if (in != NULL)
 		(void)fclose(in);
@@ -407,7 +398,7 @@ static EVP_PKEY *
 key_read(const char *path)
 {
 	FILE *in = fopen(path, "re");
-	EVP_PKEY *key = in != NULL ? PEM_read_PrivateKey(in, NULL, no_passphrase, NULL) : NULL;
+	EVP_PKEY *key = in != NULL ? PEM_read_PrivateKey(in, NULL, pem_no_passphrase, NULL) : NULL;
 
 	if (in != NULL)
 		(void)fclose(in);

@@ -9,17 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "base/encode.h"
 #include "base/hash.h"
+#include "base/pem.h"
 #include "base/secret_file.h"
 #include "base/timestamp.h"
 
@@ -64,27 +63,10 @@ static enum err __attribute__((format(printf, 3, 4))) refuse(const struct readin
 	return e;
 }
 
-/* Instead of OpenSSL's own, which asks on the terminal. */
-static int
-no_passphrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
-
 static enum err
 x509_parse(struct reading *r, const char *pem, size_t len)
 {
-	BIO *bio = BIO_new_mem_buf(pem, (int)len);
-
-	if (bio == NULL)
-		return refuse(r, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
-	r->x509 = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
-	BIO_free(bio);
-	if (r->x509 == NULL)
+	if ((r->x509 = pem_read_certificate(pem, len)) == NULL)
 		return refuse(r, ERR_MALFORMED, "%s holds no certificate in PEM form", r->certificate_path);
 	return ERR_OK;
 }
@@ -92,13 +74,7 @@ x509_parse(struct reading *r, const char *pem, size_t len)
 static enum err
 key_parse(struct reading *r, const char *pem, size_t len)
 {
-	BIO *bio = BIO_new_mem_buf(pem, (int)len);
-
-	if (bio == NULL)
-		return refuse(r, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
-	r->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-	BIO_free(bio);
-	if (r->key != NULL)
+	if ((r->key = pem_read_key(pem, len)) != NULL)
 		return ERR_OK;
 	if (strstr(pem, "ENCRYPTED") != NULL)
 		return refuse(r, ERR_INVALID, "%s has a passphrase; store the key without one and protect the file", r->key_path);
@@ -123,24 +99,13 @@ pem_load(struct reading *r, const char *path, enum err (*parse)(struct reading *
 	return e;
 }
 
-static bool
-unix_time(const ASN1_TIME *when, int64_t *ret)
-{
-	struct tm tm;
-
-	if (when == NULL || ASN1_TIME_to_tm(when, &tm) != 1)
-		return false;
-	*ret = (int64_t)timegm(&tm);
-	return true;
-}
-
 static enum err
 times_check(const struct reading *r, int64_t now_s, int64_t *ret_expires_s)
 {
 	int64_t from_s, until_s;
 	char when[TIMESTAMP_SIZE];
 
-	if (!unix_time(X509_get0_notBefore(r->x509), &from_s) || !unix_time(X509_get0_notAfter(r->x509), &until_s))
+	if (!pem_time(X509_get0_notBefore(r->x509), &from_s) || !pem_time(X509_get0_notAfter(r->x509), &until_s))
 		return refuse(r, ERR_MALFORMED, "%s has unreadable dates", r->certificate_path);
 	if (now_s >= until_s) {
 		timestamp_format(until_s * 1000, when);

@@ -8,16 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "base/encode.h"
 #include "base/hash.h"
+#include "base/pem.h"
 #include "base/secret_file.h"
 #include "base/text.h"
 
@@ -56,27 +55,6 @@ refuse(const struct reading *r, enum err e, const char *what)
 	return e;
 }
 
-static int
-no_passphrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
-
-static bool
-unix_time(const ASN1_TIME *when, int64_t *ret)
-{
-	struct tm tm;
-
-	if (when == NULL || ASN1_TIME_to_tm(when, &tm) != 1)
-		return false;
-	*ret = (int64_t)timegm(&tm);
-	return true;
-}
-
 static bool
 certificate_keep(const X509 *x509, struct notification_key *ret)
 {
@@ -91,8 +69,8 @@ certificate_keep(const X509 *x509, struct notification_key *ret)
 		base64_encode(der, (size_t)len, ret->certificate);
 	OPENSSL_free(der);
 	return ret->certificate != NULL && X509_digest(x509, EVP_sha1(), ret->thumbprint, &digest_len) == 1 &&
-	       digest_len == sizeof(ret->thumbprint) && unix_time(X509_get0_notBefore(x509), &ret->from_s) &&
-	       unix_time(X509_get0_notAfter(x509), &ret->until_s);
+	       digest_len == sizeof(ret->thumbprint) && pem_time(X509_get0_notBefore(x509), &ret->from_s) &&
+	       pem_time(X509_get0_notAfter(x509), &ret->until_s);
 }
 
 static enum err
@@ -112,31 +90,11 @@ pair_check(const struct reading *r, const X509 *x509, const EVP_PKEY *key)
 	return ERR_OK;
 }
 
-static X509 *
-x509_from(const char *pem, size_t len)
-{
-	BIO *bio = BIO_new_mem_buf(pem, (int)len);
-	X509 *x509 = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
-
-	BIO_free(bio);
-	return x509;
-}
-
-static EVP_PKEY *
-key_from(const char *pem, size_t len)
-{
-	BIO *bio = BIO_new_mem_buf(pem, (int)len);
-	EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-
-	BIO_free(bio);
-	return key;
-}
-
 static enum err
 key_parse(const struct reading *r, const char *pem, size_t len, struct notification_key *ret)
 {
-	X509 *x509 = x509_from(pem, len);
-	EVP_PKEY *key = key_from(pem, len);
+	X509 *x509 = pem_read_certificate(pem, len);
+	EVP_PKEY *key = pem_read_key(pem, len);
 	enum err e = pair_check(r, x509, key);
 
 	if (e == ERR_OK && !certificate_keep(x509, ret))

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/pem.h"
+
 #define WARN_BEFORE_S ((int64_t)21 * 86400)
 
 /* The suites of reliability.md 2.5; TLS 1.3's own list has only AEAD. */
@@ -24,17 +26,6 @@ openssl_reason(void)
 
 	ERR_clear_error();
 	return reason != NULL ? reason : "unknown reason";
-}
-
-/* A key behind a passphrase cannot be used by a service: say so instead of asking a terminal. */
-static int
-no_passphrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
 }
 
 static SSL_CTX *
@@ -59,7 +50,7 @@ context_with_settings(void)
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	(void)SSL_CTX_set_max_early_data(ctx, 0);
-	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+	SSL_CTX_set_default_passwd_cb(ctx, pem_no_passphrase);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
 	return ctx;
 }
@@ -85,16 +76,6 @@ host_of(const char *url, char *ret, size_t ret_size)
 	}
 }
 
-static int64_t
-unix_of(const ASN1_TIME *time)
-{
-	struct tm tm;
-
-	if (ASN1_TIME_to_tm(time, &tm) != 1)
-		return 0;
-	return (int64_t)timegm(&tm);
-}
-
 static void
 day_of(int64_t unix_s, char ret[32])
 {
@@ -109,10 +90,13 @@ day_of(int64_t unix_s, char ret[32])
 static enum err
 check_validity(const X509 *leaf, int64_t now_unix, const char *file, struct tls_facts *facts, char *why, size_t why_size)
 {
-	int64_t from = unix_of(X509_get0_notBefore(leaf));
+	int64_t from;
 	char day[32];
 
-	facts->expires_unix = unix_of(X509_get0_notAfter(leaf));
+	if (!pem_time(X509_get0_notBefore(leaf), &from) || !pem_time(X509_get0_notAfter(leaf), &facts->expires_unix)) {
+		(void)snprintf(why, why_size, "certificate %s has unreadable dates", file);
+		return ERR_INVALID;
+	}
 	if (now_unix >= facts->expires_unix) {
 		day_of(facts->expires_unix, day);
 		(void)snprintf(why, why_size, "certificate %s has expired on %s: renew it", file, day);

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -15,6 +14,7 @@
 
 #include "base/encode.h"
 #include "base/json.h"
+#include "base/pem.h"
 #include "base/text.h"
 #include "sim/map.h"
 #include "sim/memory.h"
@@ -72,15 +72,13 @@ certificate_read(struct certificate *c, const X509 *x)
 {
 	uint8_t hash[EVP_MAX_MD_SIZE];
 	unsigned len;
-	struct tm tm;
 
 	if (X509_digest(x, EVP_sha1(), hash, &len) != 1)
 		return false;
 	base64url_encode(hash, len, c->sha1);
-	if (X509_digest(x, EVP_sha256(), hash, &len) != 1 || ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) != 1)
+	if (X509_digest(x, EVP_sha256(), hash, &len) != 1 || !pem_time(X509_get0_notAfter(x), &c->until_s))
 		return false;
 	base64url_encode(hash, len, c->sha256);
-	c->until_s = (int64_t)timegm(&tm);
 	return (c->key = X509_get_pubkey((X509 *)(uintptr_t)x)) != NULL;
 }
 
@@ -92,7 +90,7 @@ sim_certificates_parse(const char *pem)
 	bool good = bio != NULL;
 	X509 *x;
 
-	while (good && k->count < CERTIFICATES_MAX && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+	while (good && k->count < CERTIFICATES_MAX && (x = PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL)) != NULL) {
 		good = certificate_read(&k->list[k->count], x);
 		k->count += good;
 		X509_free(x);
