@@ -141,26 +141,29 @@ id_of(const char *file, char ret[NOTIFICATION_KEY_ID_SIZE])
 }
 
 static enum err
-keys_take(struct notification_keys *keys, const char *directory, const char *file, struct reading *r)
+keys_take(struct notification_keys *keys, const struct reading *folder, const char *file)
 {
-	struct notification_key *key = &keys->keys[keys->count];
+	struct notification_key key = { .id = "" };
+	struct reading r = *folder;
 	char path[PATH_SIZE];
 	enum err e;
 
-	if (!id_of(file, key->id))
+	if (!id_of(file, key.id))
 		return ERR_OK;
-	(void)snprintf(path, sizeof(path), "%s/%s", directory, file);
-	r->path = path;
-	if (keys->count + 1 == NOTIFICATION_KEYS_MAX)
-		return refuse(r, ERR_TOOBIG, "is one key too many: remove the oldest, which Graph has long stopped to name");
-	if ((e = key_read(r, key)) == ERR_OK)
-		keys->count++;
+	(void)snprintf(path, sizeof(path), "%s/%s", folder->path, file);
+	r.path = path;
+	if (keys->count == NOTIFICATION_KEYS_MAX)
+		return refuse(&r, ERR_TOOBIG, "is one key too many: remove the oldest, which Graph has long stopped to name");
+	if ((e = key_read(&r, &key)) == ERR_OK)
+		keys->keys[keys->count++] = key;
+	else
+		free(key.certificate);
 	return e;
 }
 
 /* The one that became valid last and has; of two, the one whose name is last. */
 static enum err
-newest_find(struct notification_keys *keys, const char *directory, struct reading *r)
+newest_find(struct notification_keys *keys, const struct reading *r)
 {
 	const struct notification_key *best = NULL;
 
@@ -174,7 +177,6 @@ newest_find(struct notification_keys *keys, const char *directory, struct readin
 			keys->newest = i;
 		}
 	}
-	r->path = directory;
 	if (best == NULL)
 		return refuse(r, keys->count == 0 ? ERR_NOTFOUND : ERR_INVALID,
 		    "holds no notification key that is valid now; ergsyncctl key notifications makes one");
@@ -184,7 +186,7 @@ newest_find(struct notification_keys *keys, const char *directory, struct readin
 enum err
 notification_keys_read(const char *directory, int64_t now_s, struct notification_keys **ret, char *why, size_t why_size)
 {
-	struct reading r = { directory, now_s, why, why_size };
+	const struct reading r = { directory, now_s, why, why_size };
 	struct notification_keys *keys = calloc(1, sizeof(*keys));
 	DIR *dir = opendir(directory);
 	enum err e = keys == NULL ? ERR_NOMEM : dir == NULL ? ERR_NOTFOUND : ERR_OK;
@@ -192,11 +194,11 @@ notification_keys_read(const char *directory, int64_t now_s, struct notification
 	if (e != ERR_OK)
 		(void)refuse(&r, e, "cannot be read; ergsyncctl key notifications makes it");
 	for (struct dirent *entry; e == ERR_OK && (entry = readdir(dir)) != NULL;)
-		e = keys_take(keys, directory, entry->d_name, &r);
+		e = keys_take(keys, &r, entry->d_name);
 	if (dir != NULL)
 		(void)closedir(dir);
 	if (e == ERR_OK)
-		e = newest_find(keys, directory, &r);
+		e = newest_find(keys, &r);
 	if (e != ERR_OK) {
 		notification_keys_free(keys);
 		return e;
