@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -91,15 +90,6 @@ static void
 count(struct connection *c, enum metric metric)
 {
 	c->all->env.metrics->counts[metric]++;
-}
-
-static int64_t
-monotonic_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 /* Endings. */
@@ -359,7 +349,7 @@ on_stored(struct intake_ticket *ticket, enum err err)
 		return;
 	if (err == ERR_OK) {
 		count(c, METRIC_POSTS_STORED);
-		metrics_intake(c->all->env.metrics, monotonic_us() - c->complete_us);
+		metrics_intake(c->all->env.metrics, metrics_now_us() - c->complete_us);
 		answer_status(c, 202, NULL);
 	} else {
 		store_unavailable(c, err == ERR_FULL ? "the store is full" : "storing failed");
@@ -372,7 +362,7 @@ static void
 store(struct connection *c)
 {
 	c->state = STATE_STORING;
-	c->complete_us = monotonic_us();
+	c->complete_us = metrics_now_us();
 	c->has_ticket = true;
 	c->ticket.done = on_stored;
 	intake_commit(c->all->env.intake, &c->ticket);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "listener/metrics.h"
 
 #define BATCH_FIRST 64
 /* A batch kept for the next use holds no more memory than this; 0.6 MiB. */
@@ -102,15 +103,6 @@ list_pop(struct batch_list *list)
 
 /* The writer thread. */
 
-static int64_t
-monotonic_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static void
 publish_status(struct intake *in)
 {
@@ -155,7 +147,7 @@ is_failing(struct intake *in)
 static void
 write_batch(struct intake *in, struct batch *b)
 {
-	int64_t start_us = monotonic_us();
+	int64_t start_us = metrics_now_us();
 
 	in->begun_us = start_us;
 	b->err = is_failing(in) ? ERR_IO : ERR_OK;
@@ -164,7 +156,7 @@ write_batch(struct intake *in, struct batch *b)
 
 		b->err = in->store.append(in->store.arg, b->hints + at, n);
 	}
-	b->took_us = monotonic_us() - start_us;
+	b->took_us = metrics_now_us() - start_us;
 	if (b->err == ERR_IO)
 		set_failing(in, ERR_IO);
 }
@@ -218,7 +210,7 @@ trim_step(struct intake *in, const uint8_t epoch[PEER_EPOCH_LEN], uint64_t to)
 static void
 on_tick(struct intake *in)
 {
-	int64_t now_s = monotonic_us() / 1000000;
+	int64_t now_s = metrics_now_us() / 1000000;
 
 	if (is_failing(in))
 		try_reopen(in);
@@ -261,7 +253,7 @@ gather(struct intake *in)
 	const struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
 
 	in->gathering = true;
-	while (in->in_company && !in->stop && monotonic_us() < until_us)
+	while (in->in_company && !in->stop && metrics_now_us() < until_us)
 		(void)pthread_cond_timedwait(&in->work, &in->lock, &until);
 	in->gathering = false;
 }

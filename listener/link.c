@@ -31,17 +31,6 @@ struct link {
 	bool wake_due;
 };
 
-static bool
-address_in(const char *directory, const char *name, struct sockaddr_un *ret)
-{
-	int n;
-
-	memset(ret, 0, sizeof(*ret));
-	ret->sun_family = AF_UNIX;
-	n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s", directory, name);
-	return n > 0 && (size_t)n < sizeof(ret->sun_path);
-}
-
 static void
 send_wake(struct link *l)
 {
@@ -163,7 +152,8 @@ open_link(struct link *l, struct event_base *base, struct clock *clock, const ch
 {
 	enum err err;
 
-	if (!address_in(directory, PEER_LISTENER_SOCKET, &l->own) || !address_in(directory, PEER_RECONCILER_SOCKET, &l->peer)) {
+	if (!peer_address(directory, PEER_LISTENER_SOCKET, &l->own) ||
+	    !peer_address(directory, PEER_RECONCILER_SOCKET, &l->peer)) {
 		(void)snprintf(why, why_size, "runtime directory %s: the path is too long for a socket", directory);
 		return ERR_INVALID;
 	}

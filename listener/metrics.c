@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/text.h"
 
@@ -28,6 +29,15 @@ observe(struct histogram *h, const int64_t bounds[METRICS_BOUNDS], int64_t us)
 		i++;
 	h->buckets[i]++;
 	h->sum_us += us > 0 ? (uint64_t)us : 0;
+}
+
+int64_t
+metrics_now_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 void

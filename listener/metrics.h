@@ -75,6 +75,8 @@ struct gauges {
 	int64_t certificate_expires_unix;
 };
 
+/* For how long something takes: microseconds that neither step nor count suspend. Any thread. */
+int64_t metrics_now_us(void);
 void metrics_intake(struct metrics *m, int64_t took_us); /* from a post's last byte to its answer */
 void metrics_commit(struct metrics *m, int64_t took_us);
 void metrics_text(const struct metrics *m, const struct gauges *gauges, struct text *ret);

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/encode.h"
 
@@ -138,4 +140,15 @@ peer_decode(const char *data, size_t len, struct peer_message *ret)
 		return ERR_OK;
 	}
 	return ERR_MALFORMED;
+}
+
+bool
+peer_address(const char *directory, const char *name, struct sockaddr_un *ret)
+{
+	int n;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->sun_family = AF_UNIX;
+	n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s", directory, name);
+	return n > 0 && (size_t)n < sizeof(ret->sun_path);
 }

@@ -14,11 +14,14 @@
 #ifndef MODEL_PEER_H
 #define MODEL_PEER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "model/client_state.h"
+
+struct sockaddr_un;
 
 /* Names below the runtime directory; each daemon binds its own, and sends from it. */
 #define PEER_LISTENER_SOCKET   "listener.sock"
@@ -45,5 +48,8 @@ struct peer_message {
 enum err peer_encode(const struct peer_message *m, char *ret, size_t ret_size, size_t *ret_len);
 /* ret->text borrows data. ERR_MALFORMED for whatever peer_encode cannot have made. */
 enum err peer_decode(const char *data, size_t len, struct peer_message *ret);
+
+/* The address of a socket below the runtime directory; false when its path is too long for one. */
+bool peer_address(const char *directory, const char *name, struct sockaddr_un *ret);
 
 #endif

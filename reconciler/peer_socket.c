@@ -36,17 +36,6 @@ struct peer_socket {
 	char *buffer; /* PEER_MESSAGE_MAX */
 };
 
-static bool
-address_make(const char *directory, const char *name, struct sockaddr_un *ret)
-{
-	int n;
-
-	memset(ret, 0, sizeof(*ret));
-	ret->sun_family = AF_UNIX;
-	n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s", directory, name);
-	return n > 0 && (size_t)n < sizeof(ret->sun_path);
-}
-
 static void
 questions_answer(struct peer_socket *p, const char *text, size_t len)
 {
@@ -175,8 +164,8 @@ peer_socket_new(struct event_base *base, struct clock *clock, const char *runtim
 	if (p == NULL)
 		return e;
 	p->fd = -1;
-	if (!address_make(runtime_directory, PEER_RECONCILER_SOCKET, &p->own) ||
-	    !address_make(runtime_directory, PEER_LISTENER_SOCKET, &p->listener)) {
+	if (!peer_address(runtime_directory, PEER_RECONCILER_SOCKET, &p->own) ||
+	    !peer_address(runtime_directory, PEER_LISTENER_SOCKET, &p->listener)) {
 		snprintf(why, why_size, "runtime_directory %s is too long for a socket's name", runtime_directory);
 		e = ERR_TOOBIG;
 		goto fail;

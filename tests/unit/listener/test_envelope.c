@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
 #include "unit/base/seed.h"
 
 static const uint8_t hash_key[16] = { 1, 2, 3, 4 };
@@ -328,21 +329,24 @@ test_depth(void **state)
 	(void)state;
 	for (size_t depth = 30; depth <= 34; depth++) {
 		for (int objects = 0; objects < 2; objects++) {
-			char body[512] = "{\"value\":[]";
+			struct text body;
 			struct seen seen;
 			struct envelope_result result;
 
 			/* The root is the first level. */
-			strcat(body, ",\"x\":");
+			text_init(&body, 512);
+			text_adds(&body, "{\"value\":[],\"x\":");
 			for (size_t i = 1; i < depth; i++)
-				strcat(body, objects ? "{\"a\":" : "[");
-			strcat(body, "1");
+				text_adds(&body, objects ? "{\"a\":" : "[");
+			text_adds(&body, "1");
 			for (size_t i = 1; i < depth; i++)
-				strcat(body, objects ? "}" : "]");
-			strcat(body, "}");
+				text_adds(&body, objects ? "}" : "]");
+			text_adds(&body, "}");
+			assert_int_equal(text_err(&body), ERR_OK);
 			assert_int_equal(
-			    scan(body, strlen(body), &seen, &result), depth <= ENVELOPE_DEPTH_MAX ? ERR_OK : ERR_MALFORMED);
-			compare(body, strlen(body));
+			    scan(body.data, body.len, &seen, &result), depth <= ENVELOPE_DEPTH_MAX ? ERR_OK : ERR_MALFORMED);
+			compare(body.data, body.len);
+			text_done(&body);
 		}
 	}
 }

@@ -266,7 +266,7 @@ test_random_cuts(void **state)
 		size_t len = 0, count = 1 + rng_below(&rng, 12);
 
 		if (rng_below(&rng, 2) == 0)
-			len = (size_t)sprintf(data, "POST /p HTTP/1.1\r\nHost: a\r\n");
+			len = (size_t)snprintf(data, sizeof(data), "POST /p HTTP/1.1\r\nHost: a\r\n");
 		while (count-- > 0) {
 			const char *piece = pieces[rng_below(&rng, sizeof(pieces) / sizeof(pieces[0]))];
 			size_t n = piece[0] == '\0' ? 1 : strlen(piece);

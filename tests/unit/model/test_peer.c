@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cmocka.h>
 
@@ -81,10 +83,31 @@ test_malformed(void **state)
 	assert_int_equal(m.consumed, 10);
 }
 
+static void
+addresses(void **state)
+{
+	struct sockaddr_un a;
+	char directory[sizeof(a.sun_path)];
+	size_t room = sizeof(a.sun_path) - sizeof("/" PEER_LISTENER_SOCKET);
+
+	(void)state;
+	assert_true(peer_address("/run/ergsync", PEER_LISTENER_SOCKET, &a));
+	assert_int_equal(a.sun_family, AF_UNIX);
+	assert_string_equal(a.sun_path, "/run/ergsync/listener.sock");
+	memset(directory, 'd', sizeof(directory));
+	directory[room] = '\0';
+	assert_true(peer_address(directory, PEER_LISTENER_SOCKET, &a));
+	assert_int_equal(strlen(a.sun_path), sizeof(a.sun_path) - 1);
+	directory[room] = 'd';
+	directory[room + 1] = '\0';
+	assert_false(peer_address(directory, PEER_LISTENER_SOCKET, &a));
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_round_trips), cmocka_unit_test(test_malformed) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_round_trips), cmocka_unit_test(test_malformed),
+		cmocka_unit_test(addresses) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
