@@ -148,7 +148,7 @@ rich_encrypt(struct rng *rng, const struct rich_key *key, const json_t *resource
 	(void)EVP_EncryptUpdate(ctx, data, &n, (const unsigned char *)plain, (int)plain_len);
 	(void)EVP_EncryptFinal_ex(ctx, data + n, &rest);
 	EVP_CIPHER_CTX_free(ctx);
-	whole.len = (size_t)(n + rest);
+	whole.len = (size_t)n + (size_t)rest;
 	hmac_sha256(content_key, sizeof(content_key), &whole, 1, signature);
 	free(plain);
 	{

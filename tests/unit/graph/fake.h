@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "graph/graph.h"
 #include "net/http_client.h"
 
@@ -240,6 +241,20 @@ request_get(const char *tenant, const char *path)
 	r.where.priority = GRAPH_HINT;
 	assert_true(guid_parse(tenant, &r.where.directory));
 	return r;
+}
+
+/* What a call would be given for this body; *json is to be given back. */
+static inline struct graph_answer
+fake_answer(int status, const char *body, json_t **json)
+{
+	struct graph_answer a = { .status = status };
+
+	*json = NULL;
+	(void)jx_parse(body, strlen(body), json, NULL, 0);
+	a.json = *json;
+	graph_error_read(*json, &a.error);
+	a.err = graph_error_judge(status, &a.error);
+	return a;
 }
 
 #endif

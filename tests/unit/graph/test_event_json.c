@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "base/timestamp.h"
 #include "graph/join_block.h"
 #include "model/event_json.h"
@@ -359,7 +360,7 @@ there_and_back(void **state)
 		char why[480];
 		const char *rule = rules[rng_below(&rng, COUNT(rules))];
 
-		strcpy(f->time_zone, zones[rng_below(&rng, COUNT(zones))]);
+		assert_true(str_copy(f->time_zone, sizeof(f->time_zone), zones[rng_below(&rng, COUNT(zones))]));
 		f->all_day = rng_below(&rng, 3) == 0;
 		f->online = rng_below(&rng, 2);
 		f->start.s = INT64_C(1767225600) + (int64_t)rng_below(&rng, 1000) * (f->all_day ? 86400 : 81900);

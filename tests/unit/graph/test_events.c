@@ -192,7 +192,7 @@ refusing(struct fake *f, const struct fake_seen *seen, struct fake_reply *reply)
 {
 	if (fake_is_token(seen))
 		return;
-	reply->status = atoi(f->word);
+	reply->status = (int)strtol(f->word, NULL, 10);
 	(void)snprintf(reply->body, sizeof(reply->body), "{\"error\":{\"code\":\"%s\",\"message\":\"m\"}}", f->word + 4);
 }
 

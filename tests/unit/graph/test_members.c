@@ -3,19 +3,6 @@
 #include "base/json.h"
 #include "graph/members.h"
 
-static struct graph_answer
-answer_of(int status, const char *body, json_t **json)
-{
-	struct graph_answer a = { .status = status };
-
-	*json = NULL;
-	(void)jx_parse(body, strlen(body), json, NULL, 0);
-	a.json = *json;
-	graph_error_read(*json, &a.error);
-	a.err = graph_error_judge(status, &a.error);
-	return a;
-}
-
 static void
 members_are_read(void **state)
 {
@@ -89,7 +76,7 @@ who_is_not_found_must_be_proved(void **state)
 	assert_true(guid_parse(USER_1, &user));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		json_t *json;
-		struct graph_answer a = answer_of(cases[i].status, cases[i].body, &json);
+		struct graph_answer a = fake_answer(cases[i].status, cases[i].body, &json);
 		struct graph_member m;
 
 		assert_int_equal(graph_member_find_read(&a, &user, &m), cases[i].err);
@@ -125,7 +112,7 @@ bulk_results_are_per_person(void **state)
 	assert_true(guid_parse(USER_2, &two));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		json_t *json;
-		struct graph_answer a = answer_of(cases[i].status, cases[i].body, &json);
+		struct graph_answer a = fake_answer(cases[i].status, cases[i].body, &json);
 		char code[GRAPH_CODE_SIZE];
 
 		assert_int_equal(graph_members_bulk_read(&a, &one, code), cases[i].one);

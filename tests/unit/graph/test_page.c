@@ -58,7 +58,7 @@ script(struct fake *f, const struct fake_seen *seen, struct fake_reply *reply)
 		    "{\"value\":[" MEMBER("m1", USER_1, "\"Owner\"") "],\"@odata.nextLink\":\"%s\"}",
 		    strncmp(f->word, "https://", 8) == 0 ? f->word : SECOND);
 	else if (f->word[0] >= '0' && f->word[0] <= '9')
-		reply->status = atoi(f->word);
+		reply->status = (int)strtol(f->word, NULL, 10);
 	else
 		(void)snprintf(
 		    reply->body, sizeof(reply->body), "%s", strncmp(f->word, "first:", 6) == 0 ? f->word + 6 : f->word);

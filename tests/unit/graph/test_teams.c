@@ -3,19 +3,6 @@
 #include "base/json.h"
 #include "graph/teams.h"
 
-static struct graph_answer
-answer_of(int status, const char *body, json_t **json)
-{
-	struct graph_answer a = { .status = status };
-
-	*json = NULL;
-	(void)jx_parse(body, strlen(body), json, NULL, 0);
-	a.json = *json;
-	graph_error_read(*json, &a.error);
-	a.err = graph_error_judge(status, &a.error);
-	return a;
-}
-
 static void
 channels_are_read(void **state)
 {
@@ -39,7 +26,7 @@ channels_are_read(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		json_t *json;
-		struct graph_answer a = answer_of(cases[i].status, cases[i].body, &json);
+		struct graph_answer a = fake_answer(cases[i].status, cases[i].body, &json);
 		struct graph_channel c;
 
 		assert_int_equal(graph_channel_read(&a, &c), cases[i].err);
@@ -58,22 +45,22 @@ teams_groups_and_people_are_read(void **state)
 	json_t *json;
 
 	(void)state;
-	a = answer_of(200, "{\"id\":\"" TEAM_1 "\",\"displayName\":\"x\",\"isArchived\":true}", &json);
+	a = fake_answer(200, "{\"id\":\"" TEAM_1 "\",\"displayName\":\"x\",\"isArchived\":true}", &json);
 	assert_int_equal(graph_team_read(&a, &team), ERR_OK);
 	assert_true(team.archived);
 	json_decref(json);
-	a = answer_of(200,
+	a = fake_answer(200,
 	    "{\"id\":\"" TEAM_1 "\",\"groupTypes\":[\"Unified\",\"DynamicMembership\"],\"onPremisesSyncEnabled\":null,"
 	    "\"resourceProvisioningOptions\":[\"Team\"]}",
 	    &json);
 	assert_int_equal(graph_group_read(&a, &group), ERR_OK);
 	assert_true(group.dynamic && group.has_team && !group.synced);
 	json_decref(json);
-	a = answer_of(200, "{\"id\":\"" USER_1 "\",\"mail\":null,\"accountEnabled\":false,\"userType\":\"Guest\"}", &json);
+	a = fake_answer(200, "{\"id\":\"" USER_1 "\",\"mail\":null,\"accountEnabled\":false,\"userType\":\"Guest\"}", &json);
 	assert_int_equal(graph_user_read(&a, &user), ERR_OK);
 	assert_true(!user.enabled && user.guest && user.email[0] == '\0');
 	json_decref(json);
-	a = answer_of(200, "{\"id\":\"nobody\"}", &json);
+	a = fake_answer(200, "{\"id\":\"nobody\"}", &json);
 	assert_int_equal(graph_user_read(&a, &user), ERR_UNEXPECTED);
 	assert_int_equal(graph_team_read(&a, &team), ERR_UNEXPECTED);
 	assert_int_equal(graph_group_read(&a, &group), ERR_UNEXPECTED);
@@ -105,7 +92,7 @@ an_address_names_one_person_or_none(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		json_t *json;
-		struct graph_answer a = answer_of(cases[i].status, cases[i].body, &json);
+		struct graph_answer a = fake_answer(cases[i].status, cases[i].body, &json);
 		struct graph_user u;
 
 		assert_int_equal(graph_user_find_read(&a, "ada@x.org", &u), cases[i].err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "base/timestamp.h"
 #include "unit/base/check.h"
 #include "unit/base/seed.h"
@@ -231,12 +232,12 @@ random_fields(struct rng *rng)
 	assert_true(event_text_set(&f->location, words[rng_below(rng, COUNT(words))]));
 	f->start.s = INT64_C(1796137200) + (int64_t)rng_below(rng, 100000000);
 	f->end.s = f->start.s + 3600;
-	strcpy(f->time_zone, rng_below(rng, 2) ? "Europe/Warsaw" : "UTC");
+	assert_true(str_copy(f->time_zone, sizeof(f->time_zone), rng_below(rng, 2) ? "Europe/Warsaw" : "UTC"));
 	f->all_day = rng_below(rng, 4) == 0;
 	f->online = rng_below(rng, 2);
 	f->hide_attendees = rng_below(rng, 2);
 	f->cancelled = rng_below(rng, 4) == 0;
-	strcpy(f->rrule, rules[rng_below(rng, COUNT(rules))]);
+	assert_true(str_copy(f->rrule, sizeof(f->rrule), rules[rng_below(rng, COUNT(rules))]));
 	for (uint64_t n = rng_below(rng, 5), i = 0; i < n; i++) {
 		char email[32];
 

@@ -335,4 +335,23 @@ drive_users(const struct drive *d, const char *key)
 #define ROLE(role)     "{\"@odata.type\":\"#microsoft.graph.aadUserConversationMember\",\"roles\":[" role "]}"
 #define CHANGE(op, id) "{\"op\":\"" op "\",\"team\":\"" TEAM "\",\"user\":\"" id "\"}"
 
+/* The one most tests use, started and stopped around each of them. */
+static UNUSED_OK struct drive d;
+
+static UNUSED_OK int
+drive_setup(void **state)
+{
+	(void)state;
+	drive_start(&d);
+	return 0;
+}
+
+static UNUSED_OK int
+drive_teardown(void **state)
+{
+	(void)state;
+	drive_stop(&d);
+	return 0;
+}
+
 #endif

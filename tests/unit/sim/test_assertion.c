@@ -14,8 +14,6 @@
 #define NOW_S     (START_MS / 1000)
 #define DAY_S     86400
 
-static struct drive d;
-
 struct signer {
 	EVP_PKEY *key;
 	char pem[4096], sha1[64], sha256[64];
@@ -87,14 +85,6 @@ start(void **state)
 	drive_control(&d, "POST", "apps", text);
 	free(text);
 	json_decref(app);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
 	return 0;
 }
 
@@ -316,11 +306,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(takes_and_refuses_by_header, start, stop),
-		cmocka_unit_test_setup_teardown(takes_and_refuses_by_claims, start, stop),
-		cmocka_unit_test_setup_teardown(takes_each_once, start, stop),
-		cmocka_unit_test_setup_teardown(refuses_what_is_no_jwt, start, stop),
-		cmocka_unit_test_setup_teardown(checks_the_claims_of_unknown_apps, start, stop),
+		cmocka_unit_test_setup_teardown(takes_and_refuses_by_header, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(takes_and_refuses_by_claims, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(takes_each_once, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(refuses_what_is_no_jwt, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(checks_the_claims_of_unknown_apps, start, drive_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, make_signers, free_signers);

@@ -1,24 +1,6 @@
 /* $batch: limits, dependencies, items that wait, answers apart. */
 #include "unit/sim/drive.h"
 
-static struct drive d;
-
-static int
-start(void **state)
-{
-	(void)state;
-	drive_start(&d);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
-	return 0;
-}
-
 static int64_t
 status_of(const char *id)
 {
@@ -145,11 +127,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(answers_each, start, stop),
-		cmocka_unit_test_setup_teardown(waits_for_its_slowest, start, stop),
-		cmocka_unit_test_setup_teardown(throttles_apart, start, stop),
-		cmocka_unit_test_setup_teardown(refuses, start, stop),
-		cmocka_unit_test_setup_teardown(never_hangs, start, stop),
+		cmocka_unit_test_setup_teardown(answers_each, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(waits_for_its_slowest, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(throttles_apart, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(refuses, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(never_hangs, drive_setup, drive_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,24 +1,6 @@
 /* The control API: what it makes, what it refuses, what it tells. */
 #include "unit/sim/drive.h"
 
-static struct drive d;
-
-static int
-start(void **state)
-{
-	(void)state;
-	drive_start(&d);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
-	return 0;
-}
-
 static const struct {
 	const char *target, *body, *why;
 } bad[] = {
@@ -144,12 +126,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(refuses, start, stop),
-		cmocka_unit_test_setup_teardown(explains_itself, start, stop),
-		cmocka_unit_test_setup_teardown(makes_people_and_teams_by_number, start, stop),
-		cmocka_unit_test_setup_teardown(changes_only_what_is_named, start, stop),
-		cmocka_unit_test_setup_teardown(counts_requests, start, stop),
-		cmocka_unit_test_setup_teardown(begins_anew, start, stop),
+		cmocka_unit_test_setup_teardown(refuses, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(explains_itself, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(makes_people_and_teams_by_number, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(changes_only_what_is_named, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(counts_requests, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(begins_anew, drive_setup, drive_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

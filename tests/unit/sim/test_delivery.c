@@ -1,8 +1,6 @@
 /* Deliveries: batches, repeats until answered or too old, faults, and what becomes of a slow endpoint. */
 #include "unit/sim/drive.h"
 
-static struct drive d;
-
 static int
 start(void **state)
 {
@@ -14,14 +12,6 @@ start(void **state)
 	        "{\"changeType\":\"created,deleted\",\"resource\":\"/teams/" TEAM "/members\",\"notificationUrl\":\"" HOOK
 	        "?t=1\",\"lifecycleNotificationUrl\":\"" LIFE "\",\"expirationDateTime\":\"2026-11-20T13:00:00Z\"}"),
 	    201);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
 	return 0;
 }
 
@@ -200,14 +190,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(batches, start, stop),
-		cmocka_unit_test_setup_teardown(repeats_until_answered, start, stop),
-		cmocka_unit_test_setup_teardown(gives_up_after_four_hours, start, stop),
-		cmocka_unit_test_setup_teardown(counts_silence_as_failure, start, stop),
-		cmocka_unit_test_setup_teardown(drops_for_a_slow_endpoint, start, stop),
-		cmocka_unit_test_setup_teardown(goes_wrong_as_scripted, start, stop),
-		cmocka_unit_test_setup_teardown(reorders, start, stop),
-		cmocka_unit_test_setup_teardown(sends_what_it_is_told, start, stop),
+		cmocka_unit_test_setup_teardown(batches, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(repeats_until_answered, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(gives_up_after_four_hours, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(counts_silence_as_failure, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(drops_for_a_slow_endpoint, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(goes_wrong_as_scripted, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(reorders, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(sends_what_it_is_told, start, drive_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

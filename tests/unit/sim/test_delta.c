@@ -6,7 +6,6 @@
 #define FILTER "&$filter=id%20eq%20'" TEAM "'"
 #define START  "/groups/delta?$select=displayName,members" FILTER
 
-static struct drive d;
 static char link[4096];
 
 static int
@@ -15,14 +14,6 @@ start(void **state)
 	(void)state;
 	drive_start(&d);
 	link[0] = '\0';
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
 	return 0;
 }
 
@@ -199,11 +190,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(first_round_then_changes, start, stop),
-		cmocka_unit_test_setup_teardown(members_only_when_selected, start, stop),
-		cmocka_unit_test_setup_teardown(old_links_are_gone, start, stop),
-		cmocka_unit_test_setup_teardown(refuses, start, stop),
-		cmocka_unit_test_setup_teardown(random_rounds_find_the_truth, start, stop),
+		cmocka_unit_test_setup_teardown(first_round_then_changes, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(members_only_when_selected, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(old_links_are_gone, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(refuses, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(random_rounds_find_the_truth, start, drive_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

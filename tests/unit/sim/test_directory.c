@@ -1,24 +1,6 @@
 /* People, groups, teams and channels as Graph shows them. */
 #include "unit/sim/drive.h"
 
-static struct drive d;
-
-static int
-start(void **state)
-{
-	(void)state;
-	drive_start(&d);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
-	return 0;
-}
-
 static const struct {
 	const char *target;
 	int status;
@@ -137,10 +119,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(shows, start, stop),
-		cmocka_unit_test_setup_teardown(mail_is_no_key, start, stop),
-		cmocka_unit_test_setup_teardown(pages, start, stop),
-		cmocka_unit_test_setup_teardown(hides_shared_channels, start, stop),
+		cmocka_unit_test_setup_teardown(shows, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(mail_is_no_key, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(pages, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(hides_shared_channels, drive_setup, drive_teardown),
 		cmocka_unit_test(writes_references),
 	};
 

@@ -18,7 +18,6 @@
 	"\"Europe/"                                                                                                              \
 	"Warsaw\"}}}"
 
-static struct drive d;
 static char id[256], target[512], delta[2048];
 
 static int
@@ -27,14 +26,6 @@ start(void **state)
 	(void)state;
 	drive_start(&d);
 	d.prefer = "IdType=\"ImmutableId\"";
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
 	return 0;
 }
 
@@ -342,7 +333,7 @@ random_rounds(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, drive_teardown)
 
 int
 main(void)

@@ -22,7 +22,6 @@
 	"$expand=singleValueExtendedProperties($filter=id%20eq%20'String%20%7B5f0e0d62-0000-4000-8000-000000000001%7D%20Name%"   \
 	"20PlatformEventId')"
 
-static struct drive d;
 static char id[256], target[512], etag[64], join[512];
 
 static int
@@ -31,14 +30,6 @@ start(void **state)
 	(void)state;
 	drive_start(&d);
 	d.prefer = "IdType=\"ImmutableId\", outlook.timezone=\"UTC\"";
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
 	return 0;
 }
 
@@ -677,7 +668,7 @@ anything_is_answered(void **state)
 	    200);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, drive_teardown)
 
 int
 main(void)

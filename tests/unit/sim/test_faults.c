@@ -5,24 +5,6 @@
 
 #define M "/teams/" TEAM "/members"
 
-static struct drive d;
-
-static int
-start(void **state)
-{
-	(void)state;
-	drive_start(&d);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
-	return 0;
-}
-
 static const struct {
 	const char *fault, *method, *target, *body;
 	enum sim_fate fate;
@@ -188,10 +170,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strikes),
-		cmocka_unit_test_setup_teardown(strikes_so_often, start, stop),
-		cmocka_unit_test_setup_teardown(notes_who_does_not_wait, start, stop),
-		cmocka_unit_test_setup_teardown(spoils_pages, start, stop),
-		cmocka_unit_test_setup_teardown(spoils_sign_in, start, stop),
+		cmocka_unit_test_setup_teardown(strikes_so_often, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(notes_who_does_not_wait, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(spoils_pages, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(spoils_sign_in, drive_setup, drive_teardown),
 		cmocka_unit_test(refuses_what_is_no_fault),
 		cmocka_unit_test(strikes_by_chance),
 	};

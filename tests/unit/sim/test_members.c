@@ -6,24 +6,6 @@
 #define S "/teams/" TEAM "/channels/19%3Ashared%40thread.tacv2/members"
 #define G "/teams/" TEAM "/channels/"
 
-static struct drive d;
-
-static int
-start(void **state)
-{
-	(void)state;
-	drive_start(&d);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
-	return 0;
-}
-
 /* What is done by control before the call, the call, and its answer. */
 static const struct {
 	const char *why, *control_target, *control_body;
@@ -341,17 +323,17 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses),
-		cmocka_unit_test_setup_teardown(adds_and_removes, start, stop),
-		cmocka_unit_test_setup_teardown(changes_roles_but_keeps_an_owner, start, stop),
-		cmocka_unit_test_setup_teardown(bulk_answers_each, start, stop),
-		cmocka_unit_test_setup_teardown(bulk_may_fail_as_a_whole, start, stop),
-		cmocka_unit_test_setup_teardown(bulk_has_limits, start, stop),
-		cmocka_unit_test_setup_teardown(private_channel_follows_its_team, start, stop),
-		cmocka_unit_test_setup_teardown(shared_channel_takes_foreigners, start, stop),
-		cmocka_unit_test_setup_teardown(standard_channel_shows_its_team, start, stop),
-		cmocka_unit_test_setup_teardown(pages_to_the_last, start, stop),
-		cmocka_unit_test_setup_teardown(reads_lag_behind_writes, start, stop),
-		cmocka_unit_test_setup_teardown(notes_what_clients_should_not_do, start, stop),
+		cmocka_unit_test_setup_teardown(adds_and_removes, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(changes_roles_but_keeps_an_owner, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(bulk_answers_each, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(bulk_may_fail_as_a_whole, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(bulk_has_limits, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(private_channel_follows_its_team, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(shared_channel_takes_foreigners, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(standard_channel_shows_its_team, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(pages_to_the_last, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(reads_lag_behind_writes, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(notes_what_clients_should_not_do, drive_setup, drive_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,24 +3,6 @@
 
 #include "base/random.h"
 
-static struct drive d;
-
-static int
-start(void **state)
-{
-	(void)state;
-	drive_start(&d);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
-	return 0;
-}
-
 static const struct {
 	const char *method, *target;
 	int status;
@@ -131,9 +113,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(finds, start, stop),
-		cmocka_unit_test_setup_teardown(asks_for_a_token_first, start, stop),
-		cmocka_unit_test_setup_teardown(survives_noise, start, stop),
+		cmocka_unit_test_setup_teardown(finds, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(asks_for_a_token_first, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(survives_noise, drive_setup, drive_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ falls_on(void **state)
 		json_t *r = series(cases[i].pattern, cases[i].range);
 		size_t wanted = (strlen(cases[i].days) + 1) / LOCAL_DATE_SIZE, n;
 		int64_t first = day_of(jx_get_str(jx_get_object(r, "range"), "startDate")), days[8];
-		char text[128] = "";
+		char text[128] = "", *end = text;
 
 		assert_null(series_problem(r, first));
 		n = series_days(r, first - 1000, first + 2000, days, wanted + 1);
@@ -98,8 +98,9 @@ falls_on(void **state)
 			n = wanted;
 		for (size_t k = 0; k < n; k++) {
 			if (k > 0)
-				strcat(text, " ");
-			local_date_format(days[k], text + strlen(text));
+				*end++ = ' ';
+			local_date_format(days[k], end);
+			end += strlen(end);
 		}
 		assert_string_equal(text, cases[i].days);
 		/* A window in the middle has the same days. */
@@ -166,10 +167,10 @@ random_series(struct rng *rng)
 	local_date_format(start, from);
 	local_date_format(start + (int64_t)rng_below(rng, 800), to);
 	return json_pack("{s:{s:s,s:I,s:o,s:s,s:s,s:I,s:I},s:{s:s,s:s,s:s,s:I}}", "pattern", "type", types[type], "interval",
-	    (json_int_t)(1 + rng_below(rng, 4)), "daysOfWeek", names, "firstDayOfWeek", days[rng_below(rng, 7)], "index",
-	    indices[rng_below(rng, 5)], "dayOfMonth", (json_int_t)(1 + rng_below(rng, 31)), "month",
-	    (json_int_t)(1 + rng_below(rng, 12)), "range", "type", ends[rng_below(rng, 3)], "startDate", from, "endDate", to,
-	    "numberOfOccurrences", (json_int_t)(1 + rng_below(rng, 40)));
+	    1 + (json_int_t)rng_below(rng, 4), "daysOfWeek", names, "firstDayOfWeek", days[rng_below(rng, 7)], "index",
+	    indices[rng_below(rng, 5)], "dayOfMonth", 1 + (json_int_t)rng_below(rng, 31), "month",
+	    1 + (json_int_t)rng_below(rng, 12), "range", "type", ends[rng_below(rng, 3)], "startDate", from, "endDate", to,
+	    "numberOfOccurrences", 1 + (json_int_t)rng_below(rng, 40));
 }
 
 /* The daemon counts occurrences in another way: both must come to the same days. */

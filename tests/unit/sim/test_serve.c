@@ -4,7 +4,6 @@
 #include "net/http_fake.h"
 #include "sim/serve.h"
 
-static struct drive d;
 static struct serve *serve;
 
 static struct {

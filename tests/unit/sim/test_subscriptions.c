@@ -9,24 +9,7 @@
 /* START_MS is 2026-11-18T11:06:40Z. */
 #define EXPIRY IN("13:00")
 
-static struct drive d;
 static char id[64];
-
-static int
-start(void **state)
-{
-	(void)state;
-	drive_start(&d);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
-	return 0;
-}
 
 static void
 subscribe(const char *body)
@@ -373,18 +356,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(refuses, start, stop),
-		cmocka_unit_test_setup_teardown(needs_the_permission_to_read, start, stop),
-		cmocka_unit_test_setup_teardown(shakes_hands_with_both_urls, start, stop),
-		cmocka_unit_test_setup_teardown(wants_the_exact_token_in_ten_seconds, start, stop),
-		cmocka_unit_test_setup_teardown(keeps_to_lifetimes, start, stop),
-		cmocka_unit_test_setup_teardown(tells_of_changes_until_it_ends, start, stop),
+		cmocka_unit_test_setup_teardown(refuses, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(needs_the_permission_to_read, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(shakes_hands_with_both_urls, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(wants_the_exact_token_in_ten_seconds, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(keeps_to_lifetimes, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(tells_of_changes_until_it_ends, drive_setup, drive_teardown),
 		cmocka_unit_test(tells_who_asked),
-		cmocka_unit_test_setup_teardown(tells_of_indirect_members_on_request, start, stop),
-		cmocka_unit_test_setup_teardown(spells_as_documented, start, stop),
-		cmocka_unit_test_setup_teardown(pauses_without_authorization, start, stop),
-		cmocka_unit_test_setup_teardown(pages_its_list, start, stop),
-		cmocka_unit_test_setup_teardown(belongs_to_its_tenant, start, stop),
+		cmocka_unit_test_setup_teardown(tells_of_indirect_members_on_request, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(spells_as_documented, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(pauses_without_authorization, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(pages_its_list, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(belongs_to_its_tenant, drive_setup, drive_teardown),
 		cmocka_unit_test(ends_open_requests),
 	};
 

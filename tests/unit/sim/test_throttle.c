@@ -68,10 +68,7 @@ tenants_are_apart(void **state)
 static void
 strict_or_not(void **state)
 {
-	struct drive d;
-
 	(void)state;
-	drive_start(&d);
 	for (int i = 0; i < 6; i++)
 		assert_int_equal(drive_graph(&d, "GET", "/teams/" TEAM, NULL), 200);
 	assert_int_equal(drive_noted(&d, "throttled"), 2);
@@ -80,7 +77,6 @@ strict_or_not(void **state)
 	assert_non_null(strstr(d.headers, "Retry-After: 1\n"));
 	drive_wait(&d, 1000);
 	assert_int_equal(drive_graph(&d, "GET", "/teams/" TEAM, NULL), 200);
-	drive_stop(&d);
 }
 
 int
@@ -89,7 +85,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limits),
 		cmocka_unit_test(tenants_are_apart),
-		cmocka_unit_test(strict_or_not),
+		cmocka_unit_test_setup_teardown(strict_or_not, drive_setup, drive_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,22 +6,12 @@
 #define GRANT "&grant_type=client_credentials"
 #define FORM  "client_id=" APP GRANT SCOPE
 
-static struct drive d;
-
 static int
 start(void **state)
 {
 	(void)state;
 	drive_start(&d);
 	drive_control(&d, "POST", "apps", "{\"client_id\":\"" APP "\",\"client_secret\":\"s+1 &\"}");
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	drive_stop(&d);
 	return 0;
 }
 
@@ -104,9 +94,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(answers_by_number, start, stop),
-		cmocka_unit_test_setup_teardown(tokens_end, start, stop),
-		cmocka_unit_test_setup_teardown(tokens_see_their_tenant_only, start, stop),
+		cmocka_unit_test_setup_teardown(answers_by_number, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(tokens_end, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(tokens_see_their_tenant_only, start, drive_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

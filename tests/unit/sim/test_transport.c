@@ -4,7 +4,6 @@
 #include "net/http_client.h"
 #include "sim/transport.h"
 
-static struct drive d;
 static struct http_transport *t;
 
 static struct {
