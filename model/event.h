@@ -86,6 +86,7 @@ struct event {
 	uint64_t callback_seq;         /* under way, 0 = none */
 	bool told_scheduled;           /* the app has heard of the join URL */
 	bool told_cancelled;           /* the callback under way tells of a cancellation */
+	bool told_stale;               /* it tells of a meeting before the present one: what holds now is told after it */
 	uint64_t told_fields;          /* the callback under way tells of these */
 	uint64_t asked_fields;         /* these the app put anew since */
 	int64_t responses_due_wall_ms; /* the app is to be told of responses then; 0: not */

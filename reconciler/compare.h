@@ -41,7 +41,7 @@ struct compare_result {
 	bool whole_needed;      /* of an item: only a whole read can tell */
 	bool again;             /* of an item: Graph does not show yet what the hint told; ask again */
 	int64_t retry_after_ms; /* -1: not said */
-	int64_t members_compared;
+	int64_t members_compared, meetings_compared;
 	struct resync_changes changes; /* towards the app: done (or, in a dry run, to be done); towards Teams: to be done */
 	char detail[DETAIL_SIZE];      /* why not, for people */
 };

@@ -56,6 +56,8 @@ struct mailbox_job {
 	struct guid mailbox;
 	struct scope_id scope;
 	struct graph_where where;
+	struct erg_id only; /* whose changes are counted; "": all */
+	bool dry;
 	bool whole, round, listing, listed; /* whole: a round that shows all there is */
 	struct graph_event_walk *walk;
 	int64_t from_ms, to_ms;
@@ -279,7 +281,6 @@ add_missing(struct mailbox_job *job)
 
 		if (events_get(job->r->store, &ref.erg, &ref.event, &e) != ERR_OK || !is_watched(job, &e))
 			continue;
-		job->result.members_compared++;
 		job->r->counters.meetings_compared++;
 		hash = hash_of(&e);
 		if (job->seen_count == 0 || bsearch(&hash, job->seen, job->seen_count, sizeof(hash), by_number) == NULL)
@@ -291,7 +292,7 @@ add_missing(struct mailbox_job *job)
 /* ---------- the round ---------- */
 
 static void
-cursor_key(struct mailbox_job *job, struct store_key *ret)
+cursor_key(const struct mailbox_job *job, struct store_key *ret)
 {
 	char name[8 + 2 * SCOPE_ID_LEN + 1] = "mailbox:";
 
@@ -302,7 +303,7 @@ cursor_key(struct mailbox_job *job, struct store_key *ret)
 
 /* seq is when the window began, in milliseconds. */
 static bool
-cursor_get(struct mailbox_job *job, struct cursor_record *ret)
+cursor_get(const struct mailbox_job *job, struct cursor_record *ret)
 {
 	struct store_key key;
 
@@ -352,7 +353,7 @@ on_round_end(void *arg, const struct graph_page_end *end)
 	if (end->answer != NULL)
 		tenant_judge(job->r, &job->tenant, end->answer);
 	timer_arm(job->timer, 0);
-	if (end->err == ERR_GONE && !job->whole) {
+	if (end->err == ERR_GONE && !job->whole) { /* a dry run is a whole one */
 		/* The link has been given up: all there is, from now. */
 		cursor_forget(job);
 		job->whole = true;
@@ -481,6 +482,21 @@ singles_start(struct slot *s, const char *series_id)
 		slot_failed(s, ERR_NOMEM, NULL);
 }
 
+static bool
+counts(const struct mailbox_job *job, const struct erg_id *erg)
+{
+	return job->only.s[0] == '\0' || strcmp(job->only.s, erg->s) == 0;
+}
+
+static void
+count_told(struct mailbox_job *job, struct meeting *m)
+{
+	int64_t mails;
+
+	if (counts(job, &m->e.erg) && meeting_decide(m, &mails).tell != 0)
+		job->result.changes.meetings_updated++;
+}
+
 static void
 take(struct slot *s, struct graph_event *seen)
 {
@@ -497,11 +513,14 @@ take(struct slot *s, struct graph_event *seen)
 	series = seen->type == GRAPH_EVENT_SERIES && read_of(s)->series && seen->fields != NULL && !seen->fields->cancelled;
 	if (seen->fields != NULL && seen->fields->cancelled)
 		read_of(s)->gone = true;
-	else
-		(void)meeting_seen(m, seen);
+	else if (meeting_seen(m, seen))
+		count_told(s->job, m);
 	graph_event_done(seen);
-	meeting_close(m);
-	if (series)
+	if (s->job->dry)
+		meeting_drop(m);
+	else
+		meeting_close(m);
+	if (series && !s->job->dry)
 		singles_start(s, id);
 	else
 		slot_end(s);
@@ -588,6 +607,11 @@ take_gone(struct mailbox_job *job)
 
 		if (!rd->gone || (m = meeting_open(job->r, &rd->ref.erg, &rd->ref.event)) == NULL)
 			continue;
+		job->result.changes.meetings_cancelled += counts(job, &rd->ref.erg) && !m->e.deleted_by_app;
+		if (job->dry) {
+			meeting_drop(m);
+			continue;
+		}
 		if (strcmp(erg.id.s, m->erg.id.s) != 0) {
 			erg = m->erg;
 			hold = must_hold(job, &erg);
@@ -604,15 +628,16 @@ take_gone(struct mailbox_job *job)
 static void
 job_end(struct mailbox_job *job)
 {
-	struct compare_result result = job->result;
+	struct compare_result result;
 	compare_done done = job->done;
 	void *arg = job->arg;
 
-	if (result.err == ERR_OK) {
+	if (job->result.err == ERR_OK) {
 		take_gone(job);
-		if (job->round)
+		if (job->round && !job->dry)
 			cursor_put(job);
 	}
+	result = job->result;
 	job_free(job);
 	done(arg, &result);
 }
@@ -678,14 +703,27 @@ mailbox_read_items(struct reconciler *r, const struct subscription *scope, const
 }
 
 struct mailbox_job *
-mailbox_read(struct reconciler *r, const struct subscription *scope, bool whole, enum graph_priority priority, compare_done done,
-    void *arg)
+mailbox_read(
+    struct reconciler *r, const struct subscription *scope, const struct mailbox_options *options, compare_done done, void *arg)
 {
-	struct mailbox_job *job = job_new(r, scope, priority, done, arg);
+	struct mailbox_job *job = job_new(r, scope, options->priority, done, arg);
 
-	if (job != NULL)
-		job->whole = whole;
+	if (job == NULL)
+		return NULL;
+	job->whole = options->whole;
+	job->dry = options->dry_run;
+	if (options->erg != NULL)
+		job->only = *options->erg;
 	return job;
+}
+
+int64_t
+mailbox_read_since(struct reconciler *r, const struct subscription *scope)
+{
+	static struct cursor_record cursor; /* 8 KB; one thread */
+	const struct mailbox_job job = { .r = r, .scope = scope->scope };
+
+	return cursor_get(&job, &cursor) ? cursor.updated_wall_ms : 0;
 }
 
 /* ---------- the sweep ---------- */

@@ -41,9 +41,17 @@ struct mailbox_item {
  * that stores the last of it. NULL: out of memory. */
 struct mailbox_job *mailbox_read_items(struct reconciler *r, const struct subscription *scope, const struct mailbox_item *items,
     size_t count, compare_done done, void *arg);
-/* What changed since the last time; whole: all there is in the window. */
-struct mailbox_job *mailbox_read(struct reconciler *r, const struct subscription *scope, bool whole, enum graph_priority priority,
-    compare_done done, void *arg);
+struct mailbox_options {
+	bool whole;   /* all there is in the window; else what changed since the last time */
+	bool dry_run; /* reads and counts only */
+	enum graph_priority priority;
+	const struct erg_id *erg; /* whose changes are counted; NULL: all. Copied */
+};
+/* result->changes counts what was told of, or (dry) would be: meetings updated and cancelled. */
+struct mailbox_job *mailbox_read(
+    struct reconciler *r, const struct subscription *scope, const struct mailbox_options *options, compare_done done, void *arg);
+/* When the last whole round that was taken in ended; 0: never. Wall time. */
+int64_t mailbox_read_since(struct reconciler *r, const struct subscription *scope);
 /* done will not run; what was taken in stays. NULL is fine. */
 void mailbox_cancel(struct mailbox_job *job);
 

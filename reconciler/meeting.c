@@ -230,8 +230,8 @@ meeting_decide(struct meeting *m, int64_t *ret_mails)
 		.there = meeting_stands(m),
 		.over = is_over(m),
 		.far = is_far(m),
-		.frozen = m->e.callback_seq != 0 ? (unsigned)m->e.told_fields : 0,
-		.frozen_end = m->e.callback_seq != 0 && m->e.told_cancelled,
+		.frozen = m->e.callback_seq != 0 && !m->e.told_stale ? (unsigned)m->e.told_fields : 0,
+		.frozen_end = m->e.callback_seq != 0 && !m->e.told_stale && m->e.told_cancelled,
 	};
 	const struct event_fields *app = meeting_side(m, EVENT_SIDE_APP), *outlook = meeting_side(m, EVENT_SIDE_OUTLOOK);
 	struct meeting_step s;
@@ -270,7 +270,7 @@ static void
 told_end(struct meeting *m)
 {
 	m->e.callback_seq = 0;
-	m->e.told_cancelled = false;
+	m->e.told_cancelled = m->e.told_stale = false;
 	m->e.told_fields = m->e.asked_fields = 0;
 	meeting_side_set(m, EVENT_SIDE_TOLD, NULL);
 }
@@ -282,10 +282,26 @@ cancelled_everywhere(struct meeting *m)
 	m->e.forget_wall_ms = clock_wall_ms(m->r->clock) + MEETING_KEEP_MS;
 }
 
+/* The app has just heard of what is no more: it hears of what is. */
+static void
+told_too_late(struct meeting *m)
+{
+	unsigned fields = (unsigned)m->e.told_fields;
+
+	if (m->e.told_cancelled)
+		m->e.told_scheduled = false;
+	if (fields != 0 && (fields &= differ(m, EVENT_SIDE_APP, EVENT_SIDE_TOLD)) != 0)
+		tell_meeting(m->r, CHANGE_MEETING_UPDATED, &m->e, meeting_side(m, EVENT_SIDE_APP), fields, "");
+}
+
 void
 meeting_told(struct meeting *m, bool taken, const char *detail)
 {
-	if (m->e.told_cancelled) {
+	if (m->e.told_stale) {
+		if (taken && !m->e.deleted_by_app)
+			told_too_late(m);
+		taken = true;
+	} else if (m->e.told_cancelled) {
 		/* Refused or taken: there is no meeting any more, and the app has heard of it. */
 		cancelled_everywhere(m);
 		m->e.ended_in_outlook = true;
@@ -382,7 +398,7 @@ meeting_anew(struct meeting *m)
 	e->mailbox.s[0] = '\0'; /* the organiser's of today */
 	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++)
 		meeting_side_set(m, old[i], NULL);
-	told_end(m);
+	e->told_stale = e->callback_seq != 0;
 }
 
 static const enum event_write write_of[MEETING_ACTION_COUNT] = {

@@ -18,6 +18,7 @@
 #include "reconciler/app_list.h"
 #include "reconciler/compare.h"
 #include "reconciler/dirty.h"
+#include "reconciler/meeting_compare.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/scope.h"
 #include "reconciler/tables.h"
@@ -38,7 +39,9 @@ struct slot {
 	struct run *run;
 	struct app_list_fetch *fetch; /* the app's snapshot, before the comparison */
 	struct compare_job *job;
+	struct meeting_compare *meetings; /* after the members */
 	struct erg_id erg;
+	bool failed; /* the ERG could not be compared, in part at least */
 };
 
 struct run {
@@ -156,7 +159,7 @@ static bool
 run_idle(const struct run *run)
 {
 	for (size_t i = 0; i < RUN_WIDTH; i++)
-		if (run->slots[i].job != NULL || run->slots[i].fetch != NULL)
+		if (run->slots[i].job != NULL || run->slots[i].fetch != NULL || run->slots[i].meetings != NULL)
 			return false;
 	return true;
 }
@@ -167,6 +170,7 @@ run_cancel(struct run *run)
 	for (size_t i = 0; i < RUN_WIDTH; i++) {
 		app_list_cancel(run->slots[i].fetch);
 		compare_cancel(run->slots[i].job);
+		meeting_compare_cancel(run->slots[i].meetings);
 	}
 }
 
@@ -189,13 +193,13 @@ run_end(struct run *run, enum resync_state state)
 }
 
 static void
-run_note_error(struct run *run, const struct erg_id *erg, const struct compare_result *result)
+slot_note_error(struct slot *slot, const struct compare_result *result)
 {
-	struct resync *row = &run->row;
+	struct resync *row = &slot->run->row;
 
-	run->failed_count++;
+	slot->failed = true;
 	if (row->error_count < RESYNC_ERRORS_MAX)
-		snprintf(row->errors[row->error_count], RESYNC_ERROR_SIZE, "erg:%s: %s", erg->s,
+		snprintf(row->errors[row->error_count], RESYNC_ERROR_SIZE, "erg:%s: %s", slot->erg.s,
 		    result->detail[0] != '\0' ? result->detail : err_text(result->err));
 	row->error_count++;
 }
@@ -226,35 +230,71 @@ note_missed(struct reconciler *r, const struct erg_id *id, const struct compare_
 		r->counters.missed_sweep += (uint64_t)found;
 }
 
+static struct compare_options
+run_options(const struct run *run)
+{
+	return (struct compare_options){ .dry_run = run->row.dry_run,
+		.priority = run->row.scope.kind == RESYNC_ERG ? GRAPH_PERSON : GRAPH_SWEEP };
+}
+
+static void
+take_result(struct slot *slot, const struct compare_result *result)
+{
+	struct resync *row = &slot->run->row;
+
+	row->members_compared += result->members_compared;
+	row->meetings_compared += result->meetings_compared;
+	changes_add(&row->changes, &result->changes);
+	if (result->err != ERR_OK)
+		slot_note_error(slot, result);
+}
+
+static void
+slot_end(struct slot *slot)
+{
+	slot->run->row.ergs_done++;
+	slot->run->failed_count += slot->failed;
+	timer_arm_sooner(slot->run->owner->pump, 0);
+}
+
+static void
+on_meetings(void *arg, const struct compare_result *result)
+{
+	struct slot *slot = arg;
+
+	slot->meetings = NULL;
+	take_result(slot, result);
+	slot_end(slot);
+}
+
 static void
 on_compared(void *arg, const struct compare_result *result)
 {
 	struct slot *slot = arg;
 	struct run *run = slot->run;
+	const struct compare_options options = run_options(run);
 
 	slot->job = NULL;
-	run->row.ergs_done++;
-	run->row.members_compared += result->members_compared;
-	changes_add(&run->row.changes, &result->changes);
+	take_result(slot, result);
 	if (!run->row.dry_run)
 		note_missed(run->owner->r, &slot->erg, result);
-	if (result->err != ERR_OK)
-		run_note_error(run, &slot->erg, result);
-	timer_arm_sooner(run->owner->pump, 0);
+	slot->meetings = meeting_compare_start(
+	    run->owner->r, &slot->erg, run->row.started_wall_ms, run->row.scope.kind == RESYNC_ERG, &options, on_meetings, slot);
+	if (slot->meetings == NULL)
+		slot_end(slot);
 }
 
 static void
 compare_start(struct slot *slot)
 {
 	struct run *run = slot->run;
-	const struct compare_options options = { .dry_run = run->row.dry_run,
-		.priority = run->row.scope.kind == RESYNC_ERG ? GRAPH_PERSON : GRAPH_SWEEP };
+	const struct compare_options options = run_options(run);
 	const struct compare_result failed = { .err = ERR_NOMEM };
 
 	slot->job = compare_erg(run->owner->r, &slot->erg, &options, on_compared, slot);
 	if (slot->job == NULL) {
-		run->row.ergs_done++;
-		run_note_error(run, &slot->erg, &failed);
+		slot_note_error(slot, &failed);
+		slot_end(slot);
 	}
 }
 
@@ -268,7 +308,7 @@ on_fetched(void *arg, enum err e, const char *detail)
 	slot->fetch = NULL;
 	if (e != ERR_OK) {
 		snprintf(result.detail, sizeof(result.detail), "%s", detail);
-		run_note_error(slot->run, &slot->erg, &result);
+		slot_note_error(slot, &result);
 	}
 	compare_start(slot);
 }
@@ -293,9 +333,10 @@ run_start_some(struct run *run)
 	for (size_t i = 0; i < RUN_WIDTH; i++) {
 		struct slot *slot = &run->slots[i];
 
-		if (slot->job != NULL || slot->fetch != NULL || !walk_next(run, &slot->erg))
+		if (slot->job != NULL || slot->fetch != NULL || slot->meetings != NULL || !walk_next(run, &slot->erg))
 			continue;
 		slot->run = run;
+		slot->failed = false;
 		if (!fetch_start(slot))
 			compare_start(slot);
 	}
@@ -609,7 +650,8 @@ runs_resume(struct resyncs *rs)
 		if (row.state != RESYNC_RUNNING)
 			continue;
 		row.ergs_done = 0;
-		row.members_compared = 0;
+		row.members_compared = row.meetings_compared = 0;
+		memset(&row.changes, 0, sizeof(row.changes));
 		if (run_add(rs, &row) != NULL)
 			log_put(LOG_INFO, "resync_resumed", LS("id", row.id));
 	}

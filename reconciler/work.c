@@ -159,11 +159,12 @@ static bool
 mailbox_start(struct busy_scope *b, const struct subscription *scope, bool items)
 {
 	struct reconciler *r = b->work->r;
+	const struct mailbox_options options = { .priority = GRAPH_HINT };
 	struct mailbox_item *list;
 	size_t count;
 
 	if (!items) {
-		b->mailbox = mailbox_read(r, scope, false, GRAPH_HINT, on_read, b);
+		b->mailbox = mailbox_read(r, scope, &options, on_read, b);
 		return b->mailbox != NULL;
 	}
 	if ((list = calloc(MAILBOX_ITEMS_MAX, sizeof(*list))) == NULL)

@@ -297,6 +297,7 @@ static const struct field event_fields[] = {
 	I64(modified_wall_ms, 1),
 	BOOL(series, 1),
 	BOOL(ended_in_outlook, 2),
+	BOOL(told_stale, 2),
 };
 #undef RECORD
 

@@ -41,13 +41,13 @@ struct totals {
 	_Atomic uint64_t lives, steps, crashes, entries, callbacks;
 	_Atomic int64_t simulated_ms;
 	uint64_t seeds[JOBS_MAX]; /* the one being lived by each job */
-	bool both[JOBS_MAX];
+	bool both[JOBS_MAX], meetings;
 };
 
 struct options {
 	uint64_t seeds, first, jobs;
 	double seconds;
-	bool verbose, progress, both, mix;
+	bool verbose, progress, both, mix, meetings;
 };
 
 /* ---------- one life ---------- */
@@ -105,10 +105,11 @@ live(struct world *w)
 static bool
 live_once(uint64_t seed, bool both, const struct options *o, struct totals *t)
 {
-	struct world *w = world_new(seed, o->verbose, both);
+	struct world *w = o->meetings ? meetings_live(seed, o->verbose) : world_new(seed, o->verbose, both);
 	bool good;
 
-	live(w);
+	if (!o->meetings)
+		live(w);
 	good = !w->failed;
 	t->lives++;
 	t->steps += w->steps;
@@ -145,6 +146,10 @@ seed_at(const struct options *o, uint64_t i, bool *ret_both)
 	const uint64_t *list;
 	uint64_t skip;
 
+	if (o->meetings && o->first == 0) {
+		*ret_both = false;
+		return 1 + i;
+	}
 	*ret_both = o->mix ? i % 2 != 0 : o->both;
 	i = o->mix ? i / 2 : i;
 	list = *ret_both ? fixed_both : fixed;
@@ -193,8 +198,8 @@ job_ended(struct totals *t, unsigned slot, int status, const char *program)
 		printf("seed %" PRIu64 ": the process died\n", t->seeds[slot]);
 		t->lives++;
 	}
-	printf(
-	    "again: %s%s --first %" PRIu64 " --seeds 1 --verbose\n\n", program, t->both[slot] ? " --both" : "", t->seeds[slot]);
+	printf("again: %s%s%s --first %" PRIu64 " --seeds 1 --verbose\n\n", program, t->both[slot] ? " --both" : "",
+	    t->meetings ? " --meetings" : "", t->seeds[slot]);
 	return true;
 }
 
@@ -259,6 +264,7 @@ take_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--jobs wants a number from 1 to %d", JOBS_MAX);
 		return 0;
 	case 'b': o->both = true; return 0;
+	case 'e': o->meetings = true; return 0;
 	case 'm': o->mix = true; return 0;
 	case 'p': o->progress = true; return 0;
 	case 's': o->seconds = strtod(arg, NULL); return 0;
@@ -274,6 +280,7 @@ main(int argc, char **argv)
 		{ "seeds", 'n', "N", 0, "How many worlds to live (default 100)", 0 },
 		{ "first", 'f', "SEED", 0, "The first seed; without it the fixed ones come first, then 1, 2, 3...", 0 },
 		{ "both", 'b', NULL, 0, "The app edits its lists, too", 0 },
+		{ "meetings", 'e', NULL, 0, "Worlds of meetings instead", 0 },
 		{ "mix", 'm', NULL, 0, "Every other world is one where the app edits its lists, too", 0 },
 		{ "jobs", 'j', "N", 0, "So many at a time (default 1)", 0 },
 		{ "progress", 'p', NULL, 0, "Tell now and then how far it is", 0 },
@@ -293,6 +300,7 @@ main(int argc, char **argv)
 		return 2;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	log_set_level(getenv("PROPERTY_LOG") != NULL ? LOG_DEBUG : LOG_ERROR);
+	t->meetings = o.meetings;
 	failures = live_all(&o, t, argv[0], begin_s);
 	printf("%" PRIu64 " worlds, %" PRIu64 " wrong: %" PRIu64 " steps, %" PRIu64 " crashes, %" PRIu64 " changes told, %" PRIu64
 	       " callbacks, %.1f years simulated in %.1f s\n",

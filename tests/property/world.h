@@ -11,6 +11,7 @@
  *	judge.c     what must hold after each step and when all has settled
  *	steps.c     what happens: a table of changes, faults, crashes and outages, drawn by weight
  *	both.c      worlds where the app edits its lists, too: what it does, and what must hold then
+ *	meetings.c  worlds of another kind: events of one organizer, changed on both sides
  * One seed is one life of a world: the same seed gives the same steps and the same log.
  */
 #ifndef TESTS_PROPERTY_WORLD_H
@@ -240,6 +241,11 @@ bool both_decide(struct world *w);
 /* Another policy, now and then. */
 void both_policy(struct world *w, struct group *g);
 void both_settled(struct world *w, struct group *g);
+
+/* ---------- meetings.c ---------- */
+
+/* Makes a world of meetings and lives it to its end. */
+struct world *meetings_live(uint64_t seed, bool verbose);
 
 /* ---------- steps.c ---------- */
 
