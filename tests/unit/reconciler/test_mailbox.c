@@ -302,6 +302,55 @@ a_mass_of_disappearances_is_held(void **state)
 	rig_done(&rig);
 }
 
+static struct resync
+resync_now(struct rig *rig, bool dry)
+{
+	struct resync_scope scope = { .kind = RESYNC_ERG, .id = "pride" };
+	struct resync ret = { 0 };
+	struct problem p = { 0 };
+
+	assert_int_equal(backend_ops.resync_start(rig->r, &scope, dry, &ret, &p), ERR_OK);
+	rig_run(rig, 10 * 60000);
+	assert_int_equal(backend_ops.resync_get(rig->r, ret.id, &ret, &p), ERR_OK);
+	assert_int_equal(ret.state, RESYNC_DONE);
+	assert_int_equal(ret.error_count, 0);
+	return ret;
+}
+
+static void
+a_resync_says_what_it_found(void **state)
+{
+	struct resync ret;
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 55);
+	put_many(&rig, 30, 0);
+	ret = resync_now(&rig, false);
+	assert_int_equal(ret.meetings_compared, 30);
+	assert_int_equal(ret.changes.meetings_created + ret.changes.meetings_updated + ret.changes.meetings_cancelled, 0);
+	rig.deaf = true;
+	meet_outlook(&rig, "e3", "delete", "");
+	meet_outlook(&rig, "e4", "change", ",\"event\":{\"subject\":\"Four\"}");
+	meet_outlook(&rig, "e5", "change", ",\"event\":{\"subject\":\"Five\"}");
+	/* Dry: it is told, and nothing is done. */
+	ret = resync_now(&rig, true);
+	assert_int_equal(ret.meetings_compared, 30);
+	assert_int_equal(ret.changes.meetings_updated, 2);
+	assert_int_equal(ret.changes.meetings_cancelled, 1);
+	assert_int_equal(rig_count(&rig, UPDATED, 0) + rig_count(&rig, CANCELLED, 0), 0);
+	ret = resync_now(&rig, false);
+	assert_int_equal(ret.changes.meetings_updated, 2);
+	assert_int_equal(ret.changes.meetings_cancelled, 1);
+	assert_int_equal(rig_count(&rig, UPDATED, 0), 2);
+	assert_int_equal(rig_count(&rig, CANCELLED, 0), 1);
+	ret = resync_now(&rig, false);
+	assert_int_equal(ret.meetings_compared, 29);
+	assert_int_equal(ret.changes.meetings_updated + ret.changes.meetings_cancelled, 0);
+	assert_int_equal(rig_requests(&rig, PATCHES), 0);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
@@ -317,6 +366,7 @@ main(void)
 		cmocka_unit_test(single_occurrences_flow_back),
 		cmocka_unit_test(what_was_missed_is_found_by_the_sweep),
 		cmocka_unit_test(a_mass_of_disappearances_is_held),
+		cmocka_unit_test(a_resync_says_what_it_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
