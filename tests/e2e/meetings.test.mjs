@@ -258,3 +258,18 @@ test('an organizer without a mailbox: failed, with what to do', async (t) => {
   assert.deepEqual([shown.status, shown.detail], ['failed', data.detail]);
   assert.match((await stack.ctl('event', 'list', 'pride')).output, /Tea +failed .*mailbox/);
 });
+
+test('more mails than the limit wait for a decision, and the plan says how many', async (t) => {
+  const { stack, world } = await setUp(t, 'two-way', { config: { sync: { mail_limit: '3' } } });
+  const body = tea({ attendees: world.users.slice(1, 6).map((u) => ({ email: u.mail })) });
+  await stack.api('PUT', '/v1/ergs/pride/events/tea', body);
+  await eventually('it is held', async () => (await stack.erg()).state === 'held');
+  const plan = (await stack.api('GET', '/v1/ergs/pride/plan')).json;
+  assert.deepEqual([plan.held, plan.mails], [true, 5]);
+  assert.deepEqual(plan.items.map((i) => [i.action, i.event, i.subject, i.mails]), [['create_meeting', 'tea', 'Tea', 5]]);
+  assert.match((await stack.ctl('plan', 'show', 'pride')).output, /create_meeting +tea +Tea +5[^]*Mails to attendees: 5/);
+  assert.equal(await inOutlook(stack, world.users[0].mail, 'Tea'), undefined);
+  assert.equal((await stack.ctl('plan', 'approve', 'pride', '--hash', plan.hash)).code, 0);
+  await told(stack, 'scheduled', 'tea');
+  await eventually('nothing is held any more', async () => (await stack.erg()).state !== 'held');
+});
