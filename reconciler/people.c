@@ -40,6 +40,40 @@ index_key(struct reconciler *r, const struct tenant_id *tenant, const char *kind
 	store_key_id(r->store, ret, kind, value);
 }
 
+static bool
+answers_to(const struct person *p, const char *kind, const char *value)
+{
+	char is[INDEX_VALUE_SIZE] = "";
+
+	if (strcmp(kind, "user") == 0)
+		return strcmp(p->user.s, value) == 0;
+	if (p->entra_id.s[0] == '\0')
+		return false;
+	if (strcmp(kind, "foreign") == 0)
+		return p->home_tenant.s[0] != '\0' && strcmp(p->entra_id.s, value) == 0;
+	if (strcmp(kind, "email") == 0)
+		email_value(p->email, is);
+	else
+		entra_value(&p->entra_id, &p->home_tenant, is);
+	return strcmp(is, value) == 0;
+}
+
+/* The row is damaged: somebody who is known must not become another person for that. All rows of whoever it is are put again. */
+static enum err
+index_search(struct reconciler *r, const struct tenant_id *tenant, const char *kind, const char *value, struct person *ret)
+{
+	struct store_cursor *c = store_seek(r->store, TABLE_PEOPLE, NULL, NULL);
+	enum err e = ERR_NOTFOUND;
+
+	while (e != ERR_OK && store_next(c, NULL, ret) == ERR_OK)
+		if (strcmp(ret->tenant.s, tenant->s) == 0 && answers_to(ret, kind, value))
+			e = ERR_OK;
+	store_cursor_close(c);
+	if (e == ERR_OK)
+		people_index(r, ret);
+	return e;
+}
+
 static enum err
 index_find(struct reconciler *r, const struct tenant_id *tenant, const char *kind, const char *value, struct person *ret)
 {
@@ -48,7 +82,9 @@ index_find(struct reconciler *r, const struct tenant_id *tenant, const char *kin
 	enum err e;
 
 	index_key(r, tenant, kind, value, &key);
-	if ((e = store_get(r->store, TABLE_PERSON_INDEX, &key, &ref)) != ERR_OK)
+	if ((e = store_get(r->store, TABLE_PERSON_INDEX, &key, &ref)) == ERR_CORRUPT)
+		return index_search(r, tenant, kind, value, ret);
+	if (e != ERR_OK)
 		return e;
 	return person_load(r, ref.person, ret);
 }
@@ -164,4 +200,10 @@ people_forget_if_unused(struct reconciler *r, person_id id)
 	store_cursor_close(c);
 	if (!used && person_load(r, id, &p) == ERR_OK && p.user.s[0] == '\0')
 		people_erase(r, &p);
+}
+
+void
+people_index(struct reconciler *r, const struct person *p)
+{
+	index_all(r, p, true);
 }

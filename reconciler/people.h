@@ -23,6 +23,8 @@ enum err people_find_email(struct reconciler *r, const struct tenant_id *tenant,
 
 /* before NULL: p is new, and gets its number. */
 void people_store(struct reconciler *r, const struct person *before, struct person *p);
+/* The index rows of a person, should they have got lost. */
+void people_index(struct reconciler *r, const struct person *p);
 /* With all index rows. */
 void people_erase(struct reconciler *r, const struct person *p);
 /* Erases a person only Teams knew who is in no ERG any more; one the app named keeps that name for a return. */

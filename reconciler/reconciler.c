@@ -16,6 +16,7 @@
 #include "reconciler/deliver.h"
 #include "reconciler/doctor.h"
 #include "reconciler/drift.h"
+#include "reconciler/heal.h"
 #include "reconciler/ingest.h"
 #include "reconciler/keeper.h"
 #include "reconciler/mailbox.h"
@@ -48,6 +49,8 @@ open_store(struct reconciler *r, const struct reconciler_options *o, char *why, 
 		.clock = o->clock,
 		.on_failure = o->on_store_failure,
 		.on_failure_arg = o->on_store_failure_arg,
+		.on_damaged = heal_on_damaged,
+		.on_damaged_arg = r,
 	};
 	enum err e;
 
@@ -139,6 +142,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 		e = ingest_new(r, &r->ingest);
 	if (e == ERR_OK)
 		e = rekey_new(r, &r->rekey);
+	if (e == ERR_OK)
+		e = heal_new(r, &r->heal);
 	if (e != ERR_OK)
 		snprintf(why, why_size, "it cannot start: %s", err_text(e));
 	else
@@ -199,6 +204,8 @@ reconciler_wake(struct reconciler *r)
 static void
 stop_parts(struct reconciler *r)
 {
+	heal_free(r->heal);
+	r->heal = NULL;
 	rekey_free(r->rekey);
 	ingest_free(r->ingest);
 	retention_free(r->retention);

@@ -25,6 +25,7 @@
  *	drift    what changed in the directory, for fifty teams a call: hints for work
  *	retention  what the change feed need not keep any longer
  *	backend  the app API's operations (app/api.h) on all of these
+ *	heal     records that do not open -> quarantine, and what they were of read anew
  *	rekey    values under keys that are to go -> sealed anew
  *	peer     datagrams with the listener: wake-up in, "consumed up to N" out
  * Everything is driven by struct clock and the two transports, so a test runs it without sockets.
@@ -51,6 +52,7 @@ struct drift;
 struct event_base;
 struct graph;
 struct graph_certificate;
+struct heal;
 struct http_transport;
 struct inbox;
 struct ingest;
@@ -129,6 +131,7 @@ struct reconciler {
 	struct audit *audit;
 	struct rich *rich; /* NULL: [graph] notifications = basic */
 	struct rekey *rekey;
+	struct heal *heal;
 	struct sign_ins *sign_ins;
 	struct retention *retention;
 	struct doctor *doctor;

@@ -889,6 +889,30 @@ roster_unlink(struct reconciler *r, struct erg *erg)
 	store_cursor_close(c);
 }
 
+/* ---------- after damage ---------- */
+
+void
+roster_index(struct reconciler *r, const struct member *m)
+{
+	membership_set(r, m, true);
+	person_erg_set(r, m, true);
+}
+
+void
+roster_recount(struct reconciler *r, struct erg *erg)
+{
+	struct store_key prefix;
+	struct store_cursor *c;
+	struct member m;
+
+	memset(&erg->counts, 0, sizeof(erg->counts));
+	members_prefix(r, &erg->id, &prefix);
+	c = store_seek(r->store, TABLE_MEMBERS, &prefix, NULL);
+	while (store_next(c, NULL, &m) == ERR_OK)
+		counts_add(&erg->counts, &m, 1);
+	store_cursor_close(c);
+}
+
 /* ---------- erasing ---------- */
 
 bool

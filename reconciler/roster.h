@@ -93,6 +93,11 @@ void roster_acknowledged(struct reconciler *r, const struct feed_record *change,
 /* Whose membership is that id? ERR_NOTFOUND. */
 enum err roster_find_membership(struct reconciler *r, const struct erg_id *erg, const char *membership_id, person_id *ret);
 
+/* What leads to a member, should it have got lost. */
+void roster_index(struct reconciler *r, const struct member *m);
+/* Counts anew what the ERG's counts say, after members got lost. The caller stores the ERG. */
+void roster_recount(struct reconciler *r, struct erg *erg);
+
 /* The ERG is linked elsewhere: forgets what Teams said of its members. The next complete read is a first one. */
 void roster_unlink(struct reconciler *r, struct erg *erg);
 /* Removes up to max members of an ERG, and people who are in no ERG any more; true when none is left. Counts are not kept. */

@@ -935,7 +935,17 @@ store_damaged_next(struct store *s, enum table *ret_table, struct store_key *ret
 	return ERR_OK;
 }
 
-void
+/* Told of nobody: it has been. */
+static bool
+row_opens(struct store *s, enum table t, const MDB_val *key, const MDB_val *value)
+{
+	static uint8_t record[RECORD_SIZE_MAX];
+	struct seal *seal = keyring_by_id(s->keys, seal_key_id(value->mv_data, value->mv_size));
+
+	return unseal_as(s, seal, t, key, value, record) == ERR_OK;
+}
+
+bool
 store_quarantine(struct store *s, enum table t, const struct store_key *key)
 {
 	uint8_t name[STORE_KEY_MAX + 32];
@@ -944,8 +954,8 @@ store_quarantine(struct store *s, enum table t, const struct store_key *key)
 	MDB_stat st;
 	int rc = 0;
 
-	if (txn == NULL || mdb_get(txn, s->tables[t], &k, &value) != 0)
-		return;
+	if (txn == NULL || mdb_get(txn, s->tables[t], &k, &value) != 0 || row_opens(s, t, &k, &value))
+		return false;
 	to.mv_size = (size_t)snprintf((char *)name, 32, "%s", table_name(t)) + 1;
 	memcpy(name + to.mv_size, key->b, key->len);
 	to.mv_size += key->len;
@@ -958,6 +968,7 @@ store_quarantine(struct store *s, enum table t, const struct store_key *key)
 		fail(s, env_err(rc), "quarantine");
 	else
 		store_del(s, t, key);
+	return rc == 0;
 }
 
 /* --- keys --- */

@@ -110,8 +110,9 @@ bool store_turn_open(const struct store *s); /* something was put that is not on
 /* --- damaged records --- */
 /* The next row found damaged since it was last asked for; ERR_NOTFOUND. */
 enum err store_damaged_next(struct store *s, enum table *ret_table, struct store_key *ret_key);
-/* Takes the row out of its table, into one that nothing reads: kept for whoever looks into what happened. */
-void store_quarantine(struct store *s, enum table t, const struct store_key *key);
+/* Takes the row out of its table, into one that nothing reads: kept for whoever looks into what happened. False: by now it is gone, or
+ * has been put anew. */
+bool store_quarantine(struct store *s, enum table t, const struct store_key *key);
 
 /* --- keys --- */
 /* For scope ids: stays the same with every master key. */

@@ -1003,7 +1003,8 @@ damaged_rows_go_to_quarantine(void **state)
 	assert_int_equal(store_damaged_next(w.store, &t, &found), ERR_OK);
 	assert_int_equal(t, TABLE_MEMBERSHIPS);
 	assert_memory_equal(&found, &key, sizeof(key));
-	store_quarantine(w.store, t, &found);
+	assert_true(store_quarantine(w.store, t, &found));
+	assert_false(store_quarantine(w.store, t, &found));
 	assert_int_equal(store_get(w.store, TABLE_MEMBERSHIPS, &key, &ref), ERR_NOTFOUND);
 	store_commit(w.store);
 	assert_int_equal(store_damaged_next(w.store, &t, &found), ERR_NOTFOUND);
