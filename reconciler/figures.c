@@ -130,6 +130,8 @@ static const struct series rows[] = {
 	ROW("store_file_bytes", GAUGE, store_file, "", "Size of the store's file."),
 	ROW("store_map_bytes", GAUGE, store_map, "", "The store's ceiling."),
 	ROW("store_commits_total", COUNTER, store_commits, "", "Transactions made durable."),
+	ROW("ergs_additions_only", GAUGE, additions_only, "",
+	    "ERGs that nobody is removed from, as what is stored may be outdated: after a restore or damage. Should go to 0."),
 	ROW("store_damaged_total", COUNTER, store_damaged, "",
 	    "Records that failed authentication. Should never rise: check the disk."),
 	ROW("store_quarantined", GAUGE, store_quarantined, "",
@@ -246,6 +248,7 @@ take_status(struct reconciler *r, struct figures *f)
 	f->proved_oldest_s = seconds(s.unproved_wall_ms);
 	f->inbox_backlog = (double)s.inbox_backlog;
 	f->dirty = (double)s.dirty;
+	f->additions_only = (double)s.additions_only;
 	f->feed_seq = (double)s.feed_seq;
 	f->resyncs_running = (double)s.resyncs_running;
 }

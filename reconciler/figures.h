@@ -33,7 +33,7 @@ struct figures {
 	double graph_operations[GRAPH_OPERATION_COUNT];
 	double graph_secret_s;
 	double graph_in_flight, graph_queued, graph_breakers, graph_answer_s, graph_skew_s, graph_certificate_s;
-	double store_used, store_file, store_map, store_commits, store_damaged, store_quarantined, store_commit_s;
+	double store_used, store_file, store_map, store_commits, store_damaged, store_quarantined, store_commit_s, additions_only;
 };
 
 void figures_take(struct reconciler *r, struct figures *ret);

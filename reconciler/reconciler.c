@@ -32,15 +32,17 @@
 #include "reconciler/work.h"
 #include "state/inbox.h"
 #include "state/outbox.h"
+#include "state/rescue.h"
 #include "state/stale.h"
 #include "state/store.h"
 
-#define PATH_SIZE 4096
+#define PATH_SIZE  4096
+#define SETTLED_MS 60000 /* a process that has run so long was not ended by its store */
 
 static enum err
 open_store(struct reconciler *r, const struct reconciler_options *o, char *why, size_t why_size)
 {
-	char directory[PATH_SIZE];
+	char directory[PATH_SIZE], aside[PATH_SIZE];
 	struct store_options options = {
 		.directory = directory,
 		.map_size_bytes = (uint64_t)o->config->map_size_bytes,
@@ -55,7 +57,7 @@ open_store(struct reconciler *r, const struct reconciler_options *o, char *why, 
 	enum err e;
 
 	snprintf(directory, sizeof(directory), "%s/state", o->config->state_directory);
-	e = store_open(&options, &r->store, why, why_size);
+	e = rescue_open(&options, &r->store, aside, why, why_size);
 	secret_wipe(&options.key, sizeof(options.key));
 	if (e != ERR_OK)
 		return e;
@@ -104,6 +106,22 @@ resync_stale(struct reconciler *r)
 	stale_resync_asked(r->store);
 }
 
+/* It did not end early. */
+static void
+settled(struct reconciler *r)
+{
+	char directory[PATH_SIZE];
+
+	snprintf(directory, sizeof(directory), "%s/state", r->config->state_directory);
+	rescue_settled(directory);
+}
+
+static void
+on_settled(void *arg)
+{
+	settled(arg);
+}
+
 /* In order: what a part calls when it starts is there before it. */
 static enum err
 start_parts(struct reconciler *r, char *why, size_t why_size)
@@ -146,9 +164,13 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 		e = heal_new(r, &r->heal);
 	if (e != ERR_OK)
 		snprintf(why, why_size, "it cannot start: %s", err_text(e));
-	else
-		resync_stale(r);
-	return e;
+	if (e == ERR_OK && (r->settled = timer_new(r->clock, on_settled, r)) == NULL)
+		e = ERR_NOMEM;
+	if (e != ERR_OK)
+		return e;
+	timer_arm(r->settled, SETTLED_MS);
+	resync_stale(r);
+	return ERR_OK;
 }
 
 static void
@@ -204,6 +226,8 @@ reconciler_wake(struct reconciler *r)
 static void
 stop_parts(struct reconciler *r)
 {
+	timer_free(r->settled);
+	r->settled = NULL;
 	heal_free(r->heal);
 	r->heal = NULL;
 	rekey_free(r->rekey);
@@ -245,6 +269,8 @@ reconciler_free(struct reconciler *r)
 	if (r->store != NULL)
 		store_commit(r->store);
 	stop_parts(r);
+	if (r->store != NULL)
+		settled(r);
 	store_close(r->store);
 	wipe_and_free(r);
 }

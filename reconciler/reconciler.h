@@ -70,6 +70,7 @@ struct rich;
 struct audit;
 struct sign_ins;
 struct store;
+struct timer;
 struct work;
 
 /* Upper bounds in seconds of how long a change waited, from its first notification until it was read and taken in. */
@@ -132,6 +133,7 @@ struct reconciler {
 	struct rich *rich; /* NULL: [graph] notifications = basic */
 	struct rekey *rekey;
 	struct heal *heal;
+	struct timer *settled;
 	struct sign_ins *sign_ins;
 	struct retention *retention;
 	struct doctor *doctor;

@@ -528,7 +528,7 @@ extract(struct restore *r, int from_fd, uint64_t from, uint64_t len, const char 
 	return ok;
 }
 
-static const char *const files[] = { "data.mdb", "lock.mdb", "writer.lock", STORE_KEYS_FILE, STORE_KEYS_FILE ".new" };
+static const char *const files[] = { "data.mdb", "lock.mdb", "writer.lock", STORE_KEYS_FILE, STORE_KEYS_FILE ".new", "starts" };
 
 static void
 fresh_remove(struct restore *r)
