@@ -246,15 +246,27 @@ unknown_erg(struct problem *p, const struct erg_id *id)
 }
 
 static void
+subscription_show(struct reconciler *r, const struct subscription *wanted, struct erg_view *ret)
+{
+	if (subscription_load(r, &wanted->scope, &ret->subscriptions[ret->subscription_count]) == ERR_OK)
+		ret->subscription_count++;
+}
+
+/* The roster's, and the calendar's of whoever organizes its meetings now. */
+static void
 erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
 {
 	struct subscription wanted;
+	struct guid mailbox;
+	char why[DETAIL_SIZE];
 
 	memset(ret, 0, sizeof(*ret));
 	ret->erg = *erg;
-	if (erg->membership != MEMBERSHIP_OFF && scope_of_erg(r, erg, &wanted) == ERR_OK &&
-	    subscription_load(r, &wanted.scope, &ret->subscriptions[0]) == ERR_OK)
-		ret->subscription_count = 1;
+	if (erg->membership != MEMBERSHIP_OFF && scope_of_erg(r, erg, &wanted) == ERR_OK)
+		subscription_show(r, &wanted, ret);
+	if (erg->meetings != MEETINGS_OFF && meeting_organizer(r, erg, &mailbox, why) == ERR_OK &&
+	    scope_of_mailbox(r, &erg->tenant, &mailbox, &wanted) == ERR_OK)
+		subscription_show(r, &wanted, ret);
 }
 
 static enum err

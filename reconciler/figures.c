@@ -83,6 +83,11 @@ static const struct series rows[] = {
 	ROW("meeting_changes_total", COUNTER, meetings_updated, "{kind=\"updated\"}", MEETINGS),
 	ROW("meeting_changes_total", COUNTER, meetings_cancelled, "{kind=\"cancelled\"}", MEETINGS),
 	ROW("meeting_changes_total", COUNTER, meetings_failed, "{kind=\"failed\"}", MEETINGS),
+	ROW("meetings_compared_total", COUNTER, meetings_compared, "",
+	    "Meetings compared with whole reads of organizers' calendars."),
+	ROW("meeting_mails_total", COUNTER, meeting_mails, "",
+	    "Mails to attendees that changes of ours made Outlook send, by our count. More than mail_limit an ERG and day: a "
+	    "plan was approved."),
 	STATES("ergs", ergs, erg_state_names, "ERGs by state. broken and held want a person: see ergsyncctl status."),
 	STATES("tenants", tenants, tenant_state_names, "Tenants by state. consent_missing wants the customer's admin."),
 	STATES("subscriptions", subscriptions, subscription_state_names,
@@ -278,6 +283,8 @@ take_counters(const struct reconciler_counters *c, struct figures *f)
 	f->meetings_updated = (double)c->changes_meeting_updated;
 	f->meetings_cancelled = (double)c->changes_meeting_cancelled;
 	f->meetings_failed = (double)c->changes_meeting_failed;
+	f->meetings_compared = (double)c->meetings_compared;
+	f->meeting_mails = (double)c->mails_caused;
 	f->removals_confirmed = (double)c->removals_confirmed;
 	f->removals_refuted = (double)c->removals_refuted;
 	f->removals_held = (double)c->removals_held;

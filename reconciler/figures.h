@@ -24,7 +24,7 @@ struct figures {
 	double changes_added, changes_removed, changes_updated;
 	double missed_sweep, missed_drift, callbacks_refused;
 	double waits[RECONCILER_WAIT_COUNT + 1], waited_s; /* not cumulated */
-	double meetings_scheduled, meetings_updated, meetings_cancelled, meetings_failed;
+	double meetings_scheduled, meetings_updated, meetings_cancelled, meetings_failed, meetings_compared, meeting_mails;
 	double removals_confirmed, removals_refuted, removals_held;
 	double ergs[APP_ERG_STATES], tenants[APP_TENANT_STATES], subscriptions[APP_SUBSCRIPTION_STATES];
 	double subscription_expiry_s, proved_oldest_s;

@@ -840,6 +840,7 @@ write_done(struct meeting *m)
 static void
 count_mails(struct meeting *m)
 {
+	m->r->counters.mails_caused += m->e.mails > 0 ? (uint64_t)m->e.mails : 0;
 	if (!m->e.approved && m->e.mails > 0)
 		guard_count(m->r, &m->e.erg, GUARD_MAILS, m->e.mails);
 }
@@ -876,14 +877,15 @@ meeting_written(struct meeting *m, const struct graph_event *answer)
 	unsigned fields = (unsigned)m->e.written_fields;
 
 	count_mails(m);
-	if (answer != NULL)
-		memcpy(m->e.etag_written, answer->etag, sizeof(m->e.etag_written));
-	if (write == EVENT_WRITE_CREATE)
-		created(m, answer);
-	else if (write == EVENT_WRITE_UPDATE)
-		updated(m, answer, fields);
-	else
+	if (answer == NULL || write == EVENT_WRITE_CANCEL) {
 		cancelled(m);
+	} else {
+		memcpy(m->e.etag_written, answer->etag, sizeof(m->e.etag_written));
+		if (write == EVENT_WRITE_CREATE)
+			created(m, answer);
+		else
+			updated(m, answer, fields);
+	}
 	write_done(m);
 }
 

@@ -43,7 +43,9 @@ live(const struct meeting_input *in)
 {
 	if (!in->wanted)
 		return (struct meeting_step){ .action = MEETING_CANCEL };
-	return in->far || in->frozen_end ? (struct meeting_step){ 0 } : by_field(in);
+	if (in->far || in->frozen_end)
+		return (struct meeting_step){ 0 };
+	return by_field(in);
 }
 
 static struct meeting_step

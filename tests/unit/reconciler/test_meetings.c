@@ -382,6 +382,36 @@ what_was_lost_is_found_again(void **state)
 	rig_done(&rig);
 }
 
+static void
+the_calendar_is_watched_while_it_is_used(void **state)
+{
+	struct erg_view view = { 0 };
+	struct problem p = { 0 };
+	struct rig rig;
+	struct erg erg;
+	json_t *all;
+
+	(void)state;
+	meet_make(&rig, 56);
+	erg = rig_erg(&rig);
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+	rig_run(&rig, 60000);
+	assert_int_equal(backend_ops.erg_get(rig.r, &erg.id, &view, &p), ERR_OK);
+	assert_int_equal(view.subscription_count, 1);
+	assert_int_equal(view.subscriptions[0].state, SUBSCRIPTION_ACTIVE);
+	assert_string_equal(view.subscriptions[0].resource, "/users/30000000-0000-4000-8000-000000000001/events");
+	meet_remove(&rig, "a", "");
+	/* The cancelled event is shown for a month; then nobody needs to hear of that calendar. */
+	rig_run(&rig, 29 * DAY_MS);
+	assert_int_equal(meet_event(&rig, "a").status, EVENT_CANCELLED);
+	rig_run(&rig, 2 * DAY_MS);
+	assert_int_equal(events_any_in_mailbox(rig.r->store, &view.subscriptions[0].object_id), false);
+	all = rig_ask(&rig, "GET", "/_sim/subscriptions", NULL);
+	assert_int_equal(json_array_size(jx_get_array(all, "subscriptions")), 0);
+	json_decref(all);
+	rig_done(&rig);
+}
+
 /* ---------- many ---------- */
 
 #define MANY 1000
@@ -447,6 +477,7 @@ main(void)
 		cmocka_unit_test(the_join_block_survives_a_new_body),
 		cmocka_unit_test(a_change_of_the_list_mails_only_those_concerned),
 		cmocka_unit_test(what_was_lost_is_found_again),
+		cmocka_unit_test(the_calendar_is_watched_while_it_is_used),
 		cmocka_unit_test(a_thousand_at_once_near_ones_first),
 	};
 
