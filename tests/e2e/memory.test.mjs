@@ -1,4 +1,5 @@
-// The listener under valgrind: OpenSSL's own memory, which the sanitizers do not watch, is used only while it lives.
+// The listener's memory: under valgrind, for OpenSSL's own, which the sanitizers do not watch, is used only while it lives; and what
+// connections cost that say nothing, in the build that ships.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -61,4 +62,30 @@ test('every way a connection ends', async (t) => {
   await listener.ended;
   assert.match(late, /^HTTP\/1.1 202/);
   assert.equal(listener.code, 0, listener.output.slice(-3000));
+});
+
+const idleMost = 16 * 1024;   // bytes a connection, of the listener's own: what ergsync-listener(8) states
+
+test('an idle connection costs at most 16 KiB', async (t) => {
+  const count = 400;
+  const stack = await Stack.make(t);
+  stack.writeConfig();
+  const listener = stack.spawn(shipped, ['--config', stack.file('ergsync.conf')], { env: { RUNTIME_DIRECTORY: '' }, system: true });
+  await eventually('the listener is ready', () => /event=ready/.test(listener.output));
+  const own = () => 1024 * Number(/^RssAnon:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${listener.child.pid}/status`, 'utf8'))[1]);
+  const ca = fs.readFileSync(stack.tls.ca);
+  const sockets = [];
+  t.after(() => sockets.forEach((socket) => socket.destroy()));
+  /** A connection that was answered once and is kept. */
+  const keep = () => new Promise((done, failed) => {
+    const socket = tls.connect({ host: '127.0.0.1', port: stack.publicPort, ca, servername: 'localhost' }, () => socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'));
+    socket.on('error', failed);
+    socket.once('data', () => done(sockets.push(socket)));
+  });
+  await keep();
+  const before = own();
+  for (let i = 0; i < count; i += 20) await Promise.all(Array.from({ length: 20 }, keep));
+  // What handshakes used goes back to the system some time after the last of them.
+  const each = await eventually('they cost no more', () => { const bytes = (own() - before) / count; return bytes <= idleMost && { bytes }; }, { within: 15_000 });
+  console.log(`${count} idle connections: ${(each.bytes / 1024).toFixed(1)} KiB each, ${(before / 1048576).toFixed(1)} MiB without them`);
 });
