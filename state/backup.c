@@ -528,7 +528,8 @@ extract(struct restore *r, int from_fd, uint64_t from, uint64_t len, const char 
 	return ok;
 }
 
-static const char *const files[] = { "data.mdb", "lock.mdb", "writer.lock", STORE_KEYS_FILE, STORE_KEYS_FILE ".new", "starts" };
+#define KEYS_FRESH "keys.new" /* as the key ring names a file it has not yet renamed */
+static const char *const files[] = { "data.mdb", "lock.mdb", "writer.lock", STORE_KEYS_FILE, KEYS_FRESH, "starts" };
 
 static void
 fresh_remove(struct restore *r)

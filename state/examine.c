@@ -108,7 +108,7 @@ walk_all(struct walk *w)
 		fail(w->to, env_err(rc), "it cannot be read", rc);
 		return;
 	}
-	if ((rc = mdb_dbi_open(w->txn, NULL, 0, &dbi)) == 0)
+	if (mdb_dbi_open(w->txn, NULL, 0, &dbi) == 0)
 		walk_rows(w, dbi, TABLE_COUNT, "the list of tables");
 	for (unsigned t = 0; t < TABLE_COUNT && w->to->err == ERR_OK; t++)
 		walk_table(w, (enum table)t);
@@ -182,6 +182,7 @@ examine_in_child(const char *path, bool is_file, uint64_t image_len, struct keyr
 void
 examine(const char *path, bool is_file, uint64_t image_len, struct keyring *keys, struct examined *ret)
 {
+	/* cppcheck-suppress invalidFunctionArg ; anonymous memory has no descriptor */
 	struct examined *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	memset(ret, 0, sizeof(*ret));

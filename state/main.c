@@ -105,8 +105,9 @@ print(json_t *root)
 static json_t *
 manifest_json(const struct backup_manifest *m)
 {
+	uint64_t bytes = m->image_len + m->keys_len + m->manifest_len;
 	json_t *root = json_pack("{s:s, s:s, s:I, s:I}", "digest", m->digest, "version", m->version, "records",
-	    (json_int_t)m->rows, "bytes", (json_int_t)(m->image_len + m->keys_len + m->manifest_len));
+	    (json_int_t)m->rows, "bytes", (json_int_t)bytes);
 
 	if (root != NULL)
 		(void)jx_set_time(root, "made_at", m->made_wall_ms);

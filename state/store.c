@@ -1117,7 +1117,7 @@ rows_total(struct store *s, MDB_txn *txn)
 enum err
 store_reseal(struct store *s, size_t max, struct store_reseal *ret)
 {
-	MDB_val key, value;
+	MDB_val key = { 0, NULL }, value = { 0, NULL };
 	MDB_txn *txn;
 	enum err e = ERR_OK;
 

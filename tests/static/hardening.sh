@@ -3,7 +3,7 @@
 set -euo pipefail
 release=$1
 bad=0
-for program in ergsync-listener ergsync-reconciler ergsyncctl ergsync-graphsim; do
+for program in ergsync-listener ergsync-reconciler ergsync-state ergsyncctl ergsync-graphsim; do
 	file=$release/$program
 	[ -x "$file" ] || { echo "hardening: $file is missing: build the release preset first" >&2; exit 1; }
 	headers=$(readelf -hldW "$file")
@@ -15,5 +15,5 @@ for program in ergsync-listener ergsync-reconciler ergsyncctl ergsync-graphsim; 
 	grep -q '__stack_chk_fail' <<<"$symbols" || { echo "$program: no stack protector"; bad=1; }
 	grep -q '_chk@' <<<"$symbols" || { echo "$program: not fortified"; bad=1; }
 done
-[ $bad -eq 0 ] && echo "hardening: four programs carry PIE, RELRO, BIND_NOW, NX, stack protector, FORTIFY"
+[ $bad -eq 0 ] && echo "hardening: five programs carry PIE, RELRO, BIND_NOW, NX, stack protector, FORTIFY"
 exit $bad
