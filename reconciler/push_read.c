@@ -207,11 +207,13 @@ push_on_find(struct push_task *t, const struct graph_answer *a)
 static void
 lookups_send(struct push_task *first, const struct person *people, size_t count)
 {
-	struct push *p = first->push;
 	const char *emails[GRAPH_BATCH_MAX] = { NULL };
+	struct push *p;
 
+	/* Then first may be behind the last task. */
 	if (count == 0)
 		return;
+	p = first->push;
 	for (size_t i = 0; i < count; i++)
 		emails[i] = people[i].email;
 	first->batch = count;
