@@ -11,20 +11,17 @@
 /* ---------- reading ---------- */
 
 void
-snapshot_reader_init(struct snapshot_reader *r)
+snapshot_reader_init(struct snapshot_reader *r, const struct snapshot_sink *sink)
 {
 	memset(r, 0, sizeof(*r));
+	r->sink = sink;
 	text_init(&r->line, SNAPSHOT_LINE_MAX + 1);
-	text_init(&r->kept, SNAPSHOT_KEEP_MAX);
-	text_init(&r->kept_events, SNAPSHOT_KEEP_MAX);
 }
 
 void
 snapshot_reader_done(struct snapshot_reader *r)
 {
 	text_done(&r->line);
-	text_done(&r->kept);
-	text_done(&r->kept_events);
 }
 
 static bool
@@ -47,16 +44,30 @@ take_end(struct snapshot_reader *r, const json_t *o)
 	return true;
 }
 
+/* The sink does not want the rest. */
 static bool
-keep(struct snapshot_reader *r, struct text *kept, const char *line, size_t len)
+stop(struct snapshot_reader *r)
 {
-	text_add(kept, line, len);
-	text_add(kept, "\n", 1);
-	return text_err(kept) == ERR_OK || fail(r, "is beyond what a snapshot may hold");
+	r->err = ERR_CONFLICT;
+	return false;
 }
 
 static bool
-take_event(struct snapshot_reader *r, const json_t *event, const char *line, size_t len)
+tell_event(struct snapshot_reader *r, const json_t *event)
+{
+	struct event_fields *fields = NULL;
+	struct event_id id;
+	bool ok;
+
+	if (event_item_read(event, &id, &fields, NULL) != ERR_OK)
+		fields = NULL;
+	ok = r->sink->event(r->sink->arg, &id, fields);
+	event_fields_free(fields);
+	return ok || stop(r);
+}
+
+static bool
+take_event(struct snapshot_reader *r, const json_t *event)
 {
 	const char *id = jx_get_str(event, "event");
 	struct event_id parsed;
@@ -64,22 +75,22 @@ take_event(struct snapshot_reader *r, const json_t *event, const char *line, siz
 	if (id == NULL || !event_id_parse(id, &parsed))
 		return fail(r, "names no event: \"event\" must be 1 to 128 of A-Z a-z 0-9 . _ ~ -");
 	r->events++;
-	return keep(r, &r->kept_events, line, len);
+	return r->sink == NULL || tell_event(r, event);
 }
 
 static bool
-take_member(struct snapshot_reader *r, const json_t *member, const char *line, size_t len)
+take_member(struct snapshot_reader *r, const json_t *member)
 {
 	struct app_member_put put;
 
 	if (request_list_member(member, &put) != ERR_OK)
 		return fail(r, "names no member as a PUT would");
 	r->members++;
-	return keep(r, &r->kept, line, len);
+	return r->sink == NULL || r->sink->member(r->sink->arg, &put) || stop(r);
 }
 
 static bool
-take_object(struct snapshot_reader *r, const json_t *o, const char *line, size_t len)
+take_object(struct snapshot_reader *r, const json_t *o)
 {
 	json_t *member = jx_get_object(o, "member"), *event = jx_get_object(o, "event");
 
@@ -87,7 +98,7 @@ take_object(struct snapshot_reader *r, const json_t *o, const char *line, size_t
 		return take_end(r, o);
 	if (json_object_size(o) != 1 || (member == NULL && event == NULL))
 		return fail(r, "is neither a member nor an event nor the end");
-	return member != NULL ? take_member(r, member, line, len) : take_event(r, event, line, len);
+	return member != NULL ? take_member(r, member) : take_event(r, event);
 }
 
 static bool
@@ -105,7 +116,7 @@ take_line(struct snapshot_reader *r, const char *line, size_t len)
 		return fail(r, "comes after the end");
 	if (jx_parse(line, len, &o, NULL, 0) != ERR_OK)
 		return fail(r, "is not JSON");
-	ok = take_object(r, o, line, len);
+	ok = take_object(r, o);
 	json_decref(o);
 	return ok;
 }
@@ -113,6 +124,9 @@ take_line(struct snapshot_reader *r, const char *line, size_t len)
 bool
 snapshot_reader_feed(struct snapshot_reader *r, const char *data, size_t len)
 {
+	r->size += len;
+	if (r->size > SNAPSHOT_SIZE_MAX)
+		return fail(r, "is beyond what a snapshot may hold");
 	while (r->err == ERR_OK && len > 0) {
 		const char *end = memchr(data, '\n', len);
 		size_t part = end != NULL ? (size_t)(end - data) : len;
@@ -147,49 +161,14 @@ snapshot_reader_finish(struct snapshot_reader *r)
 	return r->err;
 }
 
-/* The next line of kept, parsed; gives. NULL: that was the last. */
-static json_t *
-next_line(const struct text *kept, size_t *at)
-{
-	const char *line = kept->data + *at, *end;
-	json_t *o = NULL;
-
-	if (*at >= kept->len || (end = memchr(line, '\n', kept->len - *at)) == NULL)
-		return NULL;
-	*at += (size_t)(end - line) + 1;
-	(void)jx_parse(line, (size_t)(end - line), &o, NULL, 0); /* it was read before */
-	return o;
-}
-
-bool
-snapshot_reader_next(const struct snapshot_reader *r, size_t *at, struct app_member_put *ret)
-{
-	json_t *o = next_line(&r->kept, at);
-	bool ok = o != NULL && request_list_member(jx_get_object(o, "member"), ret) == ERR_OK;
-
-	json_decref(o);
-	return ok;
-}
-
-bool
-snapshot_reader_next_event(const struct snapshot_reader *r, size_t *at, struct event_id *ret_id, struct event_fields **ret)
-{
-	json_t *o = next_line(&r->kept_events, at);
-	bool ok = o != NULL;
-
-	*ret = NULL;
-	if (ok && event_item_read(jx_get_object(o, "event"), ret_id, ret, NULL) != ERR_OK)
-		*ret = NULL;
-	json_decref(o);
-	return ok;
-}
-
 /* ---------- fetching ---------- */
 
 struct snapshot {
 	struct http_transport *transport;
 	struct http_call *call;
 	struct snapshot_reader reader;
+	bool full; /* keep could not */
+	bool (*keep)(void *arg, const char *data, size_t len);
 	void (*done)(void *arg, const struct snapshot_end *end);
 	void *arg;
 };
@@ -199,18 +178,24 @@ on_data(void *arg, const char *data, size_t len)
 {
 	struct snapshot *s = arg;
 
-	return snapshot_reader_feed(&s->reader, data, len);
+	if (!snapshot_reader_feed(&s->reader, data, len))
+		return false;
+	s->full = !s->keep(s->arg, data, len);
+	return !s->full;
 }
 
 static void
 on_done(void *arg, const struct http_answer *answer)
 {
 	struct snapshot *s = arg;
-	struct snapshot_end end = { .err = s->reader.err, .reader = &s->reader, .detail = s->reader.detail };
+	struct snapshot_end end = { .err = s->reader.err, .detail = s->reader.detail };
 	char detail[DETAIL_SIZE];
 
 	s->call = NULL;
-	if (end.err == ERR_OK && answer->err == ERR_OK && answer->status == 200) {
+	if (end.err == ERR_OK && s->full) {
+		end.err = ERR_FULL;
+		end.detail = "The snapshot is discarded: there is no room to lay it aside.";
+	} else if (end.err == ERR_OK && answer->err == ERR_OK && answer->status == 200) {
 		end.err = snapshot_reader_finish(&s->reader);
 	} else if (end.err == ERR_OK) {
 		end.err = answer->err != ERR_OK ? answer->err : ERR_REMOTE;
@@ -227,7 +212,7 @@ on_done(void *arg, const struct http_answer *answer)
 
 struct snapshot *
 snapshot_start(struct http_transport *transport, const char *url, const struct erg_id *erg,
-    void (*done)(void *arg, const struct snapshot_end *end), void *arg)
+    bool (*keep)(void *arg, const char *data, size_t len), void (*done)(void *arg, const struct snapshot_end *end), void *arg)
 {
 	static const char *const headers[] = { "Accept: application/x-ndjson", NULL };
 	struct snapshot *s = calloc(1, sizeof(*s));
@@ -239,9 +224,10 @@ snapshot_start(struct http_transport *transport, const char *url, const struct e
 	if (s == NULL)
 		return NULL;
 	s->transport = transport;
+	s->keep = keep;
 	s->done = done;
 	s->arg = arg;
-	snapshot_reader_init(&s->reader);
+	snapshot_reader_init(&s->reader, NULL);
 	text_init(&target, 8192);
 	/* Ids of the app are made of characters that stand in a URL as they are. */
 	text_addf(&target, "%s?erg=%s", url, erg->s);

@@ -28,6 +28,7 @@
 #include "reconciler/retention.h"
 #include "reconciler/rich.h"
 #include "reconciler/sign_in.h"
+#include "reconciler/staging.h"
 #include "reconciler/standing.h"
 #include "reconciler/work.h"
 #include "state/inbox.h"
@@ -149,6 +150,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 	if (e == ERR_OK)
 		e = deliver_new(r, &r->deliver);
 	if (e == ERR_OK)
+		e = stagings_new(r, &r->stagings);
+	if (e == ERR_OK)
 		e = resyncs_new(r, &r->resyncs);
 	if (e == ERR_OK)
 		e = audit_new(r, &r->audit);
@@ -236,6 +239,7 @@ stop_parts(struct reconciler *r)
 	drift_free(r->drift);
 	audit_free(r->audit);
 	resyncs_free(r->resyncs);
+	stagings_free(r->stagings);
 	deliver_free(r->deliver);
 	keeper_free(r->keeper);
 	work_free(r->work);

@@ -22,6 +22,7 @@
  *	keeper   the subscriptions table -> Graph: create, renew, replace, delete
  *	audit    the subscriptions table against Graph's own list
  *	resync   sweeps and requested comparisons, by compare
+ *	app_snapshot the app's own word on an ERG, before its comparison; staging holds it on disk until it is whole
  *	drift    what changed in the directory, for fifty teams a call: hints for work
  *	retention  what the change feed need not keep any longer
  *	backend  the app API's operations (app/api.h) on all of these
@@ -69,6 +70,7 @@ struct retention;
 struct rich;
 struct audit;
 struct sign_ins;
+struct stagings;
 struct store;
 struct timer;
 struct work;
@@ -128,6 +130,7 @@ struct reconciler {
 	struct drift *drift;
 	struct keeper *keeper;
 	struct deliver *deliver;
+	struct stagings *stagings;
 	struct resyncs *resyncs;
 	struct audit *audit;
 	struct rich *rich; /* NULL: [graph] notifications = basic */

@@ -15,7 +15,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "reconciler/app_list.h"
+#include "reconciler/app_snapshot.h"
 #include "reconciler/compare.h"
 #include "reconciler/dirty.h"
 #include "reconciler/meeting_compare.h"
@@ -37,7 +37,7 @@ struct run;
 
 struct slot {
 	struct run *run;
-	struct app_list_fetch *fetch; /* the app's snapshot, before the comparison */
+	struct app_snapshot *fetch; /* the app's snapshot, before the comparison */
 	struct compare_job *job;
 	struct meeting_compare *meetings; /* after the members */
 	struct erg_id erg;
@@ -168,7 +168,7 @@ static void
 run_cancel(struct run *run)
 {
 	for (size_t i = 0; i < RUN_WIDTH; i++) {
-		app_list_cancel(run->slots[i].fetch);
+		app_snapshot_cancel(run->slots[i].fetch);
 		compare_cancel(run->slots[i].job);
 		meeting_compare_cancel(run->slots[i].meetings);
 	}
@@ -321,9 +321,9 @@ fetch_start(struct slot *slot)
 	struct erg erg;
 
 	if (r->config->snapshot_url == NULL || slot->run->row.dry_run || erg_load(r, &slot->erg, &erg) != ERR_OK ||
-	    !app_list_wanted(&erg))
+	    !app_snapshot_wanted(&erg))
 		return false;
-	slot->fetch = app_list_fetch(r, &slot->erg, on_fetched, slot);
+	slot->fetch = app_snapshot_fetch(r, &slot->erg, on_fetched, slot);
 	return slot->fetch != NULL;
 }
 

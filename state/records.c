@@ -364,6 +364,8 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(SIGN_INS, sign_in_record, sign_in_fields, 1),
 	SCHEMA(MEETINGS_DUE, event_ref, event_ref_fields, 1),
 	SCHEMA(RECEIPTS, receipt, receipt_fields, 1),
+	SCHEMA(SNAPSHOT_PARTS, document_part, document_part_fields, 1),
+	SCHEMA(SNAPSHOT_PEOPLE, person_ref, person_ref_fields, 1),
 };
 
 const struct schema *

@@ -45,7 +45,9 @@
 	X(EVENT_INDEX,   struct event_ref)        /* id("mailbox"), id("graph_event"): whose meeting this is */      \
 	X(SIGN_INS,      struct sign_in_record)   /* id("tenant"): the dedicated account */            \
 	X(MEETINGS_DUE,  struct event_ref)        /* id("mailbox"), bytes(1 when its time has yet to come), u64(start or due), id("erg"), id("event") */  \
-	X(RECEIPTS,      struct receipt)          /* u64(number): what went with a tenant */
+	X(RECEIPTS,      struct receipt)          /* u64(number): what went with a tenant */                        \
+	X(SNAPSHOT_PARTS, struct document_part)   /* u64(staging), u64(part): the app's snapshot as it came; len is the part's */ \
+	X(SNAPSHOT_PEOPLE, struct person_ref)     /* u64(staging), "l", id("user"|"entra"): listed; or "m", u64(person id): marked */
 /* clang-format on */
 #define X(name, record) TABLE_##name,
 enum table { STORE_TABLES(X) TABLE_COUNT };

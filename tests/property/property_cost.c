@@ -1,8 +1,8 @@
 /*
- * property_cost - what a sweep, a burst of hints and a single change cost, counted: calls of Graph, seconds, memory.
+ * property_cost - what a snapshot, a sweep, a burst of hints and a single change cost, counted: calls of Graph, seconds, memory.
  *
  * The simulator lives in the same process, and so does its copy of every team. Memory is therefore compared, not weighed: how far
- * the process grows while a tenth of the ERGs is swept, and while all of them are.
+ * the process grows while a tenth of the ERGs is swept, and while all of them are; while a short snapshot is taken in, and a long one.
  */
 #include "property/world.h"
 
@@ -16,22 +16,27 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "graph/graph.h"
+#include "net/http_client.h"
 #include "net/http_server.h"
 #include "reconciler/backend.h"
+#include "reconciler/resync.h"
 #include "reconciler/scope.h"
+#include "reconciler/staging.h"
 #include "reconciler/tables.h"
 #include "sim/sim.h"
 #include "state/inbox.h"
 #include "state/store.h"
 
-#define SETTLED_WITHIN_MS (60 * DAY_MS)
-#define GROWTH_MAX_KB     (16 << 10) /* of a sweep of all ERGs over one of a tenth */
-#define BURST_READS_MAX   3
-#define CHANGE_CALLS_MAX  3
-#define HINTS_A_COMMIT    500
+#define SETTLED_WITHIN_MS      (60 * DAY_MS)
+#define GROWTH_MAX_KB          (16 << 10) /* of a sweep of all ERGs over one of a tenth */
+#define SNAPSHOT_GROWTH_MAX_KB (8 << 10)
+#define LINE_BLANKS            500 /* so that lines that are kept would show */
+#define BURST_READS_MAX        3
+#define CHANGE_CALLS_MAX       3
+#define HINTS_A_COMMIT         500
 
 struct options {
-	uint64_t ergs, members, team, hints;
+	uint64_t ergs, members, team, hints, roster;
 };
 
 /* What was spent since begin(). */
@@ -147,11 +152,9 @@ team_id(uint64_t i, char ret[GUID_SIZE])
 }
 
 static void
-link_team(struct world *w, uint64_t i, uint64_t members)
+link_team(struct world *w, uint64_t i, uint64_t members, enum membership_policy policy)
 {
-	struct app_erg_put put = {
-		.membership = MEMBERSHIP_TEAMS, .meetings = MEETINGS_OFF, .removal_limit = -1, .removal_percent = -1
-	};
+	struct app_erg_put put = { .membership = policy, .meetings = MEETINGS_OFF, .removal_limit = -1, .removal_percent = -1 };
 	struct erg_view view = { 0 };
 	struct problem p = { 0 };
 	char directory[GUID_SIZE], team[GUID_SIZE];
@@ -229,11 +232,11 @@ cost_of_sweep(const struct options *o)
 
 	printf("A sweep of all ERGs\n");
 	for (uint64_t i = 0; i < tenth; i++)
-		link_team(w, i, o->members);
+		link_team(w, i, o->members, MEMBERSHIP_TEAMS);
 	settle(w, tenth, o->members);
 	sweep(w, o, tenth, &some);
 	for (uint64_t i = tenth; i < o->ergs; i++)
-		link_team(w, i, o->members);
+		link_team(w, i, o->members, MEMBERSHIP_TEAMS);
 	settle(w, o->ergs, o->members);
 	sweep(w, o, o->ergs, &all);
 	printf("  peak of the whole process, simulator and files included: %ld MB\n", memory_kb("VmHWM") / 1024);
@@ -309,12 +312,118 @@ cost_of_large_team(const struct options *o)
 {
 	struct world *w = make(o->team);
 
-	link_team(w, 0, o->team);
+	link_team(w, 0, o->team, MEMBERSHIP_TEAMS);
 	settle(w, 1, o->team);
 	cost_of_burst(w, o);
 	cost_of_change(w, o, "remove");
 	cost_of_change(w, o, "add");
 	world_free(w);
+}
+
+/* ---------- the app's snapshot ---------- */
+
+/* Sends one, line by line as it goes: nothing but ours holds any of it. */
+struct http_call {
+	struct timer *timer;
+	uint64_t lines, sent;
+	bool (*on_data)(void *arg, const char *data, size_t len);
+	http_done done;
+	void *arg;
+};
+
+struct stream {
+	struct http_transport transport;
+	struct clock *clock;
+	uint64_t lines;
+};
+
+static void
+on_piece(void *arg)
+{
+	static const struct http_answer whole = { .err = ERR_OK, .status = 200, .body = "", .detail = "" };
+	struct http_call *c = arg;
+	char line[LINE_BLANKS + 256];
+
+	for (int i = 0; i < 100 && c->sent < c->lines; i++) {
+		int len = snprintf(line, sizeof(line),
+		    "{\"member\":{\"user\":\"app%" PRIu64 "\",\"email\":\"u%" PRIu64
+		    "@t0.example\",%*s\"role\":\"member\",\"private\":true}}\n",
+		    c->sent, c->sent, LINE_BLANKS, "");
+
+		c->sent++;
+		expect(c->on_data(c->arg, line, (size_t)len), "a line of the snapshot is refused");
+	}
+	if (c->sent < c->lines) {
+		timer_arm(c->timer, 1);
+		return;
+	}
+	snprintf(line, sizeof(line), "{\"end\":true,\"members\":%" PRIu64 ",\"events\":0}\n", c->lines);
+	expect(c->on_data(c->arg, line, strlen(line)), "the end of the snapshot is refused");
+	c->done(c->arg, &whole);
+	timer_free(c->timer);
+	free(c);
+}
+
+static struct http_call *
+stream_start(struct http_transport *t, const struct http_request *request, http_done done, void *arg)
+{
+	const struct stream *s = (const struct stream *)t;
+	struct http_call *c = calloc(1, sizeof(*c));
+
+	*c = (struct http_call){ .lines = s->lines, .on_data = request->on_data, .done = done, .arg = arg };
+	c->timer = timer_new(s->clock, on_piece, c);
+	timer_arm(c->timer, 1);
+	return c;
+}
+
+static void
+stream_cancel(struct http_transport *t, struct http_call *c)
+{
+	(void)t;
+	timer_free(c->timer);
+	free(c);
+}
+
+/* By how many KB memory grows while a snapshot of so many members comes and is taken in. */
+static long
+growth_of_snapshot(uint64_t lines)
+{
+	struct resync_scope scope = { RESYNC_ERG, "g0" };
+	struct world *w = make(10);
+	struct http_transport *app = w->r->app_http;
+	struct stream s = { { stream_start, stream_cancel, NULL }, w->clock, lines };
+	struct erg_id id = { "g0" };
+	struct resync row;
+	struct meter m = { 0 };
+	struct erg erg;
+	char why[256];
+
+	link_team(w, 0, 10, MEMBERSHIP_TWO_WAY);
+	settle(w, 1, 10);
+	w->config.snapshot_url = (char *)"https://app.example/snapshot";
+	w->r->app_http = &s.transport;
+	expect(resync_start(w->r, &scope, false, &row, why, sizeof(why)) == ERR_OK, "no resync begins");
+	do
+		step(w, &m, 1);
+	while (!stagings_any(w->r->stagings));
+	begin(w, &m);
+	while (stagings_any(w->r->stagings))
+		step(w, &m, 1);
+	end(w, &m);
+	printf("A snapshot of %" PRIu64 " members: %.2f s of processor, memory grows by %ld KB\n", lines, m.cpu_s,
+	    m.peak_kb - m.before_kb);
+	expect(erg_load(w->r, &id, &erg) == ERR_OK && erg.counts.app >= (int64_t)lines, "the snapshot was not taken in");
+	w->r->app_http = app;
+	world_free(w);
+	return m.peak_kb - m.before_kb;
+}
+
+static void
+cost_of_snapshot(const struct options *o)
+{
+	long few = growth_of_snapshot(o->roster / 50 > 0 ? o->roster / 50 : 1), many = growth_of_snapshot(o->roster);
+
+	expect(many <= few + SNAPSHOT_GROWTH_MAX_KB, "memory grows with the roster");
 }
 
 /* ---------- the program ---------- */
@@ -327,6 +436,7 @@ take_option(int key, char *arg, struct argp_state *state)
 	                   : key == 'm' ? &o->members
 	                   : key == 't' ? &o->team
 	                   : key == 'n' ? &o->hints
+	                   : key == 'r' ? &o->roster
 	                                : NULL;
 
 	if (number == NULL)
@@ -344,15 +454,17 @@ main(int argc, char **argv)
 		{ "members", 'm', "N", 0, "Members of each (default 1000)", 0 },
 		{ "team", 't', "N", 0, "Members of the large team (default 10000)", 0 },
 		{ "hints", 'n', "N", 0, "Hints of the burst (default 10000)", 0 },
+		{ "roster", 'r', "N", 0, "Members of a snapshot (default 50000)", 0 },
 		{ 0 },
 	};
-	static const struct argp argp = { table, take_option, NULL, "Counts what sweeps, bursts and single changes cost.", NULL,
-		NULL, NULL };
-	struct options o = { .ergs = 1000, .members = 1000, .team = 10000, .hints = 10000 };
+	static const struct argp argp = { table, take_option, NULL,
+		"Counts what snapshots, sweeps, bursts and single changes cost.", NULL, NULL, NULL };
+	struct options o = { .ergs = 1000, .members = 1000, .team = 10000, .hints = 10000, .roster = 50000 };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	log_set_level(LOG_ERROR);
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	cost_of_snapshot(&o);
 	cost_of_large_team(&o);
 	cost_of_sweep(&o);
 	return good ? 0 : 1;

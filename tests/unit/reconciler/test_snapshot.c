@@ -36,13 +36,34 @@ snapshot_text(unsigned count, unsigned without, const char *end)
 	return text_take(&t);
 }
 
+/* Numbers first to last; private but for the first so many, and an owner among those. */
+static char *
+listing(unsigned first, unsigned last, unsigned shown)
+{
+	struct text t;
+
+	text_init(&t, 1 << 20);
+	for (unsigned i = first; i <= last; i++)
+		text_addf(&t, "{\"member\":{\"user\":\"app%u\",\"email\":\"u%u@acme.example\",\"role\":\"%s\",\"private\":%s}}\n",
+		    i, i, i == 1 ? "owner" : "member", i < first + shown ? "false" : "true");
+	text_addf(&t, "{\"end\":true,\"members\":%u,\"events\":0}\n", last - first + 1);
+	assert_int_equal(text_err(&t), ERR_OK);
+	return text_take(&t);
+}
+
+static void
+start_with(struct rig *rig, uint64_t seed, unsigned members)
+{
+	rig_make(rig, seed, members + 30, members);
+	rig->config.snapshot_url = (char *)"http://127.0.0.1:2/snapshot";
+	rig_link(rig);
+	name_all(rig, members);
+}
+
 static void
 start(struct rig *rig, uint64_t seed)
 {
-	rig_make(rig, seed, 40, 10);
-	rig->config.snapshot_url = (char *)"http://127.0.0.1:2/snapshot";
-	rig_link(rig);
-	name_all(rig, 10);
+	start_with(rig, seed, 10);
 }
 
 static void
@@ -98,21 +119,122 @@ anything_less_changes_nothing(void **state)
 	rig_done(&rig);
 }
 
+/* However large: whom it lacks is looked for in slices, and leaves in one turn, so that the guard sees all of it. */
 static void
 an_empty_snapshot_is_held(void **state)
 {
+	static const unsigned sizes[] = { 10, 300 };
 	struct rig rig;
 
 	(void)state;
-	start(&rig, 63);
-	rig.config.removal_limit = 1000;
-	rig.snapshot = "{\"end\":true,\"members\":0,\"events\":0}\n";
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		start_with(&rig, 63, sizes[i]);
+		rig.config.removal_limit = 1000;
+		rig.config.removal_percent = 100;
+		rig.snapshot = "{\"end\":true,\"members\":0,\"events\":0}\n";
+		assert_int_equal(resync(&rig).error_count, 0);
+		rig_run(&rig, 300000);
+		assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+		assert_int_equal(count_in_teams(&rig), sizes[i]);
+		assert_int_equal(rig_count(&rig, "ergsync.plan.held", 0), 1);
+		rig_done(&rig);
+	}
+}
+
+/* Rows laid aside. */
+static uint64_t
+laid_aside(struct rig *rig)
+{
+	struct store_stats s;
+
+	store_stats(rig->r->store, &s);
+	return s.rows[TABLE_SNAPSHOT_PARTS] + s.rows[TABLE_SNAPSHOT_PEOPLE];
+}
+
+/* More than a turn takes: hundreds come, and leave with the next one. */
+static void
+a_long_snapshot_is_taken_in_slices(void **state)
+{
+	struct rig rig;
+	char *text = listing(1, 1500, 10), *shorter = listing(1, 20, 10);
+
+	(void)state;
+	start(&rig, 66);
+	rig.snapshot = text;
+	assert_int_equal(resync(&rig).error_count, 0);
+	assert_int_equal(rig_erg(&rig).counts.app, 1500);
+	assert_int_equal(count_in_teams(&rig), 10);
+	rig.snapshot = shorter;
+	assert_int_equal(resync(&rig).error_count, 0);
+	assert_int_equal(rig_erg(&rig).counts.app, 20);
+	assert_int_equal(count_in_teams(&rig), 10);
+	assert_int_equal(laid_aside(&rig), 0);
+	free(text);
+	free(shorter);
+	rig_done(&rig);
+}
+
+static void
+named_twice_the_first_word_counts(void **state)
+{
+	struct rig rig;
+	struct text t;
+
+	(void)state;
+	start(&rig, 67);
+	text_init(&t, 1 << 20);
+	for (unsigned i = 1; i <= 10; i++)
+		text_addf(&t, "{\"member\":{\"user\":\"app%u\",\"email\":\"u%u@acme.example\",\"role\":\"%s\"}}\n", i, i,
+		    i == 1 ? "owner" : "member");
+	text_adds(&t, "{\"member\":{\"user\":\"app5\",\"email\":\"u5@acme.example\",\"role\":\"owner\",\"private\":true}}\n"
+	              "{\"end\":true,\"members\":11,\"events\":0}\n");
+	rig.snapshot = t.data;
 	assert_int_equal(resync(&rig).error_count, 0);
 	rig_run(&rig, 300000);
-	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
-	assert_int_equal(count_in_teams(&rig), 10);
-	assert_int_equal(rig_count(&rig, "ergsync.plan.held", 0), 1);
+	assert_string_equal(in_teams(&rig, 5), "member");
+	assert_int_equal(rig_erg(&rig).counts.app, 10);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	text_done(&t);
 	rig_done(&rig);
+}
+
+/* Killed at any moment of it: what was taken in stays, nobody leaves, and what lay aside goes. */
+static void
+a_crash_on_the_way_takes_nobody_out(void **state)
+{
+	struct resync_scope scope = { RESYNC_ERG, "pride" };
+	/* Lacks all ten. */
+	char *text = listing(2001, 3000, 0);
+	bool in_the_middle = false;
+	struct resync row;
+	struct rig rig;
+	char why[256];
+
+	(void)state;
+	for (unsigned ms = 0; ms < 40; ms += 3) {
+		start(&rig, 68);
+		rig.snapshot = text;
+		rig.config.removal_limit = 1000;
+		assert_int_equal(resync_start(rig.r, &scope, false, &row, why, sizeof(why)), ERR_OK);
+		while (laid_aside(&rig) == 0)
+			rig_run(&rig, 1);
+		rig_run(&rig, ms);
+		if (laid_aside(&rig) == 0) {
+			rig_done(&rig);
+			break;
+		}
+		in_the_middle |= rig_erg(&rig).counts.app > 10;
+		rig.snapshot = NULL;
+		rig_crash(&rig);
+		rig_run(&rig, 300000);
+		assert_int_equal(laid_aside(&rig), 0);
+		assert_int_equal(count_in_teams(&rig), 10);
+		assert_true(rig_erg(&rig).counts.app >= 10);
+		assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+		rig_done(&rig);
+	}
+	assert_true(in_the_middle);
+	free(text);
 }
 
 /* A line for each of the events' names; one hour of it, three days from the start. */
@@ -192,6 +314,9 @@ main(void)
 		cmocka_unit_test(a_complete_snapshot_counts),
 		cmocka_unit_test(anything_less_changes_nothing),
 		cmocka_unit_test(an_empty_snapshot_is_held),
+		cmocka_unit_test(a_long_snapshot_is_taken_in_slices),
+		cmocka_unit_test(named_twice_the_first_word_counts),
+		cmocka_unit_test(a_crash_on_the_way_takes_nobody_out),
 		cmocka_unit_test(events_of_a_snapshot_are_put_and_none_is_cancelled),
 	};
 
