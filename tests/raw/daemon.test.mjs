@@ -192,6 +192,33 @@ test('TLS: 1.2 and 1.3 with AEAD suites, nothing older', async () => {
   listener.remove();
 });
 
+test('TLS: no ticket, no session to resume, no renegotiation', async () => {
+  const listener = await Listener.start(program);
+  for (const version of ['TLSv1.2', 'TLSv1.3']) {
+    let tickets = 0;
+    const socket = tls.connect({ port: listener.port, host: '127.0.0.1', rejectUnauthorized: false, minVersion: version, maxVersion: version });
+    socket.on('session', (session) => { if (version === 'TLSv1.3' || socket.getTLSTicket() !== undefined) tickets += session.length; });
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
+    await new Promise((resolve) => socket.once('data', resolve));
+    assert.equal(tickets, 0, version);
+    const session = socket.getSession();
+    if (version === 'TLSv1.2') {
+      const refused = await new Promise((resolve) => { socket.once('close', () => resolve(true)); socket.renegotiate({}, (e) => resolve(Boolean(e))); });
+      assert.ok(refused);
+    }
+    socket.destroy();
+    const again = tls.connect({ port: listener.port, host: '127.0.0.1', rejectUnauthorized: false, minVersion: version, maxVersion: version, session });
+    again.on('error', () => {});
+    await new Promise((resolve) => again.once('secureConnect', resolve));
+    assert.equal(again.isSessionReused(), false, version);
+    again.destroy();
+  }
+  await listener.stop();
+  listener.remove();
+});
+
 test('SIGTERM finishes what is under way and exits 0', async () => {
   const listener = await Listener.start(program);
   const whole = request();
