@@ -285,9 +285,10 @@ judge_always(struct world *w)
 {
 	judge_feed(w);
 	app_let_go(w);
-	judge_calls(w);
+	/* Which asks for the calls since the last look. */
 	if (w->both)
 		both_look(w);
+	judge_calls(w);
 }
 
 /* ---------- when all has settled ---------- */
