@@ -599,7 +599,7 @@ read_group(struct inbox *in, const MDB_val *key, const MDB_val *value, struct ru
 	struct seal_place place = place_of(key);
 	uint64_t last = log_seq(key), seq;
 	struct group group;
-	struct hint skipped, *hint;
+	struct hint skipped = { .rich = NULL }, *hint;
 
 	if (group_open(in->seal, &place, value, &group) != ERR_OK || group.count > last) {
 		run->damaged += (size_t)(last - run->last);
