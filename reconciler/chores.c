@@ -245,8 +245,8 @@ chore_done(struct reconciler *r, struct chore *c)
 	run_waiting(cs);
 }
 
-void
-chore_again(struct reconciler *r, struct chore *c, int64_t after_ms)
+static void
+run_later(struct reconciler *r, struct chore *c, int64_t after_ms, int64_t attempts)
 {
 	struct chores *cs = c->list;
 
@@ -256,7 +256,7 @@ chore_again(struct reconciler *r, struct chore *c, int64_t after_ms)
 	if (c->dropped) {
 		chore_free(c);
 	} else {
-		c->attempts++;
+		c->attempts = attempts;
 		if (c->again)
 			after_ms = 0;
 		row_put(r, c, after_ms);
@@ -266,12 +266,25 @@ chore_again(struct reconciler *r, struct chore *c, int64_t after_ms)
 }
 
 void
+chore_again(struct reconciler *r, struct chore *c, int64_t after_ms)
+{
+	run_later(r, c, after_ms, c->attempts + 1);
+}
+
+void
+chore_rest(struct reconciler *r, struct chore *c, int64_t after_ms)
+{
+	run_later(r, c, after_ms, 0);
+}
+
+void
 chore_continue(struct reconciler *r, struct chore *c)
 {
 	(void)r;
 	assert(c->running);
 	c->running = false;
 	c->list->running--;
+	c->attempts = 0;
 	if (c->dropped)
 		chore_free(c);
 	else

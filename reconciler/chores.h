@@ -46,7 +46,9 @@ void chore_drop(struct reconciler *r, enum chore_kind kind, const char *id);
 void chore_done(struct reconciler *r, struct chore *c);
 /* Later again; counted as an attempt. */
 void chore_again(struct reconciler *r, struct chore *c, int64_t after_ms);
-/* More to do at once, no attempt counted. */
+/* Later again, as planned: nothing is wrong, attempts are counted anew. */
+void chore_rest(struct reconciler *r, struct chore *c, int64_t after_ms);
+/* More to do at once; attempts are counted anew. */
 void chore_continue(struct reconciler *r, struct chore *c);
 /* 1 s, doubling, at most CHORE_PROBE_MS, with jitter. */
 int64_t chore_backoff_ms(struct reconciler *r, const struct chore *c);

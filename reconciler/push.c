@@ -203,7 +203,7 @@ rest(struct reconciler *r, struct chore *c, const struct erg *erg, const struct 
 	if (d->next_wall_ms == INT64_MAX || !intents_any(r, &erg->id))
 		chore_done(r, c);
 	else
-		chore_again(r, c, wait_ms < PUSH_RETRY_REFUSED_MS ? wait_ms : PUSH_RETRY_REFUSED_MS);
+		chore_rest(r, c, wait_ms < PUSH_RETRY_REFUSED_MS ? wait_ms : PUSH_RETRY_REFUSED_MS);
 }
 
 static void

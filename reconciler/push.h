@@ -8,7 +8,7 @@
  *	careful     each leave is read once more right before it; leaves beyond the limits are held as a plan (plan.h); the last
  *	            owner and the account we act as stay
  *	parked      whom Graph refuses is refused_by_teams with a reason and tried again daily; nobody waits for anybody
- *	settled     a write is looked for after 45 s, then rarely, until Teams shows it or `settle` is over
+ *	settled     a write is looked for after 45 s, then every 30 s and ever more rarely, until Teams shows it or `settle` is over
  * Source: graph-facts sections 8 and 11. One pass of an ERG runs at a time, as a chore; a pass does one kind of thing.
  */
 #ifndef RECONCILER_PUSH_H

@@ -18,6 +18,7 @@
 #include "reconciler/tables.h"
 
 #define LOOK_MAX_MS (10 * 60 * 1000)
+#define LOST_MS     (4 * PUSH_LAG_MS) /* an unknown write nobody wants any more is looked for so long */
 
 void
 push_find_start(struct push_task *t, enum push_step step)
@@ -109,23 +110,29 @@ take_find(struct push_task *t, const struct graph_member *member)
 	return member != NULL;
 }
 
-/* When to look again for a write Teams has not shown yet: later each time, and once settle is over. */
+/* When to look again for a write Teams has not shown yet: each time a quarter as late again, and once settle is over. */
 static int64_t
 next_look_ms(struct reconciler *r, const struct member *m)
 {
 	int64_t now_ms = clock_wall_ms(r->clock), age_ms = now_ms - m->teams_write_wall_ms;
 	int64_t end_ms = m->teams_write_wall_ms + r->config->settle_ms;
-	int64_t wait_ms = age_ms < PUSH_LAG_MS ? PUSH_LAG_MS : age_ms > LOOK_MAX_MS ? LOOK_MAX_MS : age_ms;
+	int64_t wait_ms = age_ms / 4 < PUSH_LAG_MS ? PUSH_LAG_MS : age_ms / 4 > LOOK_MAX_MS ? LOOK_MAX_MS : age_ms / 4;
 
 	return now_ms + wait_ms < end_ms || end_ms <= now_ms ? now_ms + wait_ms : end_ms;
 }
 
-/* A read that began after the write, and later than reads lag, does not show it. */
+/* A read that began after the write does not show it. An unknown one that reads later than they lag do not show was not made; should
+ * it be open no longer, it is kept in mind for some more, so that a late one is known for ours. */
 static void
-not_shown(struct push *p, const struct roster_view *v, struct member *m, int64_t read_wall_ms)
+not_shown(struct push *p, const struct roster_view *v, const struct person *person, struct member *m, int64_t read_wall_ms)
 {
-	if (push_row_unknown(p, m->person) && read_wall_ms - m->teams_write_wall_ms >= PUSH_LAG_MS)
+	int64_t age_ms = read_wall_ms - m->teams_write_wall_ms;
+	bool unknown = push_row_unknown(p, m->person);
+
+	if (unknown && !m->missing_once && age_ms >= PUSH_LAG_MS)
 		roster_missing(v, m);
+	else if (unknown && m->missing_once && age_ms >= LOST_MS)
+		roster_lost(v, person, m);
 	else
 		roster_put_off(v, m, next_look_ms(v->r, m));
 }
@@ -142,7 +149,7 @@ on_look(struct push_task *t, const struct graph_member *member)
 	take_find(t, member);
 	if (!push_task_open(t, &erg, &v, &m, &person) || m.teams_write == PENDING_NONE)
 		return;
-	not_shown(p, &v, &m, clock_wall_ms(p->r->clock));
+	not_shown(p, &v, &person, &m, clock_wall_ms(p->r->clock));
 	push_erg_close(p, &erg);
 }
 
@@ -292,7 +299,7 @@ push_look_at_all(struct push *p)
 		if (!push_task_open(&p->tasks[i], &erg, &v, &m, &person))
 			continue;
 		if (erg.read_wall_ms - m.teams_write_wall_ms >= PUSH_LAG_MS) {
-			not_shown(p, &v, &m, erg.read_wall_ms);
+			not_shown(p, &v, &person, &m, erg.read_wall_ms);
 		} else {
 			read = true;
 			roster_put_off(&v, &m, now_ms + PUSH_LAG_MS);

@@ -457,7 +457,9 @@ act(const struct roster_view *v, const struct person *p, struct member *m, enum 
 		/* What was open has come right by itself: a hold, a refusal, a change taken back. */
 		if (m->callback_seq == 0 && m->base.present && m->app.present && m->teams.present) {
 			set_status(v, m, MEMBER_SYNCED, "");
-			m->retry_wall_ms = 0;
+			/* A write that was taken back before Teams showed it is still looked for, and not sooner for that. */
+			if (m->teams_write == PENDING_NONE)
+				m->retry_wall_ms = 0;
 			m->mark = PLAN_UNMARKED;
 		}
 		break;
@@ -486,15 +488,21 @@ member_same(const struct member *a, const struct member *b)
 	       a->mark == b->mark && strcmp(a->membership_id, b->membership_id) == 0 && strcmp(a->detail, b->detail) == 0;
 }
 
+static void
+write_over(struct member *m)
+{
+	m->teams_write = PENDING_NONE;
+	m->missing_once = false;
+	m->retry_wall_ms = 0;
+}
+
 /* A write that Teams has not shown within the settle time is done with: what is open is decided anew. */
 static void
 write_settled(const struct roster_view *v, struct member *m)
 {
 	if (m->teams_write == PENDING_NONE || clock_wall_ms(v->r->clock) - m->teams_write_wall_ms < v->r->config->settle_ms)
 		return;
-	m->teams_write = PENDING_NONE;
-	m->missing_once = false;
-	m->retry_wall_ms = 0;
+	write_over(m);
 }
 
 /* Decides on m, which differs from before (NULL: new) by what was just learnt, does it and stores it if anything changed. */
@@ -551,9 +559,7 @@ write_arrived(struct member *m, bool present, enum role role, const char *member
 			m->base = (struct side){ true, role, m->teams_write_wall_ms };
 		break;
 	}
-	m->teams_write = PENDING_NONE;
-	m->missing_once = false;
-	m->retry_wall_ms = 0;
+	write_over(m);
 }
 
 struct roster_step
@@ -746,6 +752,15 @@ roster_missing(const struct roster_view *v, struct member *m)
 	m->missing_once = true;
 	m->retry_wall_ms = 0;
 	roster_store(v->r, v->erg, &before, m);
+}
+
+void
+roster_lost(const struct roster_view *v, const struct person *p, struct member *m)
+{
+	struct member before = *m;
+
+	write_over(m);
+	settle_member(v, p, &before, m);
 }
 
 void

@@ -71,6 +71,8 @@ void roster_sent(
     const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id, int64_t look_wall_ms);
 /* A write of unknown outcome was looked for and has not happened: it is to be made again. It is still remembered. */
 void roster_missing(const struct roster_view *v, struct member *m);
+/* It was looked for long enough: forgotten, and what is open is decided anew. */
+void roster_lost(const struct roster_view *v, const struct person *p, struct member *m);
 /* Nothing is to be tried with this member in Teams before. */
 void roster_put_off(const struct roster_view *v, struct member *m, int64_t until_wall_ms);
 /* Teams takes no such change of this person; the app is told once for each reason. */

@@ -10,6 +10,7 @@
 #include "reconciler/compare.h"
 #include "reconciler/dirty.h"
 #include "reconciler/mailbox.h"
+#include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/scope.h"
 #include "reconciler/tables.h"
@@ -358,6 +359,7 @@ work_tenant_back(struct reconciler *r, const struct tenant_id *tenant)
 			chore_add(r, CHORE_LINK, erg.id.s, 0);
 		else if (erg.membership != MEMBERSHIP_OFF && scope_of_erg(r, &erg, &scope) == ERR_OK)
 			dirty_mark(r, &scope.scope, 0);
+		push_resume(r, &erg);
 	}
 	store_cursor_close(c);
 }
