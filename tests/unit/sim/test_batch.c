@@ -81,8 +81,7 @@ static const char *const bad[] = {
 	"{\"requests\":[]}",
 	"{\"requests\":[{\"id\":\"a\",\"method\":\"GET\",\"url\":\"users\"}]}",
 	"{\"requests\":[{\"method\":\"GET\",\"url\":\"/users\"}]}",
-	"{\"requests\":[{\"id\":\"a\",\"method\":\"GET\",\"url\":\"/users\"},{\"id\":\"a\",\"method\":\"GET\",\"url\":\"/"
-	"users\"}]}",
+	"{\"requests\":[{\"id\":\"a\",\"method\":\"GET\",\"url\":\"/me\"},{\"id\":\"a\",\"method\":\"GET\",\"url\":\"/me\"}]}",
 	"{\"requests\":[{\"id\":\"a\",\"method\":\"POST\",\"url\":\"/users\",\"body\":{}}]}",
 	"{\"requests\":[7]}",
 };
