@@ -36,7 +36,7 @@ has '-rw-r--r-- ./usr/lib/systemd/catalog/ergsync.catalog'
 has '-rw-r--r-- ./usr/share/bash-completion/completions/ergsyncctl'
 has '-rw-r--r-- ./usr/share/doc/ergsync/openapi.json'
 for page in man1/ergsyncctl.1 man1/ergsync-graphsim.1 man5/ergsync.conf.5 man7/ergsync-api.7 man7/ergsync-log.7 man7/ergsync-metrics.7 man8/ergsync-listener.8 \
-	man8/ergsync-reconciler.8; do
+	man8/ergsync-reconciler.8 man8/ergsync-state.8; do
 	has "-rw-r--r-- ./usr/share/man/$page.gz"
 done
 [ "$(dpkg-deb --ctrl-tarfile "$package" | tar -xO ./conffiles)" = /etc/ergsync/ergsync.conf ] || { echo "ergsync.conf is not the one conffile"; bad=1; }

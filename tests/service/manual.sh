@@ -37,7 +37,8 @@ complete_words() {
 grep -qx add <<<"$(complete_words ergsyncctl erg '')" || wrong 'completion: "erg" does not offer add'
 grep -qx -- --dry-run <<<"$(complete_words ergsyncctl resync --d)" || wrong 'completion: "resync --d" does not offer --dry-run'
 
-for program in ergsync-listener ergsync-reconciler ergsyncctl ergsync-graphsim; do
+for program in ergsync-listener ergsync-reconciler ergsync-state ergsyncctl ergsync-graphsim; do
+	compgen -G "$man/$program.[18]" >/dev/null || wrong "$program has no page in the manual"
 	grep -Eq "^$program [0-9]+\.[0-9]+\.[0-9]+" <<<"$("$1/$program" --version)" || wrong "$program --version: $("$1/$program" --version)"
 done
 [ $bad -eq 0 ] && echo "$pages pages without a warning; options, commands and completion agree with the programs"
