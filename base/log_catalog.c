@@ -52,6 +52,10 @@ const struct log_explanation log_catalog[] = {
 	{ "store_has_room", "The store has room again", "Calls are taken again." },
 	{ "store_record_damaged", "A stored record could not be read", "A record of @ERGSYNC_TABLE@ failed authentication: a damaged disk, or the "
 	    "state key was changed. What belongs to it is read again; ergsyncctl resync --all reads everything." },
+	{ "store_record_quarantined", "A stored record did not open and was taken out", "A record of @ERGSYNC_TABLE@. What it was of is read anew "
+	    "from both sides, and nobody is removed meanwhile. Check the disk; ergsync_store_quarantined counts them." },
+	{ "store_set_aside", "The store could not be opened and was begun anew", "The damaged one is kept as @ERGSYNC_AS@. Put tenants and ERGs "
+	    "again, or restore a backup (ergsyncctl restore). Nobody is removed until a full comparison has passed. Check the disk." },
 	{ "inbox_is_new", "The inbox is another one than before", "What the old one held may be lost, so every team is read." },
 	{ "inbox_not_open", "The inbox cannot be opened", "@ERGSYNC_DETAIL@ The listener has to make it; is it running, with the same intake key?" },
 	{ "inbox_not_read", "The inbox could not be read", "It is tried again." },
