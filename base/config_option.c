@@ -82,7 +82,7 @@ const struct config_option config_options[] = {
 	    "Certificate authorities to trust instead of the system's, PEM."),
 	NUMBER("graph", "notifications", ENUM, notifications, 0, 0, "basic", "", notification_names, REC | FOR_CTL, FIXED,
 	    "rich: Graph's notifications of members carry who it is, encrypted, which saves asking back."),
-	TEXT("graph", "notification_keys", PATH, notification_keys, "notification-keys", NULL, OPTIONAL, REC | FOR_CTL,
+	TEXT("graph", "notification_keys", PATH, notification_keys, "notification-keys", "/etc/ergsync/notification-keys", OPTIONAL, REC,
 	    "Folder of the keys rich notifications are encrypted to; ergsyncctl key notifications makes one."),
 
 	TEXT("app", "listen", LISTEN, app_listen, "unix:/run/ergsync/app.sock", NULL, OPTIONAL, REC | FOR_CTL,

@@ -762,10 +762,11 @@ const struct command commands[] = {
 	{ "key notifications", "", 0, 0, "Make a new key for rich notifications",
 	    "Makes one more file in [graph] notification_keys: a self-signed certificate and its RSA key, named after the\n"
 	    "day. With [graph] notifications = rich, Graph encrypts to it what it tells of members; init makes the first one.\n"
-	    "To rotate: run this, reload the reconciler, and remove the old file a day later, when every subscription has\n"
+	    "To rotate: run this, restart the reconciler, and remove the old file a day later, when every subscription has\n"
 	    "been renewed. Nothing that exists is changed.\n\n"
 	    "Example:\n"
-	    "  ergsyncctl key notifications && systemctl reload ergsync-reconciler\n",
+	    "  CREDENTIALS_DIRECTORY=/etc/ergsync ergsyncctl key notifications\n"
+	    "  systemctl restart ergsync-reconciler\n",
 	    run_notification_key, { { NULL, NULL, NULL } } },
 	{ "check", "", 0, 0, "Check configuration, keys, certificate and folders",
 	    "Reads the whole configuration as both daemons do and reports every mistake with file and line. Then\n"

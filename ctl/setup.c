@@ -271,6 +271,11 @@ make_notification_key(struct findings *f, const char *folder)
 	char id[NOTIFICATION_KEY_ID_SIZE], path[PATH_SIZE], *pem;
 	bool made;
 
+	if (folder == NULL) {
+		found(f, FINDING_FAILED,
+		    "[graph] notification_keys is below %%d: run this with CREDENTIALS_DIRECTORY=/etc/ergsync");
+		return false;
+	}
 	make_folder(f, folder, 0700, "for the keys of rich notifications");
 	if ((pem = notification_key_make((int64_t)time(NULL), id)) == NULL) {
 		found(f, FINDING_FAILED, "no RSA key could be made");
@@ -287,7 +292,7 @@ make_notification_key(struct findings *f, const char *folder)
 static bool
 has_notification_key(const char *folder)
 {
-	DIR *dir = opendir(folder);
+	DIR *dir = folder != NULL ? opendir(folder) : NULL;
 	const struct dirent *entry;
 	bool found_one = false;
 
@@ -314,7 +319,7 @@ run_notification_key(struct ctl *c)
 	}
 	config_free(config);
 	return findings_end(c, &f,
-	    "Next: systemctl reload ergsync-reconciler. Subscriptions name the new key when they are next renewed; remove the "
+	    "Next: systemctl restart ergsync-reconciler. Subscriptions name the new key when they are next renewed; remove the "
 	    "old\n"
 	    "file a day later.",
 	    "No key was made: see the lines that say \"failed\".");

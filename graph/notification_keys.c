@@ -5,6 +5,8 @@
 #include "graph/notification_keys.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,12 @@ struct notification_keys {
 };
 
 /* --- reading --- */
+
+/* A folder being read; the keys' files begin with prefix. */
+struct folder {
+	char path[PATH_SIZE], prefix[NAME_MAX];
+	DIR *dir;
+};
 
 struct reading {
 	const char *path;
@@ -140,15 +148,33 @@ id_of(const char *file, char ret[NOTIFICATION_KEY_ID_SIZE])
 	return true;
 }
 
+/* Where there is no such folder, its files are looked for where systemd puts those of a folder it hands over. */
+static bool
+folder_open(const char *directory, struct folder *ret)
+{
+	const char *slash = strrchr(directory, '/');
+
+	ret->prefix[0] = '\0';
+	if (!str_copy(ret->path, sizeof(ret->path), directory))
+		return false;
+	ret->dir = opendir(directory);
+	if (ret->dir != NULL || (errno != ENOENT && errno != ENOTDIR) || slash == NULL)
+		return ret->dir != NULL;
+	ret->path[slash - directory] = '\0';
+	(void)snprintf(ret->prefix, sizeof(ret->prefix), "%s_", slash + 1);
+	ret->dir = opendir(ret->path);
+	return ret->dir != NULL;
+}
+
 static enum err
-keys_take(struct notification_keys *keys, const struct reading *folder, const char *file)
+keys_take(struct notification_keys *keys, const struct reading *all, const struct folder *folder, const char *file)
 {
 	struct notification_key key = { .id = "" };
-	struct reading r = *folder;
-	char path[PATH_SIZE];
+	struct reading r = *all;
+	char path[PATH_SIZE + NAME_MAX];
 	enum err e;
 
-	if (!id_of(file, key.id))
+	if (!str_starts(file, folder->prefix) || !id_of(file + strlen(folder->prefix), key.id))
 		return ERR_OK;
 	(void)snprintf(path, sizeof(path), "%s/%s", folder->path, file);
 	r.path = path;
@@ -188,15 +214,15 @@ notification_keys_read(const char *directory, int64_t now_s, struct notification
 {
 	const struct reading r = { directory, now_s, why, why_size };
 	struct notification_keys *keys = calloc(1, sizeof(*keys));
-	DIR *dir = opendir(directory);
-	enum err e = keys == NULL ? ERR_NOMEM : dir == NULL ? ERR_NOTFOUND : ERR_OK;
+	struct folder folder = { .dir = NULL };
+	enum err e = keys == NULL ? ERR_NOMEM : !folder_open(directory, &folder) ? ERR_NOTFOUND : ERR_OK;
 
 	if (e != ERR_OK)
 		(void)refuse(&r, e, "cannot be read; ergsyncctl key notifications makes it");
-	for (struct dirent *entry; e == ERR_OK && (entry = readdir(dir)) != NULL;)
-		e = keys_take(keys, &r, entry->d_name);
-	if (dir != NULL)
-		(void)closedir(dir);
+	for (struct dirent *entry; e == ERR_OK && (entry = readdir(folder.dir)) != NULL;)
+		e = keys_take(keys, &r, &folder, entry->d_name);
+	if (folder.dir != NULL)
+		(void)closedir(folder.dir);
 	if (e == ERR_OK)
 		e = newest_find(keys, &r);
 	if (e != ERR_OK) {

@@ -4,6 +4,8 @@
  * A folder with a file NAME.pem a key: a certificate (self-signed will do) and its RSA key. The one that became valid last is what new
  * and renewed subscriptions name; the others still open what Graph encrypts to them until it has heard of the new one. NAME is
  * the id that Graph repeats with each item. Source: graph-facts section 5.
+ * Where there is no such folder, files FOLDER_NAME.pem beside where it would be are its files: so systemd's LoadCredential= hands a
+ * folder over (systemd.exec(5)).
  */
 #ifndef GRAPH_NOTIFICATION_KEYS_H
 #define GRAPH_NOTIFICATION_KEYS_H

@@ -155,8 +155,7 @@ put_options(struct text *out)
 static bool
 is_credential(const struct config_option *option)
 {
-	return config_option_is_path(option->type) && option->type != OPTION_PATH && option->example != NULL &&
-	       str_starts(option->example, FILES_FOLDER);
+	return config_option_is_path(option->type) && option->example != NULL && str_starts(option->example, FILES_FOLDER);
 }
 
 /* The library's example, but with files as systemd passes them to the services. */
@@ -170,7 +169,7 @@ print_example(void)
 	       "# To try a command by hand as root: CREDENTIALS_DIRECTORY=/etc/ergsync ergsyncctl check\n");
 	for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++) {
 		const struct config_option *option = &config_options[i];
-		const char *value = option->fallback != NULL ? option->fallback : option->example;
+		const char *value = option->fallback != NULL && !is_credential(option) ? option->fallback : option->example;
 
 		if (strcmp(last, option->section) != 0)
 			printf("\n[%s]\n", option->section);

@@ -45,7 +45,7 @@ for unit in ergsync-listener.service ergsync-reconciler.service ergsync-backup.s
 	defaulted=$(sed -n 's/^SetCredential=\([^:]*\):.*/\1/p' "$unit" | sort)
 	[ "$loaded" = "$defaulted" ] || { echo "$unit: LoadCredential= and SetCredential= differ"; bad=1; }
 done
-named=$(grep -o '%d/[a-z][a-z._]*' "$build/man/ergsync.conf" | sed 's|%d/||' | sort -u)
+named=$(grep -o '%d/[a-z][a-z._-]*' "$build/man/ergsync.conf" | sed 's|%d/||' | sort -u)
 loaded=$(sed -n 's/^LoadCredential=\([^:]*\):.*/\1/p' ergsync-listener.service ergsync-reconciler.service | sort -u)
 [ "$named" = "$loaded" ] || { printf 'the example configuration names\n%s\nthe units load\n%s\n' "$named" "$loaded"; bad=1; }
 

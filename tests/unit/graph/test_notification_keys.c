@@ -76,6 +76,42 @@ so_many_and_no_more(void **state)
 	assert_non_null(strstr(why, "too many"));
 }
 
+static void
+rename_to(int n, const char *name)
+{
+	char from[128], to[128];
+
+	path_of(n, from);
+	(void)snprintf(to, sizeof(to), "%s/%s", folder, name);
+	assert_int_equal(rename(from, to), 0);
+}
+
+/* As LoadCredential=keys:FOLDER hands a folder over: beside other files, a stand-in of its own name among them. */
+static void
+folder_by_systemd(void **state)
+{
+	static const char *const names[] = { "keys_k01.pem", "keys_k02.pem", "client.pem", "keys" };
+	struct notification_keys *keys = NULL;
+	char path[128], why[512] = "";
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/keys", folder);
+	assert_int_equal(notification_keys_read(path, NOW_S, &keys, why, sizeof(why)), ERR_NOTFOUND);
+	assert_non_null(strstr(why, "ergsyncctl key notifications"));
+	for (int n = 0; n < 4; n++) {
+		put(n, pem_certificate(key, NOW_S - (n == 1 ? 1 : 2) * DAY_S, NOW_S + (n + 1) * DAY_S));
+		rename_to(n, names[n]);
+	}
+	if (notification_keys_read(path, NOW_S, &keys, why, sizeof(why)) != ERR_OK)
+		fail_msg("%s", why);
+	assert_string_equal(notification_keys_id(keys), "k02");
+	notification_keys_free(keys);
+	for (int n = 0; n < 4; n++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[n]);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 static char *
 certificate_without_dates(void)
 {
@@ -110,6 +146,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(so_many_and_no_more, start, stop),
+		cmocka_unit_test_setup_teardown(folder_by_systemd, start, stop),
 		cmocka_unit_test_setup_teardown(dates_that_cannot_be_read, start, stop),
 	};
 	int failed;
