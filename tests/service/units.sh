@@ -64,4 +64,17 @@ compares tenant:acme 'resync --tenant acme'
 compares erg:pride-2.x_y 'resync --erg pride-2.x_y'
 compares erg: 'failed 2'
 compares everything 'failed 2'
+
+# The daily backup: one more file by name of the time, the newest seven stay, and nothing of another name is touched.
+line=$(sed -n "/^ExecStart=/,/'$/p" ergsync-backup.service | sed "s/^ExecStart=.*-ec '//; s/'$//; s/ *\\\\$//" | tr '\n' ' ')
+line=${line//'$$'/'$'}
+line=${line//'%%'/'%'}
+line=${line//\\\\/\\}
+line=${line//"$build/ergsyncctl backup"/touch}
+mkdir "$dir/backups"
+line=${line//\/var\/backups\/ergsync/"$dir/backups"}
+touch "$dir/backups/notes" "$dir"/backups/ergsync-2026010{1..9}T020000Z.backup
+/bin/sh -ec "$line" || { echo "ergsync-backup.service: its command fails"; bad=1; }
+kept=$(cd "$dir/backups" && printf '%s ' *)
+[[ $kept =~ ^(ergsync-2026010[4-9]T020000Z\.backup\ ){6}ergsync-[0-9]{8}T[0-9]{6}Z\.backup\ notes\ $ ]] || { echo "ergsync-backup.service leaves: $kept"; bad=1; }
 exit $bad
