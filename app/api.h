@@ -156,9 +156,15 @@ struct app_doctor {
 	struct app_check checks[APP_CHECK_COUNT];
 };
 
+/* How many have a meeting in Outlook, and of how many something is still to be written there. */
+struct erg_events {
+	int64_t scheduled, pending;
+};
+
 #define ERG_VIEW_SUBSCRIPTIONS_MAX 4
 struct erg_view {
 	struct erg erg;
+	struct erg_events events;
 	struct subscription subscriptions[ERG_VIEW_SUBSCRIPTIONS_MAX];
 	unsigned subscription_count;
 };

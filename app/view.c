@@ -217,6 +217,17 @@ erg_members(const struct erg_counts *counts)
 }
 
 static json_t *
+erg_events(const struct erg_events *counts)
+{
+	static const struct field fields[] = {
+		INT("scheduled", struct erg_events, scheduled),
+		INT("pending", struct erg_events, pending),
+	};
+
+	return OBJECT_OF(fields, counts);
+}
+
+static json_t *
 erg_subscriptions(const struct erg_view *erg)
 {
 	static const struct field fields[] = {
@@ -263,6 +274,7 @@ view_erg(const struct erg_view *erg)
 	int bad = o == NULL;
 
 	bad |= json_object_set_new(o, "members", erg_members(&erg->erg.counts));
+	bad |= json_object_set_new(o, "events", erg_events(&erg->events));
 	bad |= json_object_set_new(o, "subscriptions", erg_subscriptions(erg));
 	return checked(o, bad);
 }

@@ -18,6 +18,7 @@
 #include "reconciler/identity.h"
 #include "reconciler/ingest.h"
 #include "reconciler/links.h"
+#include "reconciler/meeting_due.h"
 #include "reconciler/meetings.h"
 #include "reconciler/people.h"
 #include "reconciler/plan.h"
@@ -262,6 +263,8 @@ erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->erg = *erg;
+	ret->events.scheduled = meeting_sum_get(r, MEETING_SUM_LIVE, erg->id.s);
+	ret->events.pending = meeting_sum_get(r, MEETING_SUM_OPEN, erg->id.s);
 	if (erg->membership != MEMBERSHIP_OFF && scope_of_erg(r, erg, &wanted) == ERR_OK)
 		subscription_show(r, &wanted, ret);
 	if (erg->meetings != MEETINGS_OFF && meeting_organizer(r, erg, &mailbox, why) == ERR_OK &&

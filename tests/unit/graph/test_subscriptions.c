@@ -135,10 +135,16 @@ created_or_told_which_exists(void **state)
 	clock_manual_advance(f.clock, 60000);
 	assert_non_null(strstr(f.seen[f.count - 1].body, "\"encryptionCertificate\":\"MIIB\",\"encryptionCertificateId\":\"k2\","
 	                                                 "\"includeResourceData\":true}"));
+	/* Its notifications name the ids that all other calls use. */
+	assert_string_equal(f.seen[f.count - 1].prefer, "");
+	wish.kind = SUBSCRIPTION_MAILBOX_EVENTS;
+	assert_non_null(graph_subscription_create(f.graph, &w, &wish, on_done, &o));
+	clock_manual_advance(f.clock, 60000);
+	assert_string_equal(f.seen[f.count - 1].prefer, "IdType=\"ImmutableId\"");
 	assert_non_null(graph_subscription_delete(f.graph, &w, "s9", on_done, &o));
 	clock_manual_advance(f.clock, 60000);
 	assert_string_equal(f.seen[f.count - 1].method, "DELETE");
-	assert_int_equal(o.count, 6);
+	assert_int_equal(o.count, 7);
 	fake_done(&f);
 }
 

@@ -7,6 +7,7 @@ a_meeting_is_made_changed_and_cancelled(void **state)
 	struct event_fields *f;
 	struct rig rig;
 	struct event e;
+	json_t *all;
 
 	(void)state;
 	meet_make(&rig, 31);
@@ -30,6 +31,9 @@ a_meeting_is_made_changed_and_cancelled(void **state)
 	assert_int_equal(meet_event(&rig, "picnic").status, EVENT_CANCELLED);
 	rig_run(&rig, 60000);
 	assert_int_equal(meet_count(&rig), 0);
+	all = rig_ask(&rig, "GET", "/_sim/events?gone=true&user=" ORGANIZER, NULL);
+	assert_string_equal(jx_get_str(json_array_get(jx_get_array(all, "events"), 0), "comment"), "Rain.");
+	json_decref(all);
 	meet_mailed(&rig, 3, 3, 3);
 	meet_remove(&rig, "picnic", "Rain.");
 	rig_run(&rig, DAY_MS);
@@ -328,6 +332,50 @@ the_join_block_survives_a_new_body(void **state)
 	rig_done(&rig);
 }
 
+/* A day is midnight to midnight where the event is, whatever zone the mailbox shows its times in. */
+static void
+whole_days_are_days_on_both_sides(void **state)
+{
+	struct event_fields *f = meet_fields("Pride day", 3 * DAY_MS, 2);
+	char date[TIMESTAMP_SIZE], next[TIMESTAMP_SIZE];
+	const json_t *item;
+	json_t *all;
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 57);
+	f->all_day = true;
+	snprintf(f->time_zone, sizeof(f->time_zone), "Pacific/Auckland");
+	f->start.s = f->start.s / LOCAL_DAY_S * LOCAL_DAY_S;
+	f->end.s = f->start.s + LOCAL_DAY_S;
+	local_time_format(f->start, date);
+	local_time_format((struct local_time){ f->end.s + LOCAL_DAY_S }, next);
+	meet_put(&rig, "day", f);
+	rig_run(&rig, 60000);
+	assert_int_equal(meet_event(&rig, "day").status, EVENT_SCHEDULED);
+	item = meet_truth(&rig, "day", &all);
+	assert_true(jx_get_bool(jx_get_object(item, "state"), "isAllDay", false));
+	assert_int_equal(strncmp(json_string_value(jx_path(item, "state", "start", "dateTime", NULL)), date, 10), 0);
+	json_decref(all);
+	/* Nothing is to be done any more; then somebody makes it two days. */
+	rig_run(&rig, DAY_MS + 4 * HOUR_MS);
+	assert_int_equal(rig_requests(&rig, PATCHES), 0);
+	assert_int_equal(rig_count(&rig, "ergsync.meeting.updated", 0), 0);
+	rig_do(&rig, "/_sim/events",
+	    "{\"op\":\"change\",\"user\":\"%s\",\"id\":\"%s\",\"event\":{\"end\":{\"dateTime\":\"%s\",\"timeZone\":"
+	    "\"Pacific/Auckland\"}}}",
+	    ORGANIZER, meet_event(&rig, "day").graph_id, next);
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_count(&rig, "ergsync.meeting.updated", 0), 1);
+	f = meet_side(&rig, "day", EVENT_SIDE_APP);
+	assert_true(f->all_day);
+	assert_int_equal(f->end.s - f->start.s, 2 * LOCAL_DAY_S);
+	event_fields_free(f);
+	assert_int_equal(rig_requests(&rig, PATCHES), 0);
+	meet_mailed(&rig, 2, 2, 0);
+	rig_done(&rig);
+}
+
 static void
 a_change_of_the_list_mails_only_those_concerned(void **state)
 {
@@ -416,6 +464,19 @@ the_calendar_is_watched_while_it_is_used(void **state)
 
 #define MANY 1000
 
+/* What the app is shown of the ERG's events. */
+static void
+progress_is(struct rig *rig, int64_t scheduled, int64_t pending)
+{
+	struct erg_view view = { 0 };
+	struct problem p = { 0 };
+	struct erg erg = rig_erg(rig);
+
+	assert_int_equal(backend_ops.erg_get(rig->r, &erg.id, &view, &p), ERR_OK);
+	assert_int_equal(view.events.scheduled, scheduled);
+	assert_int_equal(view.events.pending, pending);
+}
+
 static void
 a_thousand_at_once_near_ones_first(void **state)
 {
@@ -440,8 +501,10 @@ a_thousand_at_once_near_ones_first(void **state)
 		meet_put(&rig, name, meet_fields(name, DAY_MS + order[i] * HOUR_MS / 4, 0));
 	}
 	assert_int_equal(rig_erg(&rig).state, ERG_WORKING);
+	progress_is(&rig, 0, MANY);
 	rig_run(&rig, 20 * 60000);
 	assert_int_equal(meet_count(&rig), MANY);
+	progress_is(&rig, MANY, 0);
 	for (size_t i = 0; i < rig.event_count; i++) {
 		const char *event = strstr(rig.events[i].data, "\"event\":\"e");
 
@@ -475,6 +538,7 @@ main(void)
 		cmocka_unit_test(a_late_join_link_is_fetched),
 		cmocka_unit_test(a_changed_etag_is_read_and_merged),
 		cmocka_unit_test(the_join_block_survives_a_new_body),
+		cmocka_unit_test(whole_days_are_days_on_both_sides),
 		cmocka_unit_test(a_change_of_the_list_mails_only_those_concerned),
 		cmocka_unit_test(what_was_lost_is_found_again),
 		cmocka_unit_test(the_calendar_is_watched_while_it_is_used),
