@@ -258,3 +258,19 @@ validation_token_check(const char *token, size_t len, const struct validation_ex
 	json_decref(claims);
 	return e;
 }
+
+bool
+validation_token_tenant(const char *token, size_t len, struct guid *ret)
+{
+	json_t *claims = NULL;
+	const char *tenant;
+	struct parts p;
+	bool good;
+
+	if (len <= VALIDATION_TOKEN_MAX_LEN && split(token, len, &p))
+		claims = part_json(p.payload, p.payload_len);
+	tenant = jx_get_str(claims, "tid");
+	good = tenant != NULL && guid_parse(tenant, ret);
+	json_decref(claims);
+	return good;
+}

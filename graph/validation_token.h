@@ -9,6 +9,7 @@
 #define GRAPH_VALIDATION_TOKEN_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,5 +35,11 @@ struct validation_expect {
  * ERR_UNAUTHORIZED: anything else about it is wrong. *why, static, says what, for a log.
  */
 enum err validation_token_check(const char *token, size_t len, const struct validation_expect *expect, const char **why);
+
+/*
+ * The directory that the token says it is of, unproved: a POST with items of several tenants has a token for each, and every one
+ * is checked against its own. False: it names none.
+ */
+bool validation_token_tenant(const char *token, size_t len, struct guid *ret);
 
 #endif

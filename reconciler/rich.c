@@ -181,19 +181,48 @@ graph_now_s(const struct reconciler *r)
 	return (clock_wall_ms(r->clock) - stats.clock_skew_ms) / 1000;
 }
 
-/* Every token, or none of the POST counts. */
+/* A token proves what it says of its own tenant: the item's, or another of ours that had items in the same POST. */
 static enum err
-tokens_check(struct rich *rich, const struct tenant *tenant, const struct rich_item *item, const char **why)
+token_check(struct rich *rich, const struct rich_text *token, const struct guid *directory, const char **why)
 {
 	struct reconciler *r = rich->r;
 	const struct validation_expect expect = { key_set_get(rich->signers), r->config->client_id, r->config->login_url,
-		&tenant->directory_id, graph_now_s(r) };
+		directory, graph_now_s(r) };
+
+	return validation_token_check(token->at, token->len, &expect, why);
+}
+
+/* Is it a directory of ours? */
+static bool
+is_ours(struct reconciler *r, const struct guid *directory)
+{
+	struct tenant tenant;
+
+	return tenant_load_by_directory(r, directory, &tenant) == ERR_OK;
+}
+
+/* Every token, or none of the POST counts; and one of them is of the item's tenant. */
+static enum err
+tokens_check(struct rich *rich, const struct tenant *tenant, const struct rich_item *item, const char **why)
+{
+	bool named = false, own;
+	struct guid directory;
 	enum err e = ERR_OK;
 
-	for (size_t i = 0; i < item->token_count && e == ERR_OK; i++)
-		e = validation_token_check(item->tokens[i].at, item->tokens[i].len, &expect, why);
+	for (size_t i = 0; i < item->token_count && e == ERR_OK; i++) {
+		const struct rich_text *token = &item->tokens[i];
+
+		own = !validation_token_tenant(token->at, token->len, &directory) ||
+		      strcmp(directory.s, tenant->directory_id.s) == 0 || !is_ours(rich->r, &directory);
+		e = token_check(rich, token, own ? &tenant->directory_id : &directory, why);
+		named = named || own;
+	}
 	if (e == ERR_NOTFOUND)
 		key_set_want(rich->signers);
+	if (e == ERR_OK && !named) {
+		*why = "no token of its tenant";
+		e = ERR_UNAUTHORIZED;
+	}
 	return e;
 }
 

@@ -84,6 +84,30 @@ test('rich notifications', async (t) => {
     assert.ok(reads >= 1 && reads <= 2, `${reads} reads`);
   });
 
+  await t.test('items of two tenants in one POST, a token for each: both are believed', async () => {
+    const second = await stack.world({ users: 6, members: 3 });
+    await stack.link(second, { tenantId: 'umbrella', erg: 'second' });
+    await eventually('both subscriptions are rich', async () => (await rich(stack)).length === 2);
+    await eventually('proved after that', async () => {
+      const { proved_at: proved, subscriptions } = await stack.erg('second');
+      if (!(Date.parse(proved) > Date.parse(subscriptions[0].renewed_at))) throw new Error(`${proved} ${subscriptions[0].renewed_at}`);
+      return true;
+    });
+    await rest(stack);
+    await stack.control('POST', 'settings', { notify_window_ms: 1000 });
+    const before = await memberReads(stack);
+    await Promise.all([join(13), stack.control('POST', 'members', { op: 'add', team: second.team.id, user: second.users[5].id })]);
+    await eventually('both are told', async () => {
+      const added = (await stack.received()).filter(({ event }) => event.type === 'ergsync.member.added').map(({ event }) => event.data.entra_id);
+      return added.includes(world.users[13].id) && added.includes(second.users[5].id);
+    });
+    await rest(stack);
+    assert.equal(await memberReads(stack) - before, 0);
+    await stack.control('POST', 'settings', { notify_window_ms: 0 });
+    assert.equal((await stack.api('DELETE', '/v1/tenants/umbrella')).status < 300, true);
+    await eventually('one subscription is left', async () => (await rich(stack)).length === 1);
+  });
+
   for (const [fault, name] of [[1, 'no validation tokens'], [2, 'a token by a foreign key'], [3, 'another publisher'], [4, 'data with a wrong signature']]) {
     await t.test(`${name}: a plain hint, nothing lost`, async () => {
       await stack.control('POST', 'settings', { rich_fault: fault });

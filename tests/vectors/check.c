@@ -2,6 +2,7 @@
  * What our code says of validation tokens and encrypted items: a question a line on standard input, as JSON, an answer a line.
  *
  *	{"token": T, "keys": JWKS, "client_id": C, "tenant": GUID, "login_url": U, "now_s": N}      {"err": NAME, "why": WORDS}
+ *	with "its_own": true the tenant is the one that the token names
  *	{"item": {"id", "thumbprint", "data_key", "data", "signature"}, "folder": F, "now_s": N}    {"err": NAME, "text": PLAIN}
  */
 #include <stdio.h>
@@ -36,6 +37,10 @@ check_token(const json_t *q)
 
 	if (tenant_id != NULL)
 		(void)guid_parse(tenant_id, &tenant);
+	if (jx_get_bool(q, "its_own", false) && !validation_token_tenant(token, strlen(token), &tenant)) {
+		answer(ERR_MALFORMED, "why", "names no tenant");
+		return;
+	}
 	e = validation_token_check(token, strlen(token), &expect, &why);
 	answer(e, "why", why);
 }

@@ -81,6 +81,17 @@ test('tokens as Microsoft makes them are taken', () => {
   ask(Object.values(cases)).forEach((answer, i) => assert.deepEqual(answer, { err: 'ok', why: '' }, Object.keys(cases)[i]));
 });
 
+test('a token checked against the tenant that it names itself', () => {
+  const cases = {
+    'of another tenant': [claims({ tid: other, iss: `${login}/${other}/v2.0` }), 'ok'], 'the older version': [old({ tid: other, iss: `https://sts.windows.net/${other}/` }), 'ok'],
+    'issuer of another': [claims({ tid: other }), 'unauthorized'], 'signed by a stranger': [sign(change(v2, { tid: other, iss: `${login}/${other}/v2.0` }), stranger), 'unauthorized'],
+    'tid missing': [claims({ tid: undefined }), 'malformed'], 'tid no id': [claims({ tid: 'common' }), 'malformed'], 'tid a list': [claims({ tid: [tenant] }), 'malformed'],
+    'no JWT': ['nonsense', 'malformed'], 'too long': [`${head}.${body}.${'A'.repeat(9000)}`, 'malformed'],
+  };
+  ask(Object.values(cases).map(([token]) => question(token, { its_own: true })))
+    .forEach((answer, i) => assert.equal(answer.err, Object.values(cases)[i][1], `${Object.keys(cases)[i]}: ${JSON.stringify(answer)}`));
+});
+
 test('hostile tokens are refused, every one', () => {
   const secret = { kty: 'oct', alg: 'HS256', kid: 'signer-1', k: base64url(JSON.stringify(publicOf(signer))) };
   const modulus = { kty: 'oct', alg: 'HS256', kid: 'signer-1', k: signer.n };
