@@ -124,6 +124,7 @@ struct app_sign_in {
 /* What the doctor looks at, in this order. scope: what all tenants share, or the tenant. */
 #define APP_CHECK_TABLE(X)                                                                                                       \
 	X(CREDENTIAL, "credential", "installation")                                                                              \
+	X(NOTIFICATION_KEY, "notification_key", "installation")                                                                  \
 	X(ENDPOINT, "endpoint", "installation")                                                                                  \
 	X(TLS_1_2, "tls_1_2", "installation")                                                                                    \
 	X(TLS_1_3, "tls_1_3", "installation")                                                                                    \

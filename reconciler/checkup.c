@@ -79,6 +79,33 @@ checkup_credential(struct app_check *c, bool by_certificate, int64_t expires_s, 
 	}
 }
 
+void
+checkup_notification_key(struct app_check *c, int64_t expires_s, int64_t now_s)
+{
+	int64_t left_s = expires_s - now_s;
+	char when[TIMESTAMP_SIZE];
+
+	timestamp_format(expires_s * 1000, when);
+	if (expires_s == 0) {
+		say(c, APP_OK, "Notifications are basic: they are encrypted to no key.");
+		fine(c);
+		return;
+	}
+	if (left_s >= CHECKUP_EXPIRY_WARN_S) {
+		say(c, APP_OK, "The key that notifications are encrypted to is good until %s.", when);
+		fine(c);
+		return;
+	}
+	if (left_s <= 0)
+		say(c, APP_FAIL, "The key that notifications are encrypted to expired at %s.", when);
+	else
+		say(c, left_s < CHECKUP_EXPIRY_SOON_S ? APP_FAIL : APP_WARN,
+		    "The key that notifications are encrypted to expires in %" PRId64 " days, at %s.", left_s / DAY_S, when);
+	advise(c,
+	    "ergsyncctl key notifications makes the next one; then reload ergsync-reconciler, and leave the former one in its "
+	    "folder for a week.");
+}
+
 /* ---------- endpoint ---------- */
 
 /* What this machine cannot reach, Graph may: then it is no more than a warning. */

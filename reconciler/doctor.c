@@ -11,11 +11,13 @@
 #include "base/text.h"
 #include "graph/events.h"
 #include "graph/graph.h"
+#include "graph/notification_keys.h"
 #include "graph/teams.h"
 #include "graph/wire.h"
 #include "net/http_client.h"
 #include "reconciler/checkup.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/rich.h"
 #include "reconciler/sign_in.h"
 #include "reconciler/tables.h"
 #include "state/store.h"
@@ -349,6 +351,16 @@ look_at_credential(struct run *run)
 	    check(run, APP_CHECK_CREDENTIAL), stats.by_certificate, stats.credential_expires_s, clock_wall_ms(r->clock) / 1000);
 }
 
+static void
+look_at_notification_key(struct run *run)
+{
+	struct reconciler *r = reconciler_of(run);
+	const struct notification_keys *keys = rich_keys(r);
+
+	checkup_notification_key(check(run, APP_CHECK_NOTIFICATION_KEY), keys != NULL ? notification_keys_expire_s(keys) : 0,
+	    clock_wall_ms(r->clock) / 1000);
+}
+
 /* ---------- reports ---------- */
 
 static struct run *
@@ -391,6 +403,7 @@ run_start(struct run *run, const struct tenant *tenant)
 	for (int i = 0; i < APP_CHECK_COUNT; i++)
 		checkup_begin(&run->report.checks[i], (enum app_check_kind)i);
 	look_at_credential(run);
+	look_at_notification_key(run);
 	look_at_ergs(run, tenant);
 	look_at_subscriptions(run);
 	run->pending = 1;

@@ -55,6 +55,31 @@ credentials(void **state)
 	}
 }
 
+static void
+notification_keys(void **state)
+{
+	static const struct {
+		int64_t expires_s;
+		enum app_verdict verdict;
+		const char *detail, *next;
+	} cases[] = {
+		{ 0, APP_OK, "basic", "" },
+		{ NOW_S + 31 * DAY_S, APP_OK, "good until 2026-", "" },
+		{ NOW_S + 29 * DAY_S, APP_WARN, "expires in 29 days", "ergsyncctl key notifications" },
+		{ NOW_S + 3 * DAY_S, APP_FAIL, "expires in 3 days", "reload" },
+		{ NOW_S - 1, APP_FAIL, "expired at 2026-", "ergsyncctl key notifications" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct app_check c;
+
+		checkup_begin(&c, APP_CHECK_NOTIFICATION_KEY);
+		checkup_notification_key(&c, cases[i].expires_s, NOW_S);
+		expect("notification key", &c, cases[i].verdict, cases[i].detail, cases[i].next);
+	}
+}
+
 static const struct http_header plain = { "Content-Type", "text/plain; charset=utf-8" }, html = { "content-type", "text/html" };
 
 static const struct {
@@ -272,6 +297,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(credentials),
+		cmocka_unit_test(notification_keys),
 		cmocka_unit_test(endpoints),
 		cmocka_unit_test(clocks),
 		cmocka_unit_test(permissions),
