@@ -323,7 +323,7 @@ run_status(struct ctl *c)
 	return EXIT_DONE;
 }
 
-/* Shared subscriptions are shown once, under the first ERG that needs them. */
+/* Shared subscriptions are shown once, under the first ERG that needs them, with its last proof that nothing was missed. */
 static json_t *
 subscriptions_of(const json_t *ergs)
 {
@@ -343,6 +343,7 @@ subscriptions_of(const json_t *ergs)
 			json_object_set_new(seen, resource, json_true());
 			json_object_set(copy, "erg", json_object_get(erg, "erg"));
 			json_object_set(copy, "tenant", json_object_get(erg, "tenant"));
+			json_object_set(copy, "proved_at", json_object_get(erg, "proved_at"));
 			json_array_append_new(list, copy);
 		}
 	}
@@ -354,8 +355,8 @@ static int
 run_subscriptions(struct ctl *c)
 {
 	static const struct column columns[] = { { "TENANT", "tenant" }, { "ERG", "erg" }, { "STATE", "state" },
-		{ "EXPIRES", "expires_at" }, { "RENEWED", "renewed_at" }, { "RESOURCE", "resource" }, { "DETAIL", "detail" },
-		{ NULL, NULL } };
+		{ "EXPIRES", "expires_at" }, { "RENEWED", "renewed_at" }, { "PROVED", "proved_at" }, { "RESOURCE", "resource" },
+		{ "DETAIL", "detail" }, { NULL, NULL } };
 	json_t *ergs = NULL, *json;
 	int status = ctl_connect(c);
 

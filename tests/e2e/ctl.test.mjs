@@ -86,7 +86,10 @@ test('ergsyncctl', async (t) => {
   await t.test('members and subscriptions', async () => {
     const members = await stack.ctl('member', 'list', 'pride');
     assert.equal(members.output.match(/synced/g)?.length, 3, members.output);
-    assert.match((await stack.ctl('subscriptions')).output, new RegExp(`teams/${world.team.id}/members`));
+    const listed = (await stack.ctl('subscriptions')).output;
+    assert.match(listed, new RegExp(`teams/${world.team.id}/members`));
+    assert.match(listed, /EXPIRES +RENEWED +PROVED/);
+    assert.match(JSON.parse((await stack.ctl('--json', 'subscriptions')).output).subscriptions[0].proved_at, /^20\d\d-/);
     assert.equal(JSON.parse((await stack.ctl('--json', 'subscriptions')).output).subscriptions?.length ?? JSON.parse((await stack.ctl('--json', 'subscriptions')).output).length, 1);
   });
 
