@@ -17,6 +17,7 @@
 #include "reconciler/tables.h"
 
 #define EXPIRY_NEAR_S (30LL * 24 * 3600)
+#define LOOK_EVERY_MS (24 * 3600 * 1000LL)
 
 /* What one notification said. */
 struct saying {
@@ -36,6 +37,7 @@ struct rich {
 	struct reconciler *r;
 	struct notification_keys *keys;
 	struct key_set *signers;
+	struct timer *look;
 	struct saying sayings[RICH_ITEMS_MAX];
 	struct seen seen[RICH_SEEN_MAX];
 	size_t next_saying, next_seen;
@@ -56,6 +58,18 @@ keys_load(struct reconciler *r, struct notification_keys **ret, char *why, size_
 	return e;
 }
 
+/* Once a day: a key whose time has come is used, and one whose time is near is told of, however long we run. */
+static void
+on_look(void *arg)
+{
+	struct rich *rich = arg;
+	char why[512];
+
+	if (rich_reload(rich->r, why, sizeof(why)) != ERR_OK)
+		log_put(LOG_ERROR, "notification_keys_stay", LS("detail", why));
+	timer_arm(rich->look, LOOK_EVERY_MS);
+}
+
 enum err
 rich_new(struct reconciler *r, struct rich **ret, char *why, size_t why_size)
 {
@@ -74,10 +88,15 @@ rich_new(struct reconciler *r, struct rich **ret, char *why, size_t why_size)
 	e = keys_load(r, &rich->keys, why, why_size);
 	if (e == ERR_OK && (e = key_set_new(r->graph_http, r->clock, r->config->login_url, &rich->signers)) != ERR_OK)
 		(void)snprintf(why, why_size, "%s", err_text(e));
+	if (e == ERR_OK && (rich->look = timer_new(r->clock, on_look, rich)) == NULL) {
+		(void)snprintf(why, why_size, "%s", err_text(ERR_NOMEM));
+		e = ERR_NOMEM;
+	}
 	if (e != ERR_OK) {
 		rich_free(rich);
 		return e;
 	}
+	timer_arm(rich->look, LOOK_EVERY_MS);
 	*ret = rich;
 	return ERR_OK;
 }
@@ -87,6 +106,7 @@ rich_free(struct rich *rich)
 {
 	if (rich == NULL)
 		return;
+	timer_free(rich->look);
 	key_set_free(rich->signers);
 	notification_keys_free(rich->keys);
 	free(rich);

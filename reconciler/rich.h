@@ -33,7 +33,7 @@ struct tenant;
 /* [graph] notifications = basic: r->rich stays NULL, and all of the below do nothing. */
 enum err rich_new(struct reconciler *r, struct rich **ret, char *why, size_t why_size);
 void rich_free(struct rich *rich); /* NULL is fine */
-/* Reads the folder of keys anew. On failure those there are stay. */
+/* Reads the folder of keys anew, as happens once a day by itself. On failure those there are stay. */
 enum err rich_reload(struct reconciler *r, char *why, size_t why_size);
 
 /* What subscriptions are to name; NULL when notifications are basic. */
