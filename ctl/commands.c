@@ -784,10 +784,10 @@ const struct command commands[] = {
 	    "  ergsyncctl status --json | jq .ergs\n",
 	    run_status, { { NULL, NULL, NULL } } },
 	{ "doctor", "[TENANT]", 0, 1, "Look for what is wrong, and say what to do",
-	    "Looks at the app's secret or certificate, at the listener from outside (chain, TLS 1.2 and 1.3, validation),\n"
-	    "at the clock, and for the tenant or all of them at sign-in, permissions missing and not needed, organizer,\n"
-	    "mailbox and its access policy, and subscriptions. Each gets a verdict (ok, warn, fail, unknown) and the next\n"
-	    "step. Changes nothing; takes 20 seconds at most for a tenant. Fails if anything does.\n\n"
+	    "Looks at the app's secret or certificate, the notification key, the listener from outside (chain, TLS 1.2 and\n"
+	    "1.3, validation), the clock, and for the tenant or all of them at sign-in, permissions missing and not needed,\n"
+	    "organizer, mailbox and its access policy, and subscriptions. Each gets a verdict (ok, warn, fail, unknown) and\n"
+	    "the next step. Changes nothing; takes 20 seconds at most for a tenant. Fails if anything does.\n\n"
 	    "Examples:\n"
 	    "  ergsyncctl doctor acme\n"
 	    "  ergsyncctl doctor --json | jq '.[].checks[] | select(.verdict != \"ok\")'\n",
