@@ -375,3 +375,38 @@ clock_manual_step_wall(struct clock *clock, int64_t by_ms)
 	assert(clock->manual);
 	clock->wall_minus_boot_ms += by_ms;
 }
+
+void
+clock_manual_suspend(struct clock *clock, int64_t ms)
+{
+	assert(clock->manual && ms >= 0);
+	clock->boot_ms += ms;
+}
+
+/* How long the clock has nothing to fire. */
+static int64_t
+idle_ms(const struct clock *clock, int64_t most_ms)
+{
+	int64_t due_ms;
+
+	if (!clock_manual_next(clock, &due_ms) || due_ms - clock->boot_ms >= most_ms)
+		return most_ms;
+	return due_ms > clock->boot_ms ? due_ms - clock->boot_ms : 0;
+}
+
+void
+clock_manual_advance_both(struct clock *a, struct clock *b, int64_t ms)
+{
+	unsigned still = 0;
+
+	while (ms > 0 || idle_ms(a, 1) == 0 || idle_ms(b, 1) == 0) {
+		int64_t quiet_ms = idle_ms(b, idle_ms(a, ms));
+
+		still = quiet_ms > 0 ? 0 : still + 1;
+		if (still > STILL_MAX)
+			spinning();
+		clock_manual_advance(a, quiet_ms);
+		clock_manual_advance(b, quiet_ms);
+		ms -= quiet_ms;
+	}
+}

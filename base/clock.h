@@ -41,5 +41,9 @@ bool clock_manual_next(const struct clock *clock, int64_t *ret_boot_ms); /* fals
 void clock_manual_advance(struct clock *clock, int64_t ms);
 /* Steps only the wall time, as an administrator or NTP would. */
 void clock_manual_step_wall(struct clock *clock, int64_t by_ms);
+/* Both times move on while nothing fires, as on a machine that is suspended: what came due on the way fires late, at the next advance. */
+void clock_manual_suspend(struct clock *clock, int64_t ms);
+/* Two machines under one time, each with a wall clock of its own: what comes due in either fires in order, a's first. */
+void clock_manual_advance_both(struct clock *a, struct clock *b, int64_t ms);
 
 #endif

@@ -91,6 +91,8 @@ struct graph {
 	LIST_HEAD(, graph_tenant) tenants[TENANT_SLOTS];
 	TAILQ_HEAD(, graph_call) calls;
 	struct graph_stats stats;
+	bool dated; /* an answer has told Graph's time: */
+	int64_t date_minus_boot_ms;
 };
 
 static uint32_t
@@ -336,6 +338,14 @@ log_breaker(const struct graph_call *c)
 	    LP("tenant", c->tenant->directory.s), LS("service", graph_service_name(service)));
 }
 
+/* Beside the boot clock, which nobody steps: a wall clock set wrong in between moves nothing. */
+static void
+note_date(struct graph *g, int64_t date_ms)
+{
+	g->date_minus_boot_ms = date_ms - clock_boot_ms(g->clock);
+	g->dated = true;
+}
+
 static void
 note_answer(struct graph *g, const struct graph_answer *a)
 {
@@ -343,7 +353,7 @@ note_answer(struct graph *g, const struct graph_answer *a)
 		return;
 	g->stats.last_answer_wall_ms = clock_wall_ms(g->clock);
 	if (a->date_ms > 0)
-		g->stats.clock_skew_ms = g->stats.last_answer_wall_ms - a->date_ms;
+		note_date(g, a->date_ms);
 	if (graph_status_is_refusal(a->status))
 		g->stats.throttled++;
 }
@@ -823,10 +833,21 @@ open_breakers(const struct graph *g)
 	return n;
 }
 
+bool
+graph_time(const struct graph *g, int64_t *ret_wall_ms)
+{
+	*ret_wall_ms = g->dated ? clock_boot_ms(g->clock) + g->date_minus_boot_ms : clock_wall_ms(g->clock);
+	return g->dated;
+}
+
 void
 graph_stats(const struct graph *g, struct graph_stats *ret)
 {
+	int64_t graph_ms;
+
 	*ret = g->stats;
+	(void)graph_time(g, &graph_ms);
+	ret->clock_skew_ms = clock_wall_ms(g->clock) - graph_ms;
 	ret->token_requests = graph_tokens_requests(g->tokens);
 	ret->credential_expires_s = graph_tokens_expire_s(g->tokens);
 	ret->by_certificate = graph_tokens_by_certificate(g->tokens);

@@ -120,13 +120,17 @@ enum err graph_set_credential(
 const char *graph_base_url(const struct graph *g);
 struct graph_tokens *graph_tokens(const struct graph *g); /* for graph/device.c */
 
+/* Graph's own time now: by the Date of its last answer and the boot clock since, so that a step of our wall clock changes
+ * nothing. False: no answer has told it since the start, and it is our wall clock. */
+bool graph_time(const struct graph *g, int64_t *ret_wall_ms);
+
 /* Counters since the start, and gauges. Pure reading. */
 struct graph_stats {
 	uint64_t calls, tries, retries, failures, throttled, refused, token_requests;
 	uint64_t in_flight, queued, breakers_open;
 	uint64_t by_operation[GRAPH_OPERATION_COUNT]; /* tries */
 	int64_t last_answer_wall_ms;                  /* when any answer of Graph came last; 0 = never */
-	int64_t clock_skew_ms;                        /* ours minus Graph's Date, at that answer */
+	int64_t clock_skew_ms;                        /* our wall clock minus graph_time, now */
 	int64_t credential_expires_s;                 /* the client certificate's or secret's end, Unix time; 0 = not known */
 	bool by_certificate;
 };

@@ -34,6 +34,7 @@ struct audit {
 	struct listed *seen;
 	size_t count, cap;
 	bool overflow;
+	bool creating; /* a row of the tenant has no subscription yet */
 };
 
 static bool
@@ -70,13 +71,21 @@ on_item(void *arg, const void *item)
 	memcpy(a->seen[a->count++].id, s->id, sizeof(s->id));
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+
+	return strcmp(x->id, y->id);
+}
+
 static struct listed *
 find(struct audit *a, const char *id)
 {
-	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->seen[i].id, id) == 0)
-			return &a->seen[i];
-	return NULL;
+	struct listed key;
+
+	memcpy(key.id, id, sizeof(key.id));
+	return a->count > 0 ? bsearch(&key, a->seen, a->count, sizeof(key), by_id) : NULL;
 }
 
 static void
@@ -101,31 +110,36 @@ delete_strays(struct audit *a)
 			(void)graph_subscription_delete(a->r->graph, &where, a->seen[i].id, on_deleted, NULL);
 }
 
+static void
+judge_row(void *arg, const struct subscription *s)
+{
+	struct audit *a = arg;
+	struct listed *there;
+	int64_t now_ms;
+
+	if (s->id[0] == '\0') {
+		a->creating = true;
+		return;
+	}
+	(void)graph_time(a->r->graph, &now_ms);
+	if ((there = find(a, s->id)) != NULL) {
+		there->known = true;
+	} else if (s->state == SUBSCRIPTION_ACTIVE && llabs(now_ms - s->created_wall_ms) > YOUNG_MS) {
+		log_put(LOG_WARN, "subscription_lost", LS("tenant", s->tenant.s), LP("resource", s->resource));
+		keeper_lifecycle(a->r, &s->scope, HINT_SUBSCRIPTION_REMOVED);
+	}
+}
+
 /* The whole list is there: what does it say of our rows? */
 static void
 judge(struct audit *a)
 {
-	struct store_cursor *c = store_seek(a->r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
-	bool creating = false;
-	struct subscription s;
-	struct listed *there;
-
-	while (store_next(c, NULL, &s) == ERR_OK) {
-		if (strcmp(s.tenant.s, a->tenant.s) != 0)
-			continue;
-		creating |= s.id[0] == '\0';
-		if (s.id[0] == '\0')
-			continue;
-		if ((there = find(a, s.id)) != NULL) {
-			there->known = true;
-		} else if (s.state == SUBSCRIPTION_ACTIVE && llabs(clock_wall_ms(a->r->clock) - s.created_wall_ms) > YOUNG_MS) {
-			log_put(LOG_WARN, "subscription_lost", LS("tenant", s.tenant.s), LP("resource", s.resource));
-			keeper_lifecycle(a->r, &s.scope, HINT_SUBSCRIPTION_REMOVED);
-		}
-	}
-	store_cursor_close(c);
+	a->creating = false;
+	if (a->count > 0)
+		qsort(a->seen, a->count, sizeof(*a->seen), by_id);
+	keeper_rows(a->r, &a->tenant, judge_row, a);
 	/* While one is being created the list may show it before its row does. */
-	if (!creating)
+	if (!a->creating)
 		delete_strays(a);
 }
 

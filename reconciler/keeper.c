@@ -1,8 +1,9 @@
 /*
  * keeper.c - does what keeper_plan decides, one call at a time for each subscription.
  *
- * In memory there is one small entry a row (scope and due time), so that a tick looks at thousands cheaply; the row is
- * read when its time has come. Ticks are at most TICK_MAX_MS apart: a stepped wall clock is noticed that soon.
+ * In memory there is one small entry a row, in a book by due time; the row is read when its time has come. A tenant has
+ * TENANT_CALLS_MAX calls under way at the most, so that one that answers slowly holds up no other; the Graph client shares out
+ * the rest. Rows are in Graph's time, waiting is by the boot clock: until Graph has told what time it is there, only that is asked.
  */
 #include "reconciler/keeper.h"
 
@@ -17,6 +18,7 @@
 #include "graph/notification_keys.h"
 #include "graph/subscriptions.h"
 #include "reconciler/dirty.h"
+#include "reconciler/keeper_book.h"
 #include "reconciler/keeper_plan.h"
 #include "reconciler/meeting_due.h"
 #include "reconciler/reconciler.h"
@@ -27,21 +29,24 @@
 
 #define TICK_MAX_MS       30000
 #define TICK_MIN_MS       200
-#define IN_FLIGHT_MAX     16 /* creations hold a Graph call open for up to 20 s each */
+#define TIME_LOOK_MS      5000  /* while another asks what time it is */
+#define TIME_DEADLINE_MS  15000 /* of one that asks: another tenant may answer sooner */
+#define TENANT_CALLS_MAX  8     /* creations hold a Graph call open for up to 20 s each */
 #define FORGET_GIVE_UP_MS (30 * 60 * 1000LL)
 #define FORGETS_MAX       32
 #define CLOCK_WRONG_MS    (5 * 60 * 1000LL)
 #define CLOCK_WARN_MS     (60 * 60 * 1000LL)
 
 struct entry {
+	struct book_entry book; /* first: an entry is found by it */
 	struct keeper *keeper;
-	struct scope_id scope;
-	int64_t due_wall_ms;
 	struct graph_call *call;                        /* under way */
 	struct graph_pages *pages;                      /* looking for the one that is in the way */
 	char obstacle[SUBSCRIPTION_ID_SIZE];            /* a subscription to delete before we can create ours */
 	char key_sent[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* named in the creation or renewal under way */
 	bool gap;                                       /* changes may have gone unannounced before the renewal under way */
+	bool asked_for;                                 /* Graph wants it renewed */
+	bool waiting;                                   /* due, but its tenant has calls enough under way */
 	bool dead;                                      /* the row is gone */
 };
 
@@ -55,9 +60,9 @@ struct forget {
 struct keeper {
 	struct reconciler *r;
 	struct timer *tick;
-	struct entry **entries; /* by pointer: calls under way hold them */
-	size_t count, cap;
-	unsigned in_flight;
+	struct keeper_book book;
+	bool answered;      /* Graph has, so that it is known what time it is there */
+	struct entry *asks; /* that time */
 	struct forget forgets[FORGETS_MAX];
 	size_t forget_count;
 	int64_t warned_boot_ms;
@@ -66,62 +71,90 @@ struct keeper {
 /* --- entries --- */
 
 static struct entry *
-entry_find(struct keeper *k, const struct scope_id *scope)
+entry_of(struct book_entry *b)
 {
-	for (size_t i = 0; i < k->count; i++)
-		if (memcmp(&k->entries[i]->scope, scope, sizeof(*scope)) == 0)
-			return k->entries[i];
-	return NULL;
+	return (struct entry *)b;
+}
+
+static bool
+is_busy(const struct entry *e)
+{
+	return e->call != NULL || e->pages != NULL;
 }
 
 static struct entry *
-entry_add(struct keeper *k, const struct scope_id *scope)
+entry_add(struct keeper *k, const struct subscription *s)
 {
-	struct entry *e;
+	struct entry *e = calloc(1, sizeof(*e));
 
-	if (k->count == k->cap) {
-		size_t cap = k->cap == 0 ? 64 : k->cap * 2;
-		struct entry **grown = realloc(k->entries, cap * sizeof(struct entry *));
-
-		if (grown == NULL)
-			return NULL;
-		k->entries = grown;
-		k->cap = cap;
-	}
-	if ((e = calloc(1, sizeof(*e))) == NULL)
+	if (e == NULL)
 		return NULL;
 	e->keeper = k;
-	e->scope = *scope;
-	k->entries[k->count++] = e;
+	e->book.scope = s->scope;
+	e->book.tenant = s->tenant;
+	if (book_add(&k->book, &e->book) != ERR_OK) {
+		free(e);
+		return NULL;
+	}
 	return e;
 }
 
 static void
-entries_sweep(struct keeper *k)
+entry_due(struct keeper *k, const struct subscription *s)
 {
-	size_t kept = 0;
+	struct entry *e = entry_of(book_find(&k->book, &s->tenant, &s->scope));
 
-	for (size_t i = 0; i < k->count; i++) {
-		if (k->entries[i]->dead)
-			free(k->entries[i]);
-		else
-			k->entries[kept++] = k->entries[i];
-	}
-	k->count = kept;
-}
-
-static void
-entry_due(struct keeper *k, const struct scope_id *scope)
-{
-	struct entry *e = entry_find(k, scope);
-
-	if (e == NULL && (e = entry_add(k, scope)) == NULL) {
+	if (e == NULL && (e = entry_add(k, s)) == NULL) {
 		log_event(LOG_ERROR, "keeper_out_of_memory"); /* the row is there: the next start finds it */
 		return;
 	}
-	e->due_wall_ms = 0;
 	e->dead = false;
+	if (is_busy(e))
+		return; /* it is looked at when its call ends */
+	book_set_due(&k->book, &e->book, 0);
 	timer_arm_sooner(k->tick, 0);
+}
+
+static void
+entry_due_in(struct entry *e, int64_t wait_ms)
+{
+	book_set_due(&e->keeper->book, &e->book, clock_boot_ms(e->keeper->r->clock) + wait_ms);
+}
+
+/* Its row is gone; the next tick lets it go. */
+static void
+entry_dies(struct entry *e)
+{
+	e->dead = true;
+	book_set_due(&e->keeper->book, &e->book, 0);
+}
+
+/* A call of it has ended: it is looked at, and so is one of its tenant that has been waiting for that. */
+static void
+entry_free_again(struct entry *e)
+{
+	struct keeper *k = e->keeper;
+	struct book_entry *other;
+
+	book_set_due(&k->book, &e->book, 0);
+	timer_arm_sooner(k->tick, 0);
+	for (size_t i = 0; (other = book_of_tenant(&k->book, &e->book.tenant, i)) != NULL; i++)
+		if (entry_of(other)->waiting) {
+			entry_of(other)->waiting = false;
+			book_set_due(&k->book, other, 0);
+			return;
+		}
+}
+
+static bool
+tenant_is_busy(struct keeper *k, const struct tenant_id *tenant)
+{
+	struct book_entry *other;
+	unsigned busy = 0;
+
+	for (size_t i = 0; busy < TENANT_CALLS_MAX && (other = book_of_tenant(&k->book, tenant, i)) != NULL; i++)
+		busy += is_busy(entry_of(other));
+	return busy >= TENANT_CALLS_MAX;
 }
 
 /*
@@ -131,10 +164,10 @@ entry_due(struct keeper *k, const struct scope_id *scope)
 static int64_t
 graph_now_ms(const struct reconciler *r)
 {
-	struct graph_stats stats;
+	int64_t now_ms;
 
-	graph_stats(r->graph, &stats);
-	return clock_wall_ms(r->clock) - stats.clock_skew_ms;
+	(void)graph_time(r->graph, &now_ms);
+	return now_ms;
 }
 
 /* Said once an hour: all instants that leave and enter this machine are wrong until somebody mends its clock. */
@@ -175,7 +208,7 @@ row_forget(struct entry *e, const struct subscription *s)
 
 	row_key(&s->scope, &key);
 	store_del(r->store, TABLE_SUBSCRIPTIONS, &key);
-	e->dead = true;
+	entry_dies(e);
 	log_put(LOG_INFO, "subscription_gone", LS("tenant", s->tenant.s), LP("resource", s->resource));
 }
 
@@ -255,15 +288,11 @@ where_of(struct reconciler *r, const struct subscription *s, struct graph_where 
 static bool
 call_ended(struct entry *e, struct subscription *ret)
 {
-	struct keeper *k = e->keeper;
-
 	e->call = NULL;
-	k->in_flight--;
-	timer_arm_sooner(k->tick, 0);
-	e->due_wall_ms = 0;
-	if (subscription_load(k->r, &e->scope, ret) == ERR_OK)
+	entry_free_again(e);
+	if (subscription_load(e->keeper->r, &e->book.scope, ret) == ERR_OK)
 		return true;
-	e->dead = true;
+	entry_dies(e);
 	return false;
 }
 
@@ -339,7 +368,7 @@ found_item(void *arg, const void *item)
 	const struct graph_subscription *there = item;
 	struct subscription s;
 
-	if (e->obstacle[0] == '\0' && subscription_load(e->keeper->r, &e->scope, &s) == ERR_OK &&
+	if (e->obstacle[0] == '\0' && subscription_load(e->keeper->r, &e->book.scope, &s) == ERR_OK &&
 	    graph_resource_equal(there->resource, s.resource))
 		str_copy(e->obstacle, sizeof(e->obstacle), there->id);
 }
@@ -348,13 +377,12 @@ static void
 found_end(void *arg, const struct graph_page_end *end)
 {
 	struct entry *e = arg;
-	struct keeper *k = e->keeper;
 
 	e->pages = NULL;
-	k->in_flight--;
-	e->due_wall_ms = 0;
+	entry_free_again(e);
 	log_put(LOG_INFO, "subscription_searched", LS("outcome", err_name(end->err)), LI("found", e->obstacle[0] != '\0'));
-	timer_arm_sooner(k->tick, e->obstacle[0] != '\0' ? 0 : KEEPER_BACKOFF_MIN_MS);
+	if (e->obstacle[0] == '\0')
+		entry_due_in(e, KEEPER_BACKOFF_MIN_MS);
 }
 
 /*
@@ -383,7 +411,7 @@ on_conflict(struct entry *e, struct subscription *s, const struct graph_answer *
 		return;
 	e->pages = graph_subscriptions_list(k->r->graph, &where, found_item, found_end, e);
 	if (e->pages != NULL)
-		k->in_flight++;
+		book_rest(&k->book, &e->book);
 }
 
 static void
@@ -476,6 +504,50 @@ call_for(struct entry *e, enum keeper_step what, const struct subscription *s, c
 	return NULL;
 }
 
+static void
+asked_item(void *arg, const void *item)
+{
+	(void)arg;
+	(void)item;
+}
+
+static void
+asked_end(void *arg, const struct graph_page_end *end)
+{
+	struct entry *e = arg;
+
+	e->pages = NULL;
+	e->keeper->asks = NULL;
+	e->keeper->answered |= end->err == ERR_OK;
+	entry_free_again(e);
+	if (end->err != ERR_OK)
+		entry_due_in(e, KEEPER_BACKOFF_MIN_MS);
+}
+
+/* A machine may start with any time. An expiry by a wrong one would be refused, and nothing can be said about what is due. */
+static bool
+knows_time(struct keeper *k)
+{
+	int64_t now_ms;
+
+	return k->answered || (k->answered = graph_time(k->r->graph, &now_ms));
+}
+
+/* One list tells it, of whichever tenant answers. */
+static void
+ask_time(struct entry *e, const struct graph_where *where)
+{
+	const struct graph_where soon = {
+		.directory = where->directory, .priority = where->priority, .deadline_ms = TIME_DEADLINE_MS
+	};
+	struct keeper *k = e->keeper;
+
+	if (k->asks == NULL && (e->pages = graph_subscriptions_list(k->r->graph, &soon, asked_item, asked_end, e)) != NULL)
+		k->asks = e;
+	else
+		entry_due_in(e, TIME_LOOK_MS);
+}
+
 /* Does what is due for one row, or notes when to look again. */
 static void
 step(struct entry *e)
@@ -486,26 +558,26 @@ step(struct entry *e)
 	struct graph_where where;
 	struct subscription s;
 
-	if (subscription_load(k->r, &e->scope, &s) != ERR_OK) {
-		e->dead = true;
+	if (subscription_load(k->r, &e->book.scope, &s) != ERR_OK) {
+		entry_dies(e);
 		return;
 	}
-	next = keeper_next_step(&s, now, k->r->config->renew_every_ms, e->scope.b[0]);
+	next = keeper_next_step(&s, now, k->r->config->renew_every_ms, e->book.scope.b[0]);
+	if (e->asked_for && knows_time(k)) {
+		e->asked_for = false;
+		keeper_hasten(&s, now, &next);
+	}
 	if (s.state == SUBSCRIPTION_ACTIVE && is_other_sort(k->r, &s))
 		next.step = KEEPER_DELETE;
-	if (next.step == KEEPER_REST) {
-		e->due_wall_ms = next.due_wall_ms;
-		return;
-	}
 	/* Without its tenant nothing can be asked of Graph, and nothing needs the row. */
-	if (next.step == KEEPER_FORGET || !where_of(k->r, &s, &where)) {
+	if (next.step == KEEPER_FORGET || !where_of(k->r, &s, &where))
 		row_forget(e, &s);
-		return;
-	}
-	if ((e->call = call_for(e, next.step, &s, &where)) != NULL)
-		k->in_flight++;
-	else
-		e->due_wall_ms = now + KEEPER_BACKOFF_MIN_MS;
+	else if (!knows_time(k))
+		ask_time(e, &where);
+	else if (next.step == KEEPER_REST)
+		entry_due_in(e, next.due_wall_ms - now);
+	else if ((e->call = call_for(e, next.step, &s, &where)) == NULL)
+		entry_due_in(e, KEEPER_BACKOFF_MIN_MS);
 }
 
 /* --- forgetting a tenant --- */
@@ -513,19 +585,31 @@ step(struct entry *e)
 static size_t
 tenant_rows(struct keeper *k, const struct tenant_id *tenant, void (*each)(struct keeper *k, struct subscription *s))
 {
-	struct store_cursor *c = store_seek(k->r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
+	struct book_entry *e;
 	struct subscription s;
 	size_t n = 0;
 
-	while (store_next(c, NULL, &s) == ERR_OK) {
-		if (strcmp(s.tenant.s, tenant->s) != 0)
+	for (size_t i = 0; (e = book_of_tenant(&k->book, tenant, i)) != NULL; i++) {
+		if (subscription_load(k->r, &e->scope, &s) != ERR_OK)
 			continue;
 		n++;
 		if (each != NULL)
 			each(k, &s);
 	}
-	store_cursor_close(c);
 	return n;
+}
+
+void
+keeper_rows(
+    struct reconciler *r, const struct tenant_id *tenant, void (*each)(void *arg, const struct subscription *s), void *arg)
+{
+	struct keeper *k = r->keeper;
+	struct book_entry *e;
+	struct subscription s;
+
+	for (size_t i = 0; (e = book_of_tenant(&k->book, tenant, i)) != NULL; i++)
+		if (subscription_load(r, &e->scope, &s) == ERR_OK)
+			each(arg, &s);
 }
 
 static void
@@ -535,19 +619,17 @@ row_leave(struct keeper *k, struct subscription *s)
 	s->retry_wall_ms = 0;
 	s->failures = 0;
 	row_store(k->r, s);
-	entry_due(k, &s->scope);
+	entry_due(k, s);
 }
 
 static void
 row_drop(struct keeper *k, struct subscription *s)
 {
-	struct entry *e = entry_find(k, &s->scope);
 	struct store_key key;
 
 	row_key(&s->scope, &key);
 	store_del(k->r->store, TABLE_SUBSCRIPTIONS, &key);
-	if (e != NULL)
-		e->due_wall_ms = 0;
+	entry_due(k, s);
 }
 
 static void
@@ -586,22 +668,34 @@ keeper_forget_tenant(
 /* --- the tick --- */
 
 static void
+look(struct entry *e)
+{
+	struct keeper *k = e->keeper;
+
+	book_rest(&k->book, &e->book);
+	if (is_busy(e))
+		return;
+	if (e->dead) {
+		book_remove(&k->book, &e->book);
+		free(e);
+		return;
+	}
+	e->waiting = tenant_is_busy(k, &e->book.tenant);
+	if (!e->waiting)
+		step(e);
+}
+
+static void
 on_tick(void *arg)
 {
 	struct keeper *k = arg;
-	int64_t now = graph_now_ms(k->r), wait_ms = TICK_MAX_MS;
+	int64_t now = clock_boot_ms(k->r->clock), wait_ms = TICK_MAX_MS;
+	struct book_entry *first;
 
-	for (size_t i = 0; i < k->count; i++) {
-		struct entry *e = k->entries[i];
-
-		if (e->call != NULL || e->pages != NULL || e->dead)
-			continue;
-		if (e->due_wall_ms <= now && k->in_flight < IN_FLIGHT_MAX)
-			step(e);
-		if (e->call == NULL && !e->dead && e->due_wall_ms - now < wait_ms)
-			wait_ms = e->due_wall_ms - now;
-	}
-	entries_sweep(k);
+	while ((first = book_first(&k->book)) != NULL && first->due_ms <= now)
+		look(entry_of(first));
+	if (first != NULL && first->due_ms - now < wait_ms)
+		wait_ms = first->due_ms - now;
 	forgets_check(k);
 	warn_of_clock(k);
 	timer_arm_sooner(k->tick, wait_ms < TICK_MIN_MS ? TICK_MIN_MS : wait_ms);
@@ -625,7 +719,7 @@ want(struct reconciler *r, const struct subscription *wanted)
 	s.retry_wall_ms = 0;
 	s.failures = 0;
 	row_store(r, &s);
-	entry_due(r->keeper, &s.scope);
+	entry_due(r->keeper, &s);
 }
 
 void
@@ -681,16 +775,14 @@ keeper_release(struct reconciler *r, const struct erg *erg)
 void
 keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_kind kind)
 {
-	int64_t now = graph_now_ms(r);
+	struct book_entry *e;
 	struct subscription s;
 
-	if (subscription_load(r, scope, &s) != ERR_OK || s.state == SUBSCRIPTION_LEAVING)
+	if (subscription_load(r, scope, &s) != ERR_OK || s.state == SUBSCRIPTION_LEAVING ||
+	    (e = book_find(&r->keeper->book, &s.tenant, scope)) == NULL)
 		return;
 	if (kind == HINT_REAUTHORIZATION_REQUIRED) {
-		/* Comes every 15 minutes, or rarely: one PATCH in ten minutes answers it (graph-facts section 6). */
-		if (now - s.renewed_wall_ms < KEEPER_PATCH_SPACING_MS && s.renewed_wall_ms <= now)
-			return;
-		s.renewed_wall_ms = now - r->config->renew_every_ms - 1;
+		entry_of(e)->asked_for = true;
 	} else if (kind == HINT_SUBSCRIPTION_REMOVED) {
 		s.id[0] = '\0';
 		s.expires_wall_ms = 0;
@@ -700,7 +792,23 @@ keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_k
 	}
 	s.retry_wall_ms = 0;
 	row_store(r, &s);
-	entry_due(r->keeper, scope);
+	entry_due(r->keeper, &s);
+}
+
+static void
+row_retry(struct keeper *k, struct subscription *s)
+{
+	if (s->retry_wall_ms == 0)
+		return;
+	s->retry_wall_ms = 0;
+	row_store(k->r, s);
+	entry_due(k, s);
+}
+
+void
+keeper_tenant_back(struct reconciler *r, const struct tenant_id *tenant)
+{
+	tenant_rows(r->keeper, tenant, row_retry);
 }
 
 void
@@ -714,7 +822,7 @@ keeper_kick(struct reconciler *r)
 			s.retry_wall_ms = 0;
 			row_store(r, &s);
 		}
-		entry_due(r->keeper, &s.scope);
+		entry_due(r->keeper, &s);
 	}
 	store_cursor_close(c);
 }
@@ -727,6 +835,7 @@ keeper_new(struct reconciler *r, struct keeper **ret)
 	struct keeper *k = calloc(1, sizeof(*k));
 	struct store_cursor *c;
 	struct subscription s;
+	struct entry *entry;
 	enum err e = ERR_OK;
 
 	if (k == NULL)
@@ -738,7 +847,9 @@ keeper_new(struct reconciler *r, struct keeper **ret)
 	}
 	c = store_seek(r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
 	while (e == ERR_OK && store_next(c, NULL, &s) == ERR_OK)
-		if (entry_add(k, &s.scope) == NULL)
+		if ((entry = entry_add(k, &s)) != NULL)
+			book_set_due(&k->book, &entry->book, 0);
+		else
 			e = ERR_NOMEM;
 	store_cursor_close(c);
 	if (e != ERR_OK) {
@@ -755,12 +866,14 @@ keeper_free(struct keeper *k)
 {
 	if (k == NULL)
 		return;
-	for (size_t i = 0; i < k->count; i++) {
-		graph_cancel(k->r->graph, k->entries[i]->call);
-		graph_pages_cancel(k->entries[i]->pages);
-		free(k->entries[i]);
+	for (size_t i = 0; i < k->book.count; i++) {
+		struct entry *e = entry_of(k->book.sorted[i]);
+
+		graph_cancel(k->r->graph, e->call);
+		graph_pages_cancel(e->pages);
+		free(e);
 	}
-	free(k->entries);
+	book_done(&k->book);
 	timer_free(k->tick);
 	free(k);
 }

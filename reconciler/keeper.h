@@ -11,6 +11,7 @@
 #include "model/client_state.h"
 #include "model/erg.h"
 #include "model/hint.h"
+#include "model/subscription.h"
 #include "model/tenant.h"
 
 struct reconciler;
@@ -29,8 +30,13 @@ void keeper_want_mailbox(struct reconciler *r, const struct tenant_id *tenant, c
 void keeper_release_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox);
 /* A lifecycle notification: reauthorizationRequired, subscriptionRemoved, missed. The scope is made dirty by the caller. */
 void keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_kind kind);
+/* The tenant can be reached again: what failed is tried again at once. */
+void keeper_tenant_back(struct reconciler *r, const struct tenant_id *tenant);
 /* Look at all rows again soon: after a change of tenant state or configuration. */
 void keeper_kick(struct reconciler *r);
+/* Each row of a tenant; each must change no row's existence. */
+void keeper_rows(
+    struct reconciler *r, const struct tenant_id *tenant, void (*each)(void *arg, const struct subscription *s), void *arg);
 /* All rows of the tenant turn to leaving; done runs once Graph has none of them (or the tenant is gone for good, or the keeper has
  * given up after half an hour): then the table has none of them either. At most one call a tenant at a time. */
 void keeper_forget_tenant(

@@ -54,6 +54,14 @@ keeper_next_step(const struct subscription *s, int64_t now_wall_ms, int64_t rene
 	return at(KEEPER_RENEW, max64(renewal_due(s, renew_every_ms, spread), retry), now_wall_ms);
 }
 
+void
+keeper_hasten(const struct subscription *s, int64_t now_wall_ms, struct keeper_next *next)
+{
+	if (next->step == KEEPER_REST && s->id[0] != '\0' && s->state != SUBSCRIPTION_LEAVING &&
+	    (s->renewed_wall_ms > now_wall_ms || now_wall_ms - s->renewed_wall_ms >= KEEPER_PATCH_SPACING_MS))
+		*next = (struct keeper_next){ KEEPER_RENEW, now_wall_ms };
+}
+
 int64_t
 keeper_backoff_ms(int64_t failures, enum err why, uint8_t jitter)
 {

@@ -35,6 +35,9 @@ struct keeper_next {
 /* spread is 0..255, drawn once for each subscription (its scope id's first byte): renewals of many do not meet. */
 struct keeper_next keeper_next_step(const struct subscription *s, int64_t now_wall_ms, int64_t renew_every_ms, uint8_t spread);
 
+/* Graph wants a renewal, as it may every 15 minutes or rarely: it comes now, unless there was one within KEEPER_PATCH_SPACING_MS. */
+void keeper_hasten(const struct subscription *s, int64_t now_wall_ms, struct keeper_next *next);
+
 /* How long to wait after the failures-th failure in a row (1 = the first). jitter is 0..255. */
 int64_t keeper_backoff_ms(int64_t failures, enum err why, uint8_t jitter);
 

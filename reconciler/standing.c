@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "graph/graph.h"
 #include "reconciler/chores.h"
+#include "reconciler/keeper.h"
 #include "reconciler/meeting_due.h"
 #include "reconciler/meeting_push.h"
 #include "reconciler/reconciler.h"
@@ -146,6 +147,7 @@ tenant_set_state(struct reconciler *r, struct tenant *tenant, enum tenant_state 
 	if (state == TENANT_CONSENT_MISSING || state == TENANT_SIGN_IN_NEEDED)
 		tell_tenant(r, tenant);
 	if (state == TENANT_ACTIVE) {
+		keeper_tenant_back(r, &tenant->id);
 		work_tenant_back(r, &tenant->id);
 		meeting_push_tenant_back(r, &tenant->id);
 	} else if (state != TENANT_REMOVING) {

@@ -411,6 +411,18 @@ latency_ms(struct call *c)
 	return str_starts(c->path, "/_sim") ? 0 : ms;
 }
 
+/* Every answer says when it was made, by Graph's clock. */
+static void
+date_header(struct call *c)
+{
+	time_t now_s = (time_t)(clock_wall_ms(c->sim->clock) / 1000);
+	char text[64];
+	struct tm t;
+
+	if (gmtime_r(&now_s, &t) != NULL && strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &t) > 0)
+		call_header(c, "Date: %s", text);
+}
+
 void
 call_finish(struct call *c)
 {
@@ -427,6 +439,8 @@ call_finish(struct call *c)
 		call_header(c, "client-request-id: %s", c->client_request_id == NULL ? c->request_id : c->client_request_id);
 	}
 	spoil_page(c);
+	if (!c->inner && !str_starts(c->path, "/_sim"))
+		date_header(c);
 	if (!str_starts(c->path, "/_sim"))
 		journal_request(c->sim->journal, c->now_ms, c->tenant == NULL ? "" : c->tenant->id, c->method, c->path,
 		    c->template, c->status);

@@ -17,7 +17,7 @@
 
 #define CALL_SEGMENTS_MAX 16
 #define CALL_PARAMS_MAX   16
-#define CALL_HEADERS_MAX  8
+#define CALL_HEADERS_MAX  10
 #define GRAPH_PREFIX      "/v1.0"
 
 struct app;

@@ -125,7 +125,7 @@ step(struct world *w, struct meter *m, int64_t ms)
 static struct world *
 make(uint64_t people)
 {
-	struct world *w = world_bare(1, false, app_takes_all);
+	struct world *w = world_bare(1, false, false, app_takes_all);
 	char directory[GUID_SIZE], entra[GUID_SIZE];
 
 	w->config.callback_url = NULL;
@@ -140,7 +140,6 @@ make(uint64_t people)
 		tell(w, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"upn\":\"u%u@t0.example\"}", directory,
 		    person_entra(0, n, entra), n);
 	reconciler_begin(w);
-	w->r->on_changes = NULL;
 	tenant_announce(w, 0);
 	return w;
 }

@@ -225,6 +225,8 @@ reconciler_begin(struct world *w)
 		return;
 	}
 	w->crashed_ms = clock_boot_ms(w->clock);
+	if (w->bare)
+		return;
 	w->r->on_changes = judge_feed;
 	w->r->on_changes_arg = w;
 	judge_feed(w);
@@ -493,7 +495,7 @@ make_graph(struct world *w)
 }
 
 struct world *
-world_bare(uint64_t seed, bool verbose, void (*app)(void *arg, struct http_exchange *x))
+world_bare(uint64_t seed, bool verbose, bool apart, void (*app)(void *arg, struct http_exchange *x))
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct sim_options options = {
@@ -504,6 +506,7 @@ world_bare(uint64_t seed, bool verbose, void (*app)(void *arg, struct http_excha
 		abort();
 	w->seed = seed;
 	w->verbose = verbose;
+	w->bare = true;
 	w->log = open_memstream(&w->log_text, &w->log_size);
 	w->rng = rng_seeded(seed);
 	rng_bytes(&w->rng, &w->state_key, sizeof(w->state_key));
@@ -511,7 +514,8 @@ world_bare(uint64_t seed, bool verbose, void (*app)(void *arg, struct http_excha
 	make_directory(w);
 	make_config(w);
 	w->clock = clock_new_manual(START_WALL_MS);
-	w->sim = sim_new(w->clock, &options);
+	w->graph_clock = apart ? clock_new_manual(START_WALL_MS) : w->clock;
+	w->sim = sim_new(w->graph_clock, &options);
 	w->graph_http = sim_transport_new(w->sim, w->clock);
 	w->app_http = http_transport_new_fake(w->clock, app, w);
 	w->envelope = envelope_new(w->intake_key.b);
@@ -522,8 +526,9 @@ world_bare(uint64_t seed, bool verbose, void (*app)(void *arg, struct http_excha
 struct world *
 world_new(uint64_t seed, bool verbose, bool both)
 {
-	struct world *w = world_bare(seed, verbose, app_handle);
+	struct world *w = world_bare(seed, verbose, false, app_handle);
 
+	w->bare = false;
 	w->both = both;
 
 	w->names_people = chance(w, 30);
@@ -549,6 +554,8 @@ world_free(struct world *w)
 	intake_close(w);
 	envelope_free(w->envelope);
 	known_states_free(w->known);
+	if (w->graph_clock != w->clock)
+		clock_free(w->graph_clock);
 	clock_free(w->clock);
 	remove_directory(w->directory, 2);
 	for (unsigned i = 0; i < w->group_count; i++) {

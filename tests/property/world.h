@@ -115,6 +115,7 @@ struct world {
 	uint64_t seed;
 	bool verbose, failed;
 	bool both; /* the app edits, too */
+	bool bare; /* what comes out of the reconciler is not judged */
 	char why[1024];
 	FILE *log;
 	char *log_text;
@@ -123,7 +124,7 @@ struct world {
 
 	struct rng rng;
 	struct config config;
-	struct clock *clock;
+	struct clock *clock, *graph_clock; /* our machine's and Graph's; the same one unless apart */
 	struct sim *sim;
 	struct http_transport *graph_http, *app_http;
 	struct reconciler *r; /* NULL while it is down */
@@ -168,8 +169,8 @@ struct world {
 /* ---------- world.c ---------- */
 
 struct world *world_new(uint64_t seed, bool verbose, bool both);
-/* With nothing in it, nothing running and an app of one's own; its arg is the world. */
-struct world *world_bare(uint64_t seed, bool verbose, void (*app)(void *arg, struct http_exchange *x));
+/* With nothing in it, nothing running and an app of one's own; its arg is the world. apart: Graph has a clock of its own. */
+struct world *world_bare(uint64_t seed, bool verbose, bool apart, void (*app)(void *arg, struct http_exchange *x));
 void world_free(struct world *w);
 
 /* The first call decides why. */

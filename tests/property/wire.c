@@ -1,0 +1,219 @@
+#include "property/wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "net/http_client.h"
+#include "sim/map.h"
+#include "sim/memory.h"
+
+#define TIMEOUT_MS  30000
+#define TOKENS_KEPT 4096 /* the newest, of all tenants: older ones have expired */
+
+struct token {
+	char *text;
+	unsigned tenant;
+};
+
+struct wire {
+	struct http_transport base;
+	struct http_transport *graph;
+	struct clock *clock;
+	struct wire_options options;
+	struct http_call *calls;
+	struct token tokens[TOKENS_KEPT];
+	size_t token_count;
+	struct map token_by_text;
+};
+
+struct http_call {
+	struct wire *wire;
+	struct http_call *next, **link;
+	void *inner; /* the call of the transport beneath */
+	http_done done;
+	void *arg;
+	char *method, *path, *body;
+	unsigned tenant;
+	enum weather weather;
+	struct timer *timer; /* of what goes wrong */
+	int64_t asked_ms, timeout_ms;
+};
+
+static void
+call_free(struct http_call *c)
+{
+	*c->link = c->next;
+	if (c->next != NULL)
+		c->next->link = c->link;
+	timer_free(c->timer);
+	free(c->method);
+	free(c->path);
+	free(c->body);
+	free(c);
+}
+
+/* The answer goes up; c is gone. */
+static void
+hand_over(struct http_call *c, const struct http_answer *answer)
+{
+	http_done done = c->done;
+	void *arg = c->arg;
+
+	call_free(c);
+	done(arg, answer);
+}
+
+static void
+go_wrong(void *arg)
+{
+	struct http_call *c = arg;
+	struct http_answer a = { .err = ERR_TIMEOUT, .body = "", .detail = "no answer in time" };
+
+	if (c->weather == WEATHER_CUT) {
+		a.err = ERR_UNREACHABLE;
+		a.detail = "could not connect";
+	} else if (c->weather == WEATHER_BUSY) {
+		a.err = ERR_OK;
+		a.status = 503;
+		a.detail = "";
+	}
+	a.took_ms = clock_boot_ms(c->wire->clock) - c->asked_ms;
+	http_cancel(c->wire->graph, c->inner);
+	hand_over(c, &a);
+}
+
+/* ---------- who asks ---------- */
+
+static unsigned
+number_of(const char *directory)
+{
+	return strlen(directory) >= 36 ? (unsigned)strtoul(directory + 24, NULL, 10) : 0;
+}
+
+static void
+token_learn(struct wire *w, unsigned tenant, const char *body)
+{
+	static const char name[] = "\"access_token\":";
+	const char *at = strstr(body, name);
+	struct token *t = &w->tokens[w->token_count++ % TOKENS_KEPT];
+	size_t len;
+
+	if (at == NULL)
+		return;
+	at += sizeof(name) - 1;
+	at += strspn(at, " \"");
+	len = strcspn(at, "\"");
+	if (t->text != NULL)
+		sim_map_del(&w->token_by_text, t->text);
+	free(t->text);
+	t->text = strndup(at, len);
+	t->tenant = tenant;
+	sim_map_put(&w->token_by_text, t->text, t);
+}
+
+static unsigned
+tenant_of(struct wire *w, const struct http_request *r, const char *path)
+{
+	static const char name[] = "Authorization: Bearer ";
+	const struct token *t = NULL;
+
+	if (strstr(path, "/oauth2/") != NULL)
+		return number_of(path + 1);
+	for (size_t i = 0; r->headers != NULL && r->headers[i] != NULL && t == NULL; i++)
+		if (strncmp(r->headers[i], name, sizeof(name) - 1) == 0)
+			t = sim_map_get(&w->token_by_text, r->headers[i] + sizeof(name) - 1);
+	return t != NULL ? t->tenant : 0;
+}
+
+/* ---------- the transport ---------- */
+
+static void
+on_answer(void *arg, const struct http_answer *answer)
+{
+	struct http_call *c = arg;
+	struct wire *w = c->wire;
+
+	c->inner = NULL;
+	if (answer->status == 200 && strstr(c->path, "/oauth2/") != NULL)
+		token_learn(w, c->tenant, answer->body);
+	w->options.answered(w->options.arg, c->tenant, c->method, c->path, c->body, answer->status, answer->body, c->asked_ms);
+	if (c->weather == WEATHER_FINE)
+		hand_over(c, answer);
+}
+
+static const char *
+path_of(const char *url)
+{
+	const char *host = strstr(url, "://"), *path = host != NULL ? strchr(host + 3, '/') : NULL;
+
+	if (path == NULL)
+		return "/";
+	return strncmp(path, "/v1.0/", 6) == 0 ? path + 5 : path;
+}
+
+static struct http_call *
+start(struct http_transport *base, const struct http_request *r, http_done done, void *arg)
+{
+	struct wire *w = (struct wire *)base;
+	struct http_call *c = must_alloc(sizeof(*c));
+
+	c->wire = w;
+	c->done = done;
+	c->arg = arg;
+	c->method = must_copy(r->method);
+	c->path = must_copy(path_of(r->url));
+	c->body = r->body != NULL ? strndup(r->body, r->body_len) : NULL;
+	c->tenant = tenant_of(w, r, c->path);
+	c->weather = w->options.weather(w->options.arg, c->tenant);
+	c->asked_ms = clock_boot_ms(w->clock);
+	c->timeout_ms = r->timeout_ms == 0 ? TIMEOUT_MS : r->timeout_ms;
+	c->next = w->calls;
+	c->link = &w->calls;
+	if (c->next != NULL)
+		c->next->link = &c->next;
+	w->calls = c;
+	w->options.asked(w->options.arg, c->tenant, c->method, c->path);
+	if (c->weather != WEATHER_FINE) {
+		c->timer = timer_new(w->clock, go_wrong, c);
+		timer_arm(c->timer, c->weather == WEATHER_CUT || c->weather == WEATHER_BUSY ? 0 : c->timeout_ms);
+	}
+	if (c->weather == WEATHER_FINE || c->weather == WEATHER_DEAF)
+		c->inner = http_start(w->graph, r, on_answer, c);
+	return c;
+}
+
+static void
+cancel(struct http_transport *base, struct http_call *c)
+{
+	http_cancel(((struct wire *)base)->graph, c->inner);
+	call_free(c);
+}
+
+static void
+wire_free(struct http_transport *base)
+{
+	struct wire *w = (struct wire *)base;
+
+	while (w->calls != NULL)
+		cancel(base, w->calls);
+	for (size_t i = 0; i < TOKENS_KEPT; i++)
+		free(w->tokens[i].text);
+	sim_map_done(&w->token_by_text);
+	http_transport_free(w->graph);
+	free(w);
+}
+
+struct http_transport *
+wire_new(struct http_transport *graph, struct clock *clock, const struct wire_options *options)
+{
+	struct wire *w = must_alloc(sizeof(*w));
+
+	w->base = (struct http_transport){ start, cancel, wire_free };
+	w->graph = graph;
+	w->clock = clock;
+	w->options = *options;
+	return &w->base;
+}
