@@ -44,7 +44,6 @@ struct entry {
 	struct graph_pages *pages;                      /* looking for the one that is in the way */
 	char obstacle[SUBSCRIPTION_ID_SIZE];            /* a subscription to delete before we can create ours */
 	char key_sent[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* named in the creation or renewal under way */
-	bool gap;                                       /* changes may have gone unannounced before the renewal under way */
 	bool asked_for;                                 /* Graph wants it renewed */
 	bool waiting;                                   /* due, but its tenant has calls enough under way */
 	bool dead;                                      /* the row is gone */
@@ -324,9 +323,11 @@ on_renewed(void *arg, const struct graph_answer *a)
 {
 	struct entry *e = arg;
 	struct subscription s;
+	bool gap;
 
 	if (!call_ended(e, &s))
 		return;
+	gap = keeper_was_gap(&s, graph_now_ms(e->keeper->r)); /* now: the call may have been tried for minutes */
 	if (a->err == ERR_NOTFOUND || a->err == ERR_GONE) {
 		log_put(LOG_WARN, "subscription_lost", LS("tenant", s.tenant.s), LP("resource", s.resource),
 		    LS("request_id", a->request_id));
@@ -344,7 +345,7 @@ on_renewed(void *arg, const struct graph_answer *a)
 	}
 	row_store(e->keeper->r, &s);
 	log_put(LOG_DEBUG, "subscription_renewed", LS("tenant", s.tenant.s), LP("resource", s.resource));
-	if (e->gap)
+	if (gap)
 		dirty_mark(e->keeper->r, &s.scope, 0);
 }
 
@@ -480,7 +481,6 @@ call_renew(struct entry *e, const struct subscription *s, const struct graph_whe
 	int64_t now = graph_now_ms(r), expires = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, now);
 	struct graph_encryption encryption = { NULL, NULL };
 
-	e->gap = keeper_was_gap(s, now);
 	e->key_sent[0] = '\0';
 	if (s->encryption_id[0] != '\0' && strcmp(s->encryption_id, key_wanted(r, s)) != 0)
 		encryption = encryption_for(e, s);

@@ -17,7 +17,8 @@
 #define KEEPER_BACKOFF_MIN_MS   5000
 #define KEEPER_BACKOFF_MAX_MS   (10 * 60 * 1000LL) /* consent given back is noticed within 15 minutes */
 #define KEEPER_PATCH_SPACING_MS (10 * 60 * 1000LL)
-#define KEEPER_AUTHORISATION_MS (60 * 60 * 1000LL) /* without a PATCH for longer, deliveries may have paused */
+/* Without a PATCH for an hour deliveries may have paused; less what clocks and calls may be off by. */
+#define KEEPER_AUTHORISATION_MS (59 * 60 * 1000LL)
 
 enum keeper_step {
 	KEEPER_REST, /* nothing to do until due_wall_ms */

@@ -776,7 +776,7 @@ settle(struct world *w)
 struct world *
 meetings_live(uint64_t seed, bool verbose)
 {
-	struct world *w = world_bare(seed, verbose, on_callback);
+	struct world *w = world_bare(seed, verbose, false, on_callback);
 	unsigned count = (unsigned)between(w, 5, STEPS_MAX);
 
 	memset(&life, 0, sizeof(life));

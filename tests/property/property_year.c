@@ -621,7 +621,8 @@ judge_team(struct year *y, struct watched *t)
 	if (t->owes_ms != 0 && now(y) - later(t->owes_ms, well_ms) > y->longest_read_ms)
 		y->longest_read_ms = now(y) - later(t->owes_ms, well_ms);
 	if (t->owes_ms != 0 && now(y) - later(t->owes_ms, well_ms) > READ_MS)
-		fail(y->w, "team %td of tenant %u was never read after a gap", t - y->teams, t->tenant);
+		fail(y->w, "team %td of tenant %u is not read %" PRId64 " s after a gap", t - y->teams, t->tenant,
+		    (now(y) - t->owes_ms) / 1000);
 }
 
 static void
@@ -686,6 +687,9 @@ live(struct year *y)
 			happen(y);
 		}
 		judge_journal(y);
+		if (day % 30 == 29)
+			printf("  day %" PRIu64 ": %" PRIu64 " renewals, %" PRIu64 " gaps, %.1f s of processor\n", day + 1,
+			    y->patches, y->gaps, (double)clock() / CLOCKS_PER_SEC);
 	}
 }
 
