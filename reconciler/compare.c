@@ -87,18 +87,40 @@ unlink_job(struct compare_job **list, struct compare_job *job)
 		*list = job->next;
 }
 
+static bool
+tenant_is_full(const struct compare *c, const struct compare_job *wanted)
+{
+	unsigned n = 0;
+
+	for (const struct compare_job *job = c->running; job != NULL; job = job->next)
+		n += strcmp(job->tenant.s, wanted->tenant.s) == 0;
+	return n >= COMPARE_TENANT_MAX;
+}
+
+static void
+run(struct compare *c, struct compare_job *job)
+{
+	job->next = c->running;
+	c->running = job;
+	c->running_count++;
+	job->running = true;
+	timer_arm(job->timer, 0);
+}
+
 static void
 run_waiting(struct compare *c)
 {
-	while (c->waiting != NULL && c->running_count < COMPARE_RUNNING_MAX) {
-		struct compare_job *job = c->waiting;
+	struct compare_job **p = &c->waiting;
 
-		c->waiting = job->next;
-		job->next = c->running;
-		c->running = job;
-		c->running_count++;
-		job->running = true;
-		timer_arm(job->timer, 0);
+	while (*p != NULL && c->running_count < COMPARE_RUNNING_MAX) {
+		struct compare_job *job = *p;
+
+		if (tenant_is_full(c, job)) {
+			p = &job->next;
+			continue;
+		}
+		*p = job->next;
+		run(c, job);
 	}
 }
 

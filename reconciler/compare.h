@@ -24,7 +24,8 @@
 #include "model/resync.h"
 #include "model/subscription.h"
 
-#define COMPARE_RUNNING_MAX 4
+#define COMPARE_RUNNING_MAX 16
+#define COMPARE_TENANT_MAX  4 /* of them for one tenant: one that answers nothing delays no other */
 
 struct apply;
 struct reconciler;
