@@ -403,8 +403,8 @@ lose(struct year *y, struct watched *t)
 {
 	char target[128];
 
-	if (t->id[0] == '\0')
-		return;
+	if (t->id[0] == '\0' || t->ends_ms <= now(y))
+		return; /* it may have ended by itself */
 	snprintf(target, sizeof(target), "/_sim/subscriptions/%s", t->id);
 	json_decref(ask(y->w, "DELETE", target, NULL));
 	forget(y, t);
