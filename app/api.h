@@ -61,6 +61,7 @@ struct app_tenant_put {
 	struct guid directory_id;
 	char organizer[UPN_SIZE]; /* a plausible UPN, or a GUID in lower case */
 	int sign_in;              /* enum tenant_sign_in; -1: not given, so as it was */
+	int meetings;             /* enum tenant_meetings; -1: the same */
 };
 
 struct app_erg_put {

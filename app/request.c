@@ -59,8 +59,9 @@ request_tenant(const json_t *root, struct app_tenant_put *ret, json_t **ret_erro
 	jx_open(&r, root);
 	read_guid(&r, "directory_id", true, &ret->directory_id);
 	read_account(&r, "organizer", true, ret->organizer);
-	ret->sign_in = -1;
+	ret->sign_in = ret->meetings = -1;
 	(void)jx_enum(&r, "sign_in", false, tenant_sign_in_names, &ret->sign_in);
+	(void)jx_enum(&r, "meetings", false, tenant_meetings_names, &ret->meetings);
 	return jx_close(&r, ret_errors) ? ERR_OK : ERR_INVALID;
 }
 

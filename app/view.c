@@ -135,6 +135,7 @@ view_tenant(const struct tenant_view *tenant)
 		TEXT("organizer_id", struct tenant_view, tenant.organizer_id.s),
 		ENUM("state", struct tenant_view, tenant.state, tenant_state_names),
 		ENUM("sign_in", struct tenant_view, tenant.sign_in, tenant_sign_in_names),
+		ENUM("meetings", struct tenant_view, tenant.meetings, tenant_meetings_names),
 		TEXT("detail", struct tenant_view, tenant.detail),
 		TEXT("consent_url", struct tenant_view, consent_url),
 		INT("ergs", struct tenant_view, tenant.erg_count),

@@ -399,6 +399,7 @@ run_tenant_add(struct ctl *c)
 	set_option(c, body, "directory-id", "directory_id");
 	set_option(c, body, "organizer", "organizer");
 	set_option(c, body, "sign-in", "sign_in");
+	set_option(c, body, "meetings", "meetings");
 	return write_command(c, "PUT", "/v1/tenants/{}", body, "The tenant is stored. See how it stands: ergsyncctl tenant list");
 }
 
@@ -812,7 +813,8 @@ const struct command commands[] = {
 	    run_tenant_add,
 	    { { "directory-id", "GUID", "The customer's Microsoft Entra directory (tenant) id." },
 	        { "organizer", "ACCOUNT", "User principal name or object id of the account that organises meetings." },
-	        { "sign-in", "WHO", "Whose permissions are used: application (default), or delegated: an account's." } } },
+	        { "sign-in", "WHO", "Whose permissions are used: application (default), or delegated: an account's." },
+	        { "meetings", "WHETHER", "on (default), or off: the tenant's ERGs get no meetings." } } },
 	{ "tenant sign-in", "TENANT", 1, 1, "Sign in the account that is used in the tenant",
 	    "For tenants with \"sign_in\": \"delegated\". Shows a code and the page where a person enters it, signed in as\n"
 	    "the dedicated account, and waits for the outcome. From then on the account's permissions are used; the\n"

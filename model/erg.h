@@ -30,7 +30,8 @@ struct erg {
 	char name[ERG_NAME_SIZE];
 	char channel_url[CHANNEL_URL_SIZE];
 	enum membership_policy membership;
-	enum meetings_policy meetings;
+	enum meetings_policy meetings; /* in effect */
+	int64_t meetings_withheld;     /* its tenant has meetings off: the policy the app asked for, plus one; 0 = nothing */
 	int64_t removal_limit, removal_percent; /* -1: the configuration's */
 	char organizer[UPN_SIZE];               /* "": the tenant's */
 

@@ -5,3 +5,4 @@
 
 const char *const tenant_state_names[] = { "active", "consent_missing", "unreachable", "removing", "sign_in_needed", NULL };
 const char *const tenant_sign_in_names[] = { "application", "delegated", NULL };
+const char *const tenant_meetings_names[] = { "on", "off", NULL };

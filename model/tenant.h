@@ -27,6 +27,10 @@ extern const char *const tenant_state_names[]; /* as in the contract; NULL-termi
 enum tenant_sign_in { SIGN_IN_APPLICATION, SIGN_IN_DELEGATED };
 extern const char *const tenant_sign_in_names[]; /* NULL-terminated */
 
+/* off: its ERGs get no meetings, whatever they ask for. */
+enum tenant_meetings { TENANT_MEETINGS_ON, TENANT_MEETINGS_OFF };
+extern const char *const tenant_meetings_names[]; /* NULL-terminated */
+
 struct tenant {
 	struct tenant_id id;
 	struct guid directory_id;
@@ -37,6 +41,7 @@ struct tenant {
 	int64_t created_wall_ms, state_since_wall_ms;
 	int64_t erg_count;
 	enum tenant_sign_in sign_in;
+	enum tenant_meetings meetings;
 	uint64_t receipt; /* of its removal; 0 = it isn't being removed */
 };
 

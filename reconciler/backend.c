@@ -114,6 +114,42 @@ tenant_change_sign_in(struct reconciler *r, struct tenant *tenant, enum tenant_s
 	graph_tenant_sign_in_anew(r->graph, &tenant->directory_id);
 }
 
+/* What the app asked for, whether or not the tenant lets it. */
+static enum meetings_policy
+meetings_asked(const struct erg *erg)
+{
+	return erg->meetings_withheld > 0 ? (enum meetings_policy)(erg->meetings_withheld - 1) : erg->meetings;
+}
+
+static void
+meetings_decide(struct erg *erg, enum meetings_policy asked, enum tenant_meetings allowed)
+{
+	bool withheld = allowed == TENANT_MEETINGS_OFF && asked != MEETINGS_OFF;
+
+	erg->meetings = withheld ? MEETINGS_OFF : asked;
+	erg->meetings_withheld = withheld ? (int64_t)asked + 1 : 0;
+}
+
+/* Meetings that exist are left as they are while meetings are off. */
+static void
+tenant_change_meetings(struct reconciler *r, struct tenant *tenant, enum tenant_meetings meetings)
+{
+	struct store_cursor *c = tenant_ergs(r, &tenant->id);
+	struct erg_ref ref;
+	struct erg erg;
+
+	tenant->meetings = meetings;
+	while (store_next(c, NULL, &ref) == ERR_OK) {
+		if (erg_load(r, &ref.erg, &erg) != ERR_OK)
+			continue;
+		meetings_decide(&erg, meetings_asked(&erg), meetings);
+		meetings_reconsider(r, &erg.id);
+		erg_settle(r, &erg);
+		erg_store(r, &erg);
+	}
+	store_cursor_close(c);
+}
+
 static enum err
 tenant_put(void *ctx, const struct app_tenant_put *put, struct tenant_view *ret, bool *ret_created, struct problem *p)
 {
@@ -134,6 +170,8 @@ tenant_put(void *ctx, const struct app_tenant_put *put, struct tenant_view *ret,
 	changed = put->sign_in >= 0 && (enum tenant_sign_in)put->sign_in != tenant.sign_in;
 	if (changed)
 		tenant_change_sign_in(r, &tenant, (enum tenant_sign_in)put->sign_in);
+	if (put->meetings >= 0 && (enum tenant_meetings)put->meetings != tenant.meetings)
+		tenant_change_meetings(r, &tenant, (enum tenant_meetings)put->meetings);
 	tenant_store(r, &tenant);
 	*ret_created = !present;
 	/* Consent given back is noticed at once after this call (contract section 9). */
@@ -263,6 +301,7 @@ erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->erg = *erg;
+	ret->erg.meetings = meetings_asked(erg);
 	ret->events.scheduled = meeting_sum_get(r, MEETING_SUM_LIVE, erg->id.s);
 	ret->events.pending = meeting_sum_get(r, MEETING_SUM_OPEN, erg->id.s);
 	if (erg->membership != MEMBERSHIP_OFF && scope_of_erg(r, erg, &wanted) == ERR_OK)
@@ -327,7 +366,6 @@ erg_take(struct erg *erg, const struct app_erg_put *put)
 		erg->organizer_id.s[0] = erg->organizer_detail[0] = '\0';
 	memcpy(erg->organizer, put->organizer, sizeof(erg->organizer));
 	erg->membership = put->membership;
-	erg->meetings = put->meetings;
 	erg->removal_limit = put->removal_limit;
 	erg->removal_percent = put->removal_percent;
 }
@@ -347,6 +385,8 @@ erg_put(void *ctx, const struct app_erg_put *put, struct erg_view *ret, bool *re
 {
 	struct reconciler *r = ctx;
 	struct erg erg;
+	struct tenant tenant;
+	enum meetings_policy before;
 	bool present = erg_load(r, &put->id, &erg) == ERR_OK, relink, reconsider;
 	bool was_on = present && erg.membership != MEMBERSHIP_OFF;
 	enum err e = check_erg(r, put, present ? &erg : NULL, p);
@@ -356,8 +396,12 @@ erg_put(void *ctx, const struct app_erg_put *put, struct erg_view *ret, bool *re
 	if (!present)
 		erg_make(r, put, &erg);
 	relink = !present || !same_link(&erg, put);
-	reconsider = erg.meetings != put->meetings || strcmp(erg.organizer, put->organizer) != 0;
+	before = erg.meetings;
+	reconsider = strcmp(erg.organizer, put->organizer) != 0;
 	erg_take(&erg, put);
+	if (tenant_load(r, &erg.tenant, &tenant) == ERR_OK)
+		meetings_decide(&erg, put->meetings, tenant.meetings);
+	reconsider = reconsider || erg.meetings != before;
 	/* Also to ask for an organizer again who was not found. */
 	if (reconsider || erg.organizer_detail[0] != '\0')
 		meetings_reconsider(r, &erg.id);

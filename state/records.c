@@ -43,6 +43,7 @@ static const struct field tenant_fields[] = {
 	I64(erg_count, 1),
 	ENUM(sign_in, SIGN_IN_DELEGATED + 1, 2),
 	U64(receipt, 3),
+	ENUM(meetings, TENANT_MEETINGS_OFF + 1, 4),
 };
 #undef RECORD
 
@@ -79,6 +80,7 @@ static const struct field erg_fields[] = {
 	STR(organizer_id.s, 2),
 	STR(organizer_detail, 2),
 	BOOL(additions_only, 3),
+	I64(meetings_withheld, 4),
 };
 #undef RECORD
 
@@ -342,8 +344,8 @@ static const struct field receipt_fields[] = {
 	[TABLE_##table] = { #table, rows, sizeof(rows) / sizeof((rows)[0]), sizeof(struct struct_tag), version }
 static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(META, meta_record, meta_fields, 1),
-	SCHEMA(TENANTS, tenant, tenant_fields, 3),
-	SCHEMA(ERGS, erg, erg_fields, 3),
+	SCHEMA(TENANTS, tenant, tenant_fields, 4),
+	SCHEMA(ERGS, erg, erg_fields, 4),
 	SCHEMA(TENANT_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(TEAM_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(PEOPLE, person, person_fields, 2),

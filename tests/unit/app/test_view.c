@@ -20,12 +20,13 @@ a_tenant(void **state)
 	sample_tenant(&v, "t1");
 	assert_view(view_tenant(&v),
 	    "{'id':'t1','tenant':'t1','directory_id':'0a1b2c3d-0000-4000-8000-000000000001','organizer':'erg@example.org',"
-	    "'organizer_id':'0a1b2c3d-0000-4000-8000-000000000002','state':'consent_missing','sign_in':'application','detail':'"
+	    "'organizer_id':'0a1b2c3d-0000-4000-8000-000000000002','state':'consent_missing','sign_in':'application','meetings':'"
+	    "on','detail':'"
 	    "Consent is missing.',"
 	    "'consent_url':'https://login.example/consent','ergs':3,'receipt':null}");
 	memset(&v, 0, sizeof(v));
 	assert_view(view_tenant(&v), "{'id':null,'tenant':null,'directory_id':null,'organizer':null,'organizer_id':null,'state':'"
-	                             "active','sign_in':'application','detail':null,"
+	                             "active','sign_in':'application','meetings':'on','detail':null,"
 	                             "'consent_url':null,'ergs':0,'receipt':null}");
 }
 

@@ -111,6 +111,65 @@ what_is_over_or_far_or_off_is_left_alone(void **state)
 	rig_done(&rig);
 }
 
+static void
+tenant_meetings_are(struct rig *rig, enum tenant_meetings meetings)
+{
+	struct app_tenant_put put = { .sign_in = -1, .meetings = (int)meetings };
+	struct tenant_view view = { 0 };
+	struct problem p = { 0 };
+	bool created;
+
+	assert_true(tenant_id_parse("acme", &put.id));
+	assert_true(guid_parse(RIG_DIRECTORY, &put.directory_id));
+	snprintf(put.organizer, sizeof(put.organizer), "u1@acme.example");
+	assert_int_equal(backend_ops.tenant_put(rig->r, &put, &view, &created, &p), ERR_OK);
+	assert_int_equal(view.tenant.meetings, meetings);
+	rig_run(rig, 60000);
+}
+
+static enum meetings_policy
+shown_policy(struct rig *rig)
+{
+	struct erg_view view = { 0 };
+	struct problem p = { 0 };
+	struct erg_id id;
+
+	assert_true(erg_id_parse("pride", &id));
+	assert_int_equal(backend_ops.erg_get(rig->r, &id, &view, &p), ERR_OK);
+	return view.erg.meetings;
+}
+
+/* Whatever its ERGs ask for, and whichever of both is put first; what they ask for is kept, and counts again later. */
+static void
+a_tenant_with_meetings_off_gets_none(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 37);
+	meet_put(&rig, "before", meet_fields("Before", 3 * DAY_MS, 2));
+	rig_run(&rig, 60000);
+	meet_mailed(&rig, 2, 0, 0);
+	tenant_meetings_are(&rig, TENANT_MEETINGS_OFF);
+	assert_int_equal(shown_policy(&rig), MEETINGS_TWO_WAY);
+	assert_int_equal(meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2)).status, EVENT_OFF);
+	meet_put(&rig, "before", meet_fields("Changed", 3 * DAY_MS, 2));
+	rig_run(&rig, HOUR_MS);
+	meet_policy(&rig, MEETINGS_APP, "");
+	rig_run(&rig, 1000);
+	rig_crash(&rig);
+	rig_run(&rig, HOUR_MS);
+	assert_int_equal(shown_policy(&rig), MEETINGS_APP);
+	assert_int_equal(meet_count(&rig), 1);
+	meet_mailed(&rig, 2, 0, 0);
+	tenant_meetings_are(&rig, TENANT_MEETINGS_ON);
+	rig_run(&rig, HOUR_MS);
+	assert_int_equal(meet_event(&rig, "a").status, EVENT_SCHEDULED);
+	meet_subject_is(&rig, "before", "Changed");
+	meet_mailed(&rig, 4, 2, 0);
+	rig_done(&rig);
+}
+
 /* ---------- mails ---------- */
 
 static void
@@ -531,6 +590,7 @@ main(void)
 		cmocka_unit_test(a_meeting_is_made_changed_and_cancelled),
 		cmocka_unit_test(edits_within_seconds_become_one_change),
 		cmocka_unit_test(what_is_over_or_far_or_off_is_left_alone),
+		cmocka_unit_test(a_tenant_with_meetings_off_gets_none),
 		cmocka_unit_test(more_mails_than_allowed_wait_for_a_decision),
 		cmocka_unit_test(a_resync_of_what_is_equal_mails_nobody),
 		cmocka_unit_test(an_organizer_that_will_not_do_is_named),
