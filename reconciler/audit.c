@@ -20,7 +20,8 @@
 
 struct listed {
 	char id[SUBSCRIPTION_ID_SIZE];
-	bool ours; /* it names our notification URL */
+	bool ours;      /* it names our notification URL */
+	bool elsewhere; /* it names another one */
 	bool known;
 };
 
@@ -68,6 +69,7 @@ on_item(void *arg, const void *item)
 	}
 	(void)snprintf(url, sizeof(url), "%s/graph/notifications", a->r->config->public_url);
 	a->seen[a->count] = (struct listed){ .ours = strcmp(url, s->notification_url) == 0 };
+	a->seen[a->count].elsewhere = s->notification_url[0] != '\0' && !a->seen[a->count].ours;
 	memcpy(a->seen[a->count++].id, s->id, sizeof(s->id));
 }
 
@@ -124,6 +126,8 @@ judge_row(void *arg, const struct subscription *s)
 	(void)graph_time(a->r->graph, &now_ms);
 	if ((there = find(a, s->id)) != NULL) {
 		there->known = true;
+		if (there->elsewhere)
+			keeper_replace(a->r, &s->scope);
 	} else if (s->state == SUBSCRIPTION_ACTIVE && llabs(now_ms - s->created_wall_ms) > YOUNG_MS) {
 		log_put(LOG_WARN, "subscription_lost", LS("tenant", s->tenant.s), LP("resource", s->resource));
 		keeper_lifecycle(a->r, &s->scope, HINT_SUBSCRIPTION_REMOVED);

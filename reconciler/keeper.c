@@ -45,6 +45,7 @@ struct entry {
 	char obstacle[SUBSCRIPTION_ID_SIZE];            /* a subscription to delete before we can create ours */
 	char key_sent[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* named in the creation or renewal under way */
 	bool asked_for;                                 /* Graph wants it renewed */
+	bool replace;                                   /* the one there leads elsewhere */
 	bool waiting;                                   /* due, but its tenant has calls enough under way */
 	bool dead;                                      /* the row is gone */
 };
@@ -307,6 +308,7 @@ on_deleted(void *arg, const struct graph_answer *a)
 		row_failed(e, &s, a, "Deleting the subscription");
 		return;
 	}
+	e->replace = false;
 	s.id[0] = s.encryption_id[0] = '\0';
 	s.expires_wall_ms = 0;
 	s.retry_wall_ms = 0;
@@ -567,7 +569,7 @@ step(struct entry *e)
 		e->asked_for = false;
 		keeper_hasten(&s, now, &next);
 	}
-	if (s.state == SUBSCRIPTION_ACTIVE && is_other_sort(k->r, &s))
+	if (s.state == SUBSCRIPTION_ACTIVE && s.id[0] != '\0' && (is_other_sort(k->r, &s) || e->replace))
 		next.step = KEEPER_DELETE;
 	/* Without its tenant nothing can be asked of Graph, and nothing needs the row. */
 	if (next.step == KEEPER_FORGET || !where_of(k->r, &s, &where))
@@ -809,6 +811,19 @@ void
 keeper_tenant_back(struct reconciler *r, const struct tenant_id *tenant)
 {
 	tenant_rows(r->keeper, tenant, row_retry);
+}
+
+void
+keeper_replace(struct reconciler *r, const struct scope_id *scope)
+{
+	struct book_entry *found;
+	struct subscription s;
+
+	if (subscription_load(r, scope, &s) != ERR_OK)
+		return;
+	entry_due(r->keeper, &s);
+	if ((found = book_find(&r->keeper->book, &s.tenant, scope)) != NULL)
+		entry_of(found)->replace = true;
 }
 
 void

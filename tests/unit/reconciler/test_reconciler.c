@@ -340,10 +340,44 @@ a_removed_tenant_leaves_nothing_behind(void **state)
 	rig_done(&rig);
 }
 
+/* The listener has another name now: what leads to the old one is replaced, and what it may have missed is read. */
+static void
+a_changed_public_url_replaces_subscriptions(void **state)
+{
+	struct rig rig;
+	json_t *all;
+	const json_t *one;
+	int64_t reads;
+
+	(void)state;
+	rig_make(&rig, 77, 20, 5);
+	rig_link(&rig);
+	rig.config.public_url = (char *)"https://moved.example";
+	rig_member(&rig, "add", 12, "member");
+	rig.deaf = true;
+	rig_restart(&rig);
+	reads = rig_requests(&rig, "GET /teams/{team}/members");
+	rig_run(&rig, 5 * 60 * 1000);
+	all = rig_ask(&rig, "GET", "/_sim/subscriptions", NULL);
+	assert_int_equal(json_array_size(jx_get_array(all, "subscriptions")), 1);
+	one = json_array_get(jx_get_array(all, "subscriptions"), 0);
+	assert_string_equal(jx_get_str(one, "notificationUrl"), "https://moved.example/graph/notifications");
+	assert_string_equal(jx_get_str(one, "lifecycleNotificationUrl"), "https://moved.example/graph/lifecycle");
+	json_decref(all);
+	assert_true(rig_requests(&rig, "GET /teams/{team}/members") > reads);
+	assert_int_equal(rig_erg(&rig).counts.app, 6);
+	/* Once: what leads here stays. */
+	reads = rig_requests(&rig, "POST /subscriptions");
+	rig_run(&rig, 3 * 3600 * 1000);
+	assert_int_equal(rig_requests(&rig, "POST /subscriptions"), reads);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_changed_public_url_replaces_subscriptions),
 		cmocka_unit_test(a_first_link_is_the_union),
 		cmocka_unit_test(a_large_first_link_is_told_at_once),
 		cmocka_unit_test(a_change_is_one_callback_and_one_read),
