@@ -51,6 +51,7 @@ struct rig {
 	struct scratch dir;
 	struct config config;
 	struct clock *clock;
+	struct clock *graph_clock; /* Graph's own, by rig_make_apart; else the same */
 	struct rng rng;
 	struct sim *sim;
 	struct http_transport *graph_http, *app_http;
@@ -184,7 +185,10 @@ rig_app(void *arg, struct http_exchange *x)
 static inline void
 rig_run(struct rig *rig, int64_t ms)
 {
-	clock_manual_advance(rig->clock, ms);
+	if (rig->graph_clock == rig->clock)
+		clock_manual_advance(rig->clock, ms);
+	else
+		clock_manual_advance_both(rig->clock, rig->graph_clock, ms);
 }
 
 /* One request to the simulator's control API; body is JSON text. */
@@ -326,9 +330,9 @@ rig_config(struct rig *rig)
 	c->meeting_horizon_ms = INT64_C(400) * 24 * 3600 * 1000;
 }
 
-/* Everything but the tenant and the ERG: see rig_link. */
+/* As rig_make; Graph has a clock of its own, and ours begins ahead_ms before it. */
 static inline void
-rig_make(struct rig *rig, uint64_t seed, unsigned users, unsigned members)
+rig_make_apart(struct rig *rig, uint64_t seed, unsigned users, unsigned members, int64_t ahead_ms, bool apart)
 {
 	struct sim_options options = {
 		.base_url = "http://127.0.0.1:1", .seed = seed, .deliver = rig_deliver, .deliver_arg = rig
@@ -345,8 +349,11 @@ rig_make(struct rig *rig, uint64_t seed, unsigned users, unsigned members)
 	rng_bytes(&rig->rng, &rig->intake_key, sizeof(rig->intake_key));
 	rig_config(rig);
 	assert_non_null(rig->events = calloc(RIG_EVENTS_MAX, sizeof(*rig->events)));
-	assert_non_null(rig->clock = clock_new_manual(RIG_START_MS));
-	assert_non_null(rig->sim = sim_new(rig->clock, &options));
+	assert_non_null(rig->clock = clock_new_manual(RIG_START_MS + ahead_ms));
+	rig->graph_clock = rig->clock;
+	if (apart)
+		assert_non_null(rig->graph_clock = clock_new_manual(RIG_START_MS));
+	assert_non_null(rig->sim = sim_new(rig->graph_clock, &options));
 	assert_non_null(rig->graph_http = sim_transport_new(rig->sim, rig->clock));
 	assert_non_null(rig->app_http = http_transport_new_fake(rig->clock, rig_app, rig));
 	scratch_file(&rig->dir, "inbox", path);
@@ -355,6 +362,13 @@ rig_make(struct rig *rig, uint64_t seed, unsigned users, unsigned members)
 	    ERR_OK);
 	rig_world(rig, users, members);
 	rig_start(rig);
+}
+
+/* Everything but the tenant and the ERG: see rig_link. */
+UNUSED_OK static inline void
+rig_make(struct rig *rig, uint64_t seed, unsigned users, unsigned members)
+{
+	rig_make_apart(rig, seed, users, members, 0, false);
 }
 
 UNUSED_OK static inline enum err
@@ -440,6 +454,8 @@ rig_done(struct rig *rig)
 	http_transport_free(rig->graph_http);
 	sim_free(rig->sim);
 	inbox_close(rig->inbox);
+	if (rig->graph_clock != rig->clock)
+		clock_free(rig->graph_clock);
 	clock_free(rig->clock);
 	scratch_remove(&rig->dir);
 	free(rig->events);
