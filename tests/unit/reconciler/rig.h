@@ -73,9 +73,12 @@ struct rig {
 static inline enum hint_kind
 rig_kind(const char *change)
 {
-	return str_equal_nocase(change, "created")   ? HINT_CREATED
-	       : str_equal_nocase(change, "deleted") ? HINT_DELETED
-	                                             : HINT_UPDATED;
+	return str_equal_nocase(change, "reauthorizationRequired") ? HINT_REAUTHORIZATION_REQUIRED
+	       : str_equal_nocase(change, "subscriptionRemoved")   ? HINT_SUBSCRIPTION_REMOVED
+	       : str_equal_nocase(change, "missed")                ? HINT_MISSED
+	       : str_equal_nocase(change, "created")               ? HINT_CREATED
+	       : str_equal_nocase(change, "deleted")               ? HINT_DELETED
+	                                                           : HINT_UPDATED;
 }
 
 static inline void
@@ -86,6 +89,8 @@ rig_hint(struct rig *rig, const json_t *item)
 	struct hint *h = calloc(1, sizeof(*h));
 
 	assert_non_null(h);
+	if (change == NULL)
+		change = jx_get_str(item, "lifecycleEvent");
 	if (state != NULL && change != NULL && client_state_check(&rig->intake_key, state, strlen(state), &h->scope)) {
 		h->kind = rig_kind(change);
 		h->received_wall_ms = clock_wall_ms(rig->clock);
