@@ -84,7 +84,7 @@ by_id(const void *a, const void *b)
 static struct listed *
 find(struct audit *a, const char *id)
 {
-	struct listed key;
+	struct listed key = { .ours = false };
 
 	memcpy(key.id, id, sizeof(key.id));
 	return a->count > 0 ? bsearch(&key, a->seen, a->count, sizeof(key), by_id) : NULL;
