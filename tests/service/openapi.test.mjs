@@ -51,7 +51,7 @@ test('exactly the routes and callbacks there are', () => {
 });
 
 test('what is wrong would be found', () => {
-  const tenant = { id: 'a', tenant: 'a', directory_id: '3f2504e0-4f89-41d3-9a0c-0305e82c3301', organizer: 'x', organizer_id: null, state: 'active', sign_in: 'application', detail: null, consent_url: null, ergs: 0, receipt: null };
+  const tenant = { id: 'a', tenant: 'a', directory_id: '3f2504e0-4f89-41d3-9a0c-0305e82c3301', organizer: 'x', organizer_id: null, state: 'active', sign_in: 'application', meetings: 'on', detail: null, consent_url: null, ergs: 0, receipt: null };
   const answer = (json, status = 200, type = 'application/json') => ({ status, json, headers: { 'content-type': type } });
   assert.deepEqual(exchangeMistakes('GET', '/v1/tenants/a', undefined, answer(tenant)), []);
   for (const wrong of [{ ...tenant, state: 'fine' }, { ...tenant, more: 1 }, { ...tenant, ergs: '0' }, { ...tenant, directory_id: null }, (({ ergs, ...rest }) => rest)(tenant)]) {
