@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # clang-tidy over every source file of the programs; compile commands come from the build directory given.
 set -euo pipefail
+renice -n 10 $$ >/dev/null
 build=$1
 # One file a process: with several, clang-tidy 14 reports va_lists that it has mixed up.
 mapfile -t files < <(git ls-files '*.c' | grep -v '^tests/')
