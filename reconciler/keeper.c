@@ -1,5 +1,5 @@
 /*
- * keeper.c - does what keeper_plan decides, one call at a time for each subscription.
+ * keeper.c - which subscriptions there are, and when each wants attention.
  *
  * In memory there is one small entry a row, in a book by due time; the row is read when its time has come. A tenant has
  * TENANT_CALLS_MAX calls under way at the most, so that one that answers slowly holds up no other; the Graph client shares out
@@ -7,66 +7,28 @@
  */
 #include "reconciler/keeper.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
-#include "base/text.h"
-#include "graph/notification_keys.h"
-#include "graph/subscriptions.h"
+#include "graph/graph.h"
+#include "graph/page.h"
 #include "reconciler/dirty.h"
-#include "reconciler/keeper_book.h"
-#include "reconciler/keeper_plan.h"
+#include "reconciler/keeper_inside.h"
 #include "reconciler/meeting_due.h"
 #include "reconciler/reconciler.h"
-#include "reconciler/rich.h"
 #include "reconciler/scope.h"
 #include "reconciler/tables.h"
 #include "state/events.h"
 
 #define TICK_MAX_MS       30000
 #define TICK_MIN_MS       200
-#define TIME_LOOK_MS      5000  /* while another asks what time it is */
-#define TIME_DEADLINE_MS  15000 /* of one that asks: another tenant may answer sooner */
-#define TENANT_CALLS_MAX  8     /* creations hold a Graph call open for up to 20 s each */
+#define TENANT_CALLS_MAX  8 /* creations hold a Graph call open for up to 20 s each */
 #define FORGET_GIVE_UP_MS (30 * 60 * 1000LL)
-#define FORGETS_MAX       32
 #define CLOCK_WRONG_MS    (5 * 60 * 1000LL)
 #define CLOCK_WARN_MS     (60 * 60 * 1000LL)
-
-struct entry {
-	struct book_entry book; /* first: an entry is found by it */
-	struct keeper *keeper;
-	struct graph_call *call;                        /* under way */
-	struct graph_pages *pages;                      /* looking for the one that is in the way */
-	char obstacle[SUBSCRIPTION_ID_SIZE];            /* a subscription to delete before we can create ours */
-	char key_sent[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* named in the creation or renewal under way */
-	bool asked_for;                                 /* Graph wants it renewed */
-	bool replace;                                   /* the one there leads elsewhere */
-	bool waiting;                                   /* due, but its tenant has calls enough under way */
-	bool dead;                                      /* the row is gone */
-};
-
-struct forget {
-	struct tenant_id tenant;
-	int64_t until_boot_ms;
-	void (*done)(void *arg, const struct tenant_id *id);
-	void *arg;
-};
-
-struct keeper {
-	struct reconciler *r;
-	struct timer *tick;
-	struct keeper_book book;
-	bool answered;      /* Graph has, so that it is known what time it is there */
-	struct entry *asks; /* that time */
-	struct forget forgets[FORGETS_MAX];
-	size_t forget_count;
-	int64_t warned_boot_ms;
-};
 
 /* --- entries --- */
 
@@ -99,8 +61,8 @@ entry_add(struct keeper *k, const struct subscription *s)
 	return e;
 }
 
-static void
-entry_due(struct keeper *k, const struct subscription *s)
+void
+keeper_due(struct keeper *k, const struct subscription *s)
 {
 	struct entry *e = entry_of(book_find(&k->book, &s->tenant, &s->scope));
 
@@ -115,23 +77,21 @@ entry_due(struct keeper *k, const struct subscription *s)
 	timer_arm_sooner(k->tick, 0);
 }
 
-static void
-entry_due_in(struct entry *e, int64_t wait_ms)
+void
+keeper_due_in(struct entry *e, int64_t wait_ms)
 {
 	book_set_due(&e->keeper->book, &e->book, clock_boot_ms(e->keeper->r->clock) + wait_ms);
 }
 
-/* Its row is gone; the next tick lets it go. */
-static void
-entry_dies(struct entry *e)
+void
+keeper_dies(struct entry *e)
 {
 	e->dead = true;
 	book_set_due(&e->keeper->book, &e->book, 0);
 }
 
-/* A call of it has ended: it is looked at, and so is one of its tenant that has been waiting for that. */
-static void
-entry_free_again(struct entry *e)
+void
+keeper_free_again(struct entry *e)
 {
 	struct keeper *k = e->keeper;
 	struct book_entry *other;
@@ -157,12 +117,8 @@ tenant_is_busy(struct keeper *k, const struct tenant_id *tenant)
 	return busy >= TENANT_CALLS_MAX;
 }
 
-/*
- * Graph's time, as far as its answers have told: expiries are in it, and a subscription asked for by a clock that runs ahead
- * would be refused as too long.
- */
-static int64_t
-graph_now_ms(const struct reconciler *r)
+int64_t
+keeper_now_ms(const struct reconciler *r)
 {
 	int64_t now_ms;
 
@@ -174,7 +130,7 @@ graph_now_ms(const struct reconciler *r)
 static void
 warn_of_clock(struct keeper *k)
 {
-	int64_t skew_ms = clock_wall_ms(k->r->clock) - graph_now_ms(k->r), now_ms = clock_boot_ms(k->r->clock);
+	int64_t skew_ms = clock_wall_ms(k->r->clock) - keeper_now_ms(k->r), now_ms = clock_boot_ms(k->r->clock);
 
 	if (llabs(skew_ms) < CLOCK_WRONG_MS || (k->warned_boot_ms != 0 && now_ms - k->warned_boot_ms < CLOCK_WARN_MS))
 		return;
@@ -191,8 +147,8 @@ row_key(const struct scope_id *scope, struct store_key *ret)
 	store_key_bytes(ret, scope->b, sizeof(scope->b));
 }
 
-static void
-row_store(struct reconciler *r, const struct subscription *s)
+void
+keeper_row_store(struct reconciler *r, const struct subscription *s)
 {
 	struct store_key key;
 
@@ -200,354 +156,16 @@ row_store(struct reconciler *r, const struct subscription *s)
 	store_put(r->store, TABLE_SUBSCRIPTIONS, &key, s);
 }
 
-static void
-row_forget(struct entry *e, const struct subscription *s)
+void
+keeper_row_forget(struct entry *e, const struct subscription *s)
 {
 	struct reconciler *r = e->keeper->r;
 	struct store_key key;
 
 	row_key(&s->scope, &key);
 	store_del(r->store, TABLE_SUBSCRIPTIONS, &key);
-	entry_dies(e);
+	keeper_dies(e);
 	log_put(LOG_INFO, "subscription_gone", LS("tenant", s->tenant.s), LP("resource", s->resource));
-}
-
-static void
-row_failed(struct entry *e, struct subscription *s, const struct graph_answer *a, const char *what)
-{
-	struct reconciler *r = e->keeper->r;
-	int64_t wait_ms;
-
-	s->failures++;
-	wait_ms = keeper_backoff_ms(s->failures, a->err, (uint8_t)rng_below(r->rng, 256));
-	if (a->retry_after_ms >= 0)
-		wait_ms = a->retry_after_ms;
-	s->retry_wall_ms = graph_now_ms(r) + wait_ms;
-	if (s->state != SUBSCRIPTION_LEAVING)
-		s->state = SUBSCRIPTION_FAILING;
-	snprintf(s->detail, sizeof(s->detail), "%s failed: %s", what, a->detail[0] != '\0' ? a->detail : err_text(a->err));
-	row_store(r, s);
-	log_put(LOG_WARN, "subscription_failed", LS("tenant", s->tenant.s), LP("resource", s->resource), LS("what", what),
-	    LS("reason", err_name(a->err)), LI("status", a->status), LS("request_id", a->request_id), LI("retry_ms", wait_ms));
-}
-
-/* The key its notifications are to be encrypted to; "" for basic ones. Of mailboxes only hints are wanted. */
-static const char *
-key_wanted(const struct reconciler *r, const struct subscription *s)
-{
-	const struct notification_keys *keys = rich_keys(r);
-
-	return keys != NULL && s->kind != SUBSCRIPTION_MAILBOX_EVENTS ? notification_keys_id(keys) : "";
-}
-
-/* Basic and rich cannot be turned into each other: the one there is must go first. */
-static bool
-is_other_sort(const struct reconciler *r, const struct subscription *s)
-{
-	return s->id[0] != '\0' && (s->encryption_id[0] == '\0') != (key_wanted(r, s)[0] == '\0');
-}
-
-/* What Graph answered to a creation or renewal; false when it cannot be read. */
-static bool
-row_active(struct entry *e, struct subscription *s, const struct graph_answer *a)
-{
-	struct reconciler *r = e->keeper->r;
-	struct graph_subscription told;
-
-	if (graph_subscription_read(a, &told) != ERR_OK)
-		return false;
-	str_copy(s->id, sizeof(s->id), told.id);
-	s->expires_wall_ms = told.expires_wall_ms;
-	s->renewed_wall_ms = graph_now_ms(r);
-	s->retry_wall_ms = 0;
-	s->failures = 0;
-	s->detail[0] = '\0';
-	if (e->key_sent[0] != '\0')
-		str_copy(s->encryption_id, sizeof(s->encryption_id), e->key_sent);
-	if (s->state != SUBSCRIPTION_LEAVING)
-		s->state = SUBSCRIPTION_ACTIVE;
-	return true;
-}
-
-/* --- calls --- */
-
-static void step(struct entry *e);
-
-static bool
-where_of(struct reconciler *r, const struct subscription *s, struct graph_where *ret)
-{
-	struct tenant tenant;
-
-	if (tenant_load(r, &s->tenant, &tenant) != ERR_OK)
-		return false;
-	*ret = (struct graph_where){ .directory = tenant.directory_id, .priority = GRAPH_RENEWAL };
-	return true;
-}
-
-/* The row as it is now, when a call comes back: it may have been released or revived meanwhile. */
-static bool
-call_ended(struct entry *e, struct subscription *ret)
-{
-	e->call = NULL;
-	entry_free_again(e);
-	if (subscription_load(e->keeper->r, &e->book.scope, ret) == ERR_OK)
-		return true;
-	entry_dies(e);
-	return false;
-}
-
-static void
-on_deleted(void *arg, const struct graph_answer *a)
-{
-	struct entry *e = arg;
-	struct subscription s;
-
-	if (!call_ended(e, &s))
-		return;
-	if (a->err != ERR_OK && a->err != ERR_NOTFOUND && a->err != ERR_GONE) {
-		row_failed(e, &s, a, "Deleting the subscription");
-		return;
-	}
-	e->replace = false;
-	s.id[0] = s.encryption_id[0] = '\0';
-	s.expires_wall_ms = 0;
-	s.retry_wall_ms = 0;
-	if (s.state == SUBSCRIPTION_LEAVING) {
-		row_forget(e, &s);
-	} else {
-		s.state = SUBSCRIPTION_WANTED;
-		row_store(e->keeper->r, &s);
-	}
-}
-
-static void
-on_renewed(void *arg, const struct graph_answer *a)
-{
-	struct entry *e = arg;
-	struct subscription s;
-	bool gap;
-
-	if (!call_ended(e, &s))
-		return;
-	gap = keeper_was_gap(&s, graph_now_ms(e->keeper->r)); /* now: the call may have been tried for minutes */
-	if (a->err == ERR_NOTFOUND || a->err == ERR_GONE) {
-		log_put(LOG_WARN, "subscription_lost", LS("tenant", s.tenant.s), LP("resource", s.resource),
-		    LS("request_id", a->request_id));
-		s.id[0] = s.encryption_id[0] = '\0';
-		s.expires_wall_ms = 0;
-		s.retry_wall_ms = 0;
-		if (s.state != SUBSCRIPTION_LEAVING)
-			s.state = SUBSCRIPTION_WANTED;
-		row_store(e->keeper->r, &s);
-		return;
-	}
-	if (a->err != ERR_OK || !row_active(e, &s, a)) {
-		row_failed(e, &s, a, "Renewing the subscription");
-		return;
-	}
-	row_store(e->keeper->r, &s);
-	log_put(LOG_DEBUG, "subscription_renewed", LS("tenant", s.tenant.s), LP("resource", s.resource));
-	if (gap)
-		dirty_mark(e->keeper->r, &s.scope, 0);
-}
-
-static void
-on_obstacle_deleted(void *arg, const struct graph_answer *a)
-{
-	struct entry *e = arg;
-	struct subscription s;
-
-	if (!call_ended(e, &s))
-		return;
-	e->obstacle[0] = '\0';
-	if (a->err != ERR_OK && a->err != ERR_NOTFOUND && a->err != ERR_GONE)
-		row_failed(e, &s, a, "Deleting a subscription that is in the way");
-}
-
-static void
-found_item(void *arg, const void *item)
-{
-	struct entry *e = arg;
-	const struct graph_subscription *there = item;
-	struct subscription s;
-
-	if (e->obstacle[0] == '\0' && subscription_load(e->keeper->r, &e->book.scope, &s) == ERR_OK &&
-	    graph_resource_equal(there->resource, s.resource))
-		str_copy(e->obstacle, sizeof(e->obstacle), there->id);
-}
-
-static void
-found_end(void *arg, const struct graph_page_end *end)
-{
-	struct entry *e = arg;
-
-	e->pages = NULL;
-	entry_free_again(e);
-	log_put(LOG_INFO, "subscription_searched", LS("outcome", err_name(end->err)), LI("found", e->obstacle[0] != '\0'));
-	if (e->obstacle[0] == '\0')
-		entry_due_in(e, KEEPER_BACKOFF_MIN_MS);
-}
-
-/*
- * Another subscription for the same resource exists: after a lost answer, a lost store, a former life. If the table knows its
- * id it is ours and is adopted by renewing it; if not, its clientState cannot be proved to be ours (LIST hides it): it is
- * deleted and created anew (contract section 9).
- */
-static void
-on_conflict(struct entry *e, struct subscription *s, const struct graph_answer *a)
-{
-	struct keeper *k = e->keeper;
-	char existing[SUBSCRIPTION_ID_SIZE];
-	struct graph_where where;
-
-	if (graph_error_existing_subscription(a->status, &a->error, existing, sizeof(existing))) {
-		if (strcmp(existing, s->id) == 0) {
-			s->expires_wall_ms = graph_now_ms(k->r) + KEEPER_PATCH_SPACING_MS; /* not gone: renew it */
-			s->renewed_wall_ms = 0;
-			row_store(k->r, s);
-			return;
-		}
-		str_copy(e->obstacle, sizeof(e->obstacle), existing);
-		return;
-	}
-	if (!where_of(k->r, s, &where))
-		return;
-	e->pages = graph_subscriptions_list(k->r->graph, &where, found_item, found_end, e);
-	if (e->pages != NULL)
-		book_rest(&k->book, &e->book);
-}
-
-static void
-on_created(void *arg, const struct graph_answer *a)
-{
-	struct entry *e = arg;
-	struct reconciler *r = e->keeper->r;
-	struct subscription s;
-
-	if (!call_ended(e, &s))
-		return;
-	if (a->err == ERR_CONFLICT) {
-		on_conflict(e, &s, a);
-		return;
-	}
-	if (a->err != ERR_OK || !row_active(e, &s, a)) {
-		row_failed(e, &s, a, "Creating the subscription");
-		return;
-	}
-	s.created_wall_ms = s.renewed_wall_ms;
-	s.generation++;
-	row_store(r, &s);
-	log_put(LOG_INFO, "subscription_created", LS("tenant", s.tenant.s), LP("resource", s.resource),
-	    LI("lifetime_s", (s.expires_wall_ms - s.created_wall_ms) / 1000));
-	dirty_mark(r, &s.scope, 0); /* nothing was announced until now */
-}
-
-/* The newest key, noted as sent. */
-static struct graph_encryption
-encryption_for(struct entry *e, const struct subscription *s)
-{
-	const char *id = key_wanted(e->keeper->r, s);
-
-	str_copy(e->key_sent, sizeof(e->key_sent), id);
-	if (id[0] == '\0')
-		return (struct graph_encryption){ NULL, NULL };
-	return (struct graph_encryption){ notification_keys_certificate(rich_keys(e->keeper->r)), id };
-}
-
-static struct graph_call *
-call_create(struct entry *e, const struct subscription *s, const struct graph_where *where)
-{
-	struct reconciler *r = e->keeper->r;
-	char notification_url[GRAPH_SUBSCRIPTION_URL_SIZE], lifecycle_url[GRAPH_SUBSCRIPTION_URL_SIZE];
-	char client_state[CLIENT_STATE_LEN + 1];
-	uint8_t nonce[CLIENT_STATE_NONCE];
-	const struct graph_subscription_wish wish = { .kind = s->kind,
-		.resource = s->resource,
-		.notification_url = notification_url,
-		.lifecycle_url = lifecycle_url,
-		.client_state = client_state,
-		.encryption = encryption_for(e, s),
-		.expires_wall_ms = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, graph_now_ms(r)) };
-
-	rng_bytes(r->rng, nonce, sizeof(nonce));
-	client_state_make(&r->intake_key, &s->scope, nonce, client_state);
-	snprintf(notification_url, sizeof(notification_url), "%s/graph/notifications", r->config->public_url);
-	snprintf(lifecycle_url, sizeof(lifecycle_url), "%s/graph/lifecycle", r->config->public_url);
-	return graph_subscription_create(r->graph, where, &wish, on_created, e);
-}
-
-static struct graph_call *
-call_renew(struct entry *e, const struct subscription *s, const struct graph_where *where)
-{
-	struct reconciler *r = e->keeper->r;
-	int64_t now = graph_now_ms(r), expires = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, now);
-	struct graph_encryption encryption = { NULL, NULL };
-
-	e->key_sent[0] = '\0';
-	if (s->encryption_id[0] != '\0' && strcmp(s->encryption_id, key_wanted(r, s)) != 0)
-		encryption = encryption_for(e, s);
-	return graph_subscription_renew(r->graph, where, s->id, expires, &encryption, on_renewed, e);
-}
-
-static struct graph_call *
-call_for(struct entry *e, enum keeper_step what, const struct subscription *s, const struct graph_where *where)
-{
-	struct graph *g = e->keeper->r->graph;
-
-	if (e->obstacle[0] != '\0' && what == KEEPER_CREATE)
-		return graph_subscription_delete(g, where, e->obstacle, on_obstacle_deleted, e);
-	switch (what) {
-	case KEEPER_CREATE: return call_create(e, s, where);
-	case KEEPER_RENEW: return call_renew(e, s, where);
-	case KEEPER_DELETE: return graph_subscription_delete(g, where, s->id, on_deleted, e);
-	case KEEPER_REST:
-	case KEEPER_FORGET: break;
-	}
-	return NULL;
-}
-
-static void
-asked_item(void *arg, const void *item)
-{
-	(void)arg;
-	(void)item;
-}
-
-static void
-asked_end(void *arg, const struct graph_page_end *end)
-{
-	struct entry *e = arg;
-
-	e->pages = NULL;
-	e->keeper->asks = NULL;
-	e->keeper->answered |= end->err == ERR_OK;
-	entry_free_again(e);
-	if (end->err != ERR_OK)
-		entry_due_in(e, KEEPER_BACKOFF_MIN_MS);
-}
-
-/* A machine may start with any time. An expiry by a wrong one would be refused, and nothing can be said about what is due. */
-static bool
-knows_time(struct keeper *k)
-{
-	int64_t now_ms;
-
-	return k->answered || (k->answered = graph_time(k->r->graph, &now_ms));
-}
-
-/* One list tells it, of whichever tenant answers. */
-static void
-ask_time(struct entry *e, const struct graph_where *where)
-{
-	const struct graph_where soon = {
-		.directory = where->directory, .priority = where->priority, .deadline_ms = TIME_DEADLINE_MS
-	};
-	struct keeper *k = e->keeper;
-
-	if (k->asks == NULL && (e->pages = graph_subscriptions_list(k->r->graph, &soon, asked_item, asked_end, e)) != NULL)
-		k->asks = e;
-	else
-		entry_due_in(e, TIME_LOOK_MS);
 }
 
 /* Does what is due for one row, or notes when to look again. */
@@ -555,31 +173,31 @@ static void
 step(struct entry *e)
 {
 	struct keeper *k = e->keeper;
-	int64_t now = graph_now_ms(k->r);
+	int64_t now = keeper_now_ms(k->r);
 	struct keeper_next next;
 	struct graph_where where;
 	struct subscription s;
 
 	if (subscription_load(k->r, &e->book.scope, &s) != ERR_OK) {
-		entry_dies(e);
+		keeper_dies(e);
 		return;
 	}
 	next = keeper_next_step(&s, now, k->r->config->renew_every_ms, e->book.scope.b[0]);
-	if (e->asked_for && knows_time(k)) {
+	if (e->asked_for && keeper_knows_time(k)) {
 		e->asked_for = false;
 		keeper_hasten(&s, now, &next);
 	}
-	if (s.state == SUBSCRIPTION_ACTIVE && s.id[0] != '\0' && (is_other_sort(k->r, &s) || e->replace))
+	if (s.state == SUBSCRIPTION_ACTIVE && s.id[0] != '\0' && (keeper_is_other_sort(k->r, &s) || e->replace))
 		next.step = KEEPER_DELETE;
 	/* Without its tenant nothing can be asked of Graph, and nothing needs the row. */
-	if (next.step == KEEPER_FORGET || !where_of(k->r, &s, &where))
-		row_forget(e, &s);
-	else if (!knows_time(k))
-		ask_time(e, &where);
+	if (next.step == KEEPER_FORGET || !keeper_where(k->r, &s, &where))
+		keeper_row_forget(e, &s);
+	else if (!keeper_knows_time(k))
+		keeper_ask_time(e, &where);
 	else if (next.step == KEEPER_REST)
-		entry_due_in(e, next.due_wall_ms - now);
-	else if ((e->call = call_for(e, next.step, &s, &where)) == NULL)
-		entry_due_in(e, KEEPER_BACKOFF_MIN_MS);
+		keeper_due_in(e, next.due_wall_ms - now);
+	else if ((e->call = keeper_call(e, next.step, &s, &where)) == NULL)
+		keeper_due_in(e, KEEPER_BACKOFF_MIN_MS);
 }
 
 /* --- forgetting a tenant --- */
@@ -620,8 +238,8 @@ row_leave(struct keeper *k, struct subscription *s)
 	s->state = SUBSCRIPTION_LEAVING;
 	s->retry_wall_ms = 0;
 	s->failures = 0;
-	row_store(k->r, s);
-	entry_due(k, s);
+	keeper_row_store(k->r, s);
+	keeper_due(k, s);
 }
 
 static void
@@ -631,7 +249,7 @@ row_drop(struct keeper *k, struct subscription *s)
 
 	row_key(&s->scope, &key);
 	store_del(k->r->store, TABLE_SUBSCRIPTIONS, &key);
-	entry_due(k, s);
+	keeper_due(k, s);
 }
 
 static void
@@ -659,7 +277,7 @@ keeper_forget_tenant(
 	struct keeper *k = r->keeper;
 
 	tenant_rows(k, &tenant->id, row_leave);
-	if (k->forget_count == FORGETS_MAX) { /* many at once: the caller asks again by its own timer */
+	if (k->forget_count == KEEPER_FORGETS_MAX) { /* many at once: the caller asks again by its own timer */
 		log_event(LOG_WARN, "keeper_forgets_full");
 		return;
 	}
@@ -720,8 +338,8 @@ want(struct reconciler *r, const struct subscription *wanted)
 	}
 	s.retry_wall_ms = 0;
 	s.failures = 0;
-	row_store(r, &s);
-	entry_due(r->keeper, &s);
+	keeper_row_store(r, &s);
+	keeper_due(r->keeper, &s);
 }
 
 void
@@ -793,8 +411,8 @@ keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_k
 		return;
 	}
 	s.retry_wall_ms = 0;
-	row_store(r, &s);
-	entry_due(r->keeper, &s);
+	keeper_row_store(r, &s);
+	keeper_due(r->keeper, &s);
 }
 
 static void
@@ -803,8 +421,8 @@ row_retry(struct keeper *k, struct subscription *s)
 	if (s->retry_wall_ms == 0)
 		return;
 	s->retry_wall_ms = 0;
-	row_store(k->r, s);
-	entry_due(k, s);
+	keeper_row_store(k->r, s);
+	keeper_due(k, s);
 }
 
 void
@@ -821,7 +439,7 @@ keeper_replace(struct reconciler *r, const struct scope_id *scope)
 
 	if (subscription_load(r, scope, &s) != ERR_OK)
 		return;
-	entry_due(r->keeper, &s);
+	keeper_due(r->keeper, &s);
 	if ((found = book_find(&r->keeper->book, &s.tenant, scope)) != NULL)
 		entry_of(found)->replace = true;
 }
@@ -835,9 +453,9 @@ keeper_kick(struct reconciler *r)
 	while (store_next(c, NULL, &s) == ERR_OK) {
 		if (s.retry_wall_ms != 0) {
 			s.retry_wall_ms = 0;
-			row_store(r, &s);
+			keeper_row_store(r, &s);
 		}
-		entry_due(r->keeper, &s);
+		keeper_due(r->keeper, &s);
 	}
 	store_cursor_close(c);
 }

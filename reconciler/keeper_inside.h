@@ -1,0 +1,87 @@
+/*
+ * keeper_inside.h - the inside of the keeper, shared by its parts; for reconciler/keeper*.c only.
+ *
+ * keeper.c knows which subscriptions there are and when each wants attention, keeper_calls.c does on Graph what is due for one.
+ * Rows are in Graph's time (keeper_now_ms), waiting is by the boot clock.
+ */
+#ifndef RECONCILER_KEEPER_INSIDE_H
+#define RECONCILER_KEEPER_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/subscription.h"
+#include "reconciler/keeper_book.h"
+#include "reconciler/keeper_plan.h"
+
+struct graph_call;
+struct graph_pages;
+struct graph_where;
+struct reconciler;
+struct timer;
+
+#define KEEPER_FORGETS_MAX 32
+
+struct entry {
+	struct book_entry book; /* first: an entry is found by it */
+	struct keeper *keeper;
+	struct graph_call *call;                        /* under way */
+	struct graph_pages *pages;                      /* looking for the one that is in the way */
+	char obstacle[SUBSCRIPTION_ID_SIZE];            /* a subscription to delete before we can create ours */
+	char key_sent[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* named in the creation or renewal under way */
+	bool asked_for;                                 /* Graph wants it renewed */
+	bool replace;                                   /* the one there leads elsewhere */
+	bool waiting;                                   /* due, but its tenant has calls enough under way */
+	bool dead;                                      /* the row is gone */
+};
+
+struct forget {
+	struct tenant_id tenant;
+	int64_t until_boot_ms;
+	void (*done)(void *arg, const struct tenant_id *id);
+	void *arg;
+};
+
+struct keeper {
+	struct reconciler *r;
+	struct timer *tick;
+	struct keeper_book book;
+	bool answered;      /* Graph has, so that it is known what time it is there */
+	struct entry *asks; /* that time */
+	struct forget forgets[KEEPER_FORGETS_MAX];
+	size_t forget_count;
+	int64_t warned_boot_ms;
+};
+
+/* --- keeper.c --- */
+
+/*
+ * Graph's time, as far as its answers have told: expiries are in it, and a subscription asked for by a clock that runs ahead
+ * would be refused as too long.
+ */
+int64_t keeper_now_ms(const struct reconciler *r);
+/* The row is looked at in the next turn, or so much later. */
+void keeper_due(struct keeper *k, const struct subscription *s);
+void keeper_due_in(struct entry *e, int64_t wait_ms);
+/* Its row is gone; the next tick lets it go. */
+void keeper_dies(struct entry *e);
+/* A call of it has ended: it is looked at, and so is one of its tenant that has been waiting for that. */
+void keeper_free_again(struct entry *e);
+void keeper_row_store(struct reconciler *r, const struct subscription *s);
+void keeper_row_forget(struct entry *e, const struct subscription *s);
+
+/* --- keeper_calls.c --- */
+
+bool keeper_knows_time(struct keeper *k);
+/* Begins, or looks again in a while: for whose tenant a list of Graph's tells what time it is there. */
+void keeper_ask_time(struct entry *e, const struct graph_where *where);
+/* Where the calls of a row go; false: its tenant is gone. */
+bool keeper_where(struct reconciler *r, const struct subscription *s, struct graph_where *ret);
+/* Basic and rich cannot be turned into each other: the one there is must go first. */
+bool keeper_is_other_sort(const struct reconciler *r, const struct subscription *s);
+/* Begins what is due; what comes of it is stored, and the row looked at again. NULL: out of memory. */
+struct graph_call *
+keeper_call(struct entry *e, enum keeper_step what, const struct subscription *s, const struct graph_where *where);
+
+#endif
