@@ -8,7 +8,7 @@ wrong() { echo "depends: $*" >&2; bad=1; }
 # section NAME: its packages; a line is NAME or NAME?COMMAND.
 section() { sed -n "/^\[$1\]/,/^\[/s/^\([a-z0-9][^?]*\).*/\1/p" "$source/packages.txt"; }
 mapfile -t build < <(section build)
-mapfile -t all < <(section build; section run; section check)
+mapfile -t all < <(section build; section package)
 one_of() { local word=$1; shift; printf '%s\n' "$@" | grep -Fqx -- "$word"; }
 
 mapfile -t control < <(sed -n 's/^Build-Depends: //p' "$source/debian/control" | tr ',' '\n' | sed 's/^ *//; s/ .*//')
@@ -18,7 +18,7 @@ for package in "${build[@]}"; do
 done
 for package in "${control[@]}"; do
 	case $package in debhelper-compat | dh-sequence-*) package=debhelper ;; esac
-	one_of "$package" "${all[@]}" || wrong "packages.txt lacks $package, which debian/control builds with"
+	one_of "$package" "${all[@]}" || wrong "packages.txt [build] and [package] lack $package, which debian/control builds with"
 done
 
 # What the folders link, by pkg-config's names in CMakeLists.txt.
