@@ -9,7 +9,7 @@ wrong() { echo "depends: $*" >&2; bad=1; }
 section() { sed -n "/^\[$1\]/,/^\[/s/^\([a-z0-9][^?]*\).*/\1/p" "$source/packages.txt"; }
 mapfile -t build < <(section build)
 mapfile -t all < <(section build; section package)
-one_of() { local word=$1; shift; printf '%s\n' "$@" | grep -Fqx -- "$word"; }
+one_of() { local word=$1; shift; grep -Fqx -- "$word" <<<"$(printf '%s\n' "$@")"; }
 
 mapfile -t control < <(sed -n 's/^Build-Depends: //p' "$source/debian/control" | tr ',' '\n' | sed 's/^ *//; s/ .*//')
 for package in "${build[@]}"; do

@@ -10,7 +10,7 @@ for program in ergsync-listener ergsync-reconciler ergsync-state ergsyncctl ergs
 	grep -q 'Type:.*DYN' <<<"$headers" || { echo "$program: not position-independent"; bad=1; }
 	grep -q 'GNU_RELRO' <<<"$headers" || { echo "$program: no RELRO"; bad=1; }
 	grep -Eq 'BIND_NOW|FLAGS_1.*NOW' <<<"$headers" || { echo "$program: lazy binding"; bad=1; }
-	grep -E 'GNU_STACK' <<<"$headers" | grep -q 'RWE' && { echo "$program: executable stack"; bad=1; }
+	grep -Eq 'GNU_STACK.*RWE' <<<"$headers" && { echo "$program: executable stack"; bad=1; }
 	symbols=$(readelf -sW --dyn-syms "$file")
 	grep -q '__stack_chk_fail' <<<"$symbols" || { echo "$program: no stack protector"; bad=1; }
 	grep -q '_chk@' <<<"$symbols" || { echo "$program: not fortified"; bad=1; }
