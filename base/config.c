@@ -5,6 +5,7 @@
  */
 #include "base/config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/ini_text.h"
+#include "base/pem.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 
@@ -220,6 +222,7 @@ value_set(struct loading *l, const struct config_option *option, const char *val
 	case OPTION_STRING: (void)text_set(l, option, value); break;
 	case OPTION_PATH:
 	case OPTION_FILE:
+	case OPTION_CA_FILE:
 	case OPTION_SECRET_FILE:
 	case OPTION_KEY_FILE:
 	case OPTION_SIGNING_FILE: path_set(l, option, value); break;
@@ -324,6 +327,18 @@ readable_check(const char *path, char *why, size_t why_size)
 	return ERR_OK;
 }
 
+/* A file that cannot be used would otherwise fail each call, as if Graph were away. */
+static enum err
+authorities_check(const char *path, char *why, size_t why_size)
+{
+	enum err e = readable_check(path, why, why_size);
+
+	if (e != ERR_OK || pem_has_authorities(path))
+		return e;
+	(void)snprintf(why, why_size, "%s does not hold certificates in PEM, or one of them is damaged", path);
+	return ERR_INVALID;
+}
+
 static enum err
 option_file_check(const struct config_option *option, const char *path, char *why, size_t why_size)
 {
@@ -338,6 +353,7 @@ option_file_check(const struct config_option *option, const char *path, char *wh
 
 	switch (option->type) {
 	case OPTION_FILE: return readable_check(path, why, why_size);
+	case OPTION_CA_FILE: return authorities_check(path, why, why_size);
 	case OPTION_SECRET_FILE: e = secret_file_read(path, held.secret, sizeof(held.secret), why, why_size); break;
 	case OPTION_SIGNING_FILE: e = signing_file_read(path, held.signing_key, &len, why, why_size); break;
 	case OPTION_KEY_FILE: e = key_pair_read(path, &held.keys[0], &held.keys[1], &two, why, why_size); break;
@@ -594,6 +610,34 @@ config_load(const char *file, unsigned used_by, config_report report, void *arg,
 	}
 	*ret = l.config;
 	return ERR_OK;
+}
+
+/* 8-4-4-4-12 hexadecimal digits. */
+static bool
+is_guid(const char *text)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	size_t i = 0;
+
+	while (shape[i] != '\0' && (shape[i] == 'x' ? isxdigit((unsigned char)text[i]) != 0 : text[i] == '-'))
+		i++;
+	return shape[i] == '\0' && text[i] == '\0';
+}
+
+void
+config_doubts(const struct config *config, config_report report, void *arg)
+{
+	if (config->client_id == NULL)
+		return;
+	if (!is_guid(config->client_id))
+		report(arg, config->file, 0,
+		    "[graph] client_id is not a GUID; Microsoft wants the Application (client) ID that the app registration's "
+		    "overview "
+		    "shows, like 1b4e28ba-2fa1-11d2-883f-0016d3cca427");
+	else if (strspn(config->client_id, "0-") == strlen(config->client_id))
+		report(arg, config->file, 0,
+		    "[graph] client_id is still the example's; put the Application (client) ID that the app registration's "
+		    "overview shows");
 }
 
 void

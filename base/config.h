@@ -71,6 +71,8 @@ typedef void (*config_report)(void *arg, const char *file, int line, const char 
  */
 enum err config_load(const char *file, unsigned used_by, config_report report, void *arg, struct config **ret);
 void config_free(struct config *config);
+/* Calls report for what is allowed, but hardly meant. Checks tell it; a start does not refuse it. */
+void config_doubts(const struct config *config, config_report report, void *arg);
 /* The end of the day named by client_secret_expires, UTC, Unix time; 0 when it is not set. */
 int64_t config_secret_expires_s(const struct config *config);
 /* Takes over the reloadable options of from, also texts: nobody may borrow those (the files of [graph]'s credentials) for longer than a

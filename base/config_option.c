@@ -78,7 +78,7 @@ const struct config_option config_options[] = {
 	    "Microsoft Graph; national clouds have others."),
 	TEXT("graph", "login_url", URL, login_url, "https://login.microsoftonline.com", NULL, OPTIONAL, REC,
 	    "Where tokens come from; national clouds have others."),
-	TEXT("graph", "ca_file", FILE, graph_ca_file, NULL, "/etc/ssl/certs/ca-certificates.crt", OPTIONAL, REC,
+	TEXT("graph", "ca_file", CA_FILE, graph_ca_file, NULL, "/etc/ssl/certs/ca-certificates.crt", OPTIONAL, REC,
 	    "Certificate authorities to trust instead of the system's, PEM."),
 	NUMBER("graph", "notifications", ENUM, notifications, 0, 0, "basic", "", notification_names, REC | FOR_CTL, FIXED,
 	    "rich: Graph's notifications of members carry who it is, encrypted, which saves asking back."),

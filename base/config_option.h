@@ -18,6 +18,7 @@ enum option_type {
 	OPTION_STRING,
 	OPTION_PATH,         /* need not exist */
 	OPTION_FILE,         /* a file that can be read */
+	OPTION_CA_FILE,      /* the same, with certificates of authorities in PEM */
 	OPTION_SECRET_FILE,  /* the same, see secret_file_read */
 	OPTION_KEY_FILE,     /* the same, see key_file_read */
 	OPTION_SIGNING_FILE, /* the same: whsec_ + base64 of 24 to 64 bytes, as Standard Webhooks say */

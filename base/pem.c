@@ -7,6 +7,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
 
 int
 pem_no_passphrase(char *ret, int size, int writing, void *arg)
@@ -46,6 +47,17 @@ pem_read_key(const char *text, size_t len)
 	if (key == NULL)
 		ERR_clear_error();
 	return key;
+}
+
+bool
+pem_has_authorities(const char *path)
+{
+	X509_STORE *store = X509_STORE_new();
+	bool good = store != NULL && X509_STORE_load_file(store, path) == 1;
+
+	X509_STORE_free(store);
+	ERR_clear_error();
+	return good;
 }
 
 bool

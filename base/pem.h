@@ -17,6 +17,9 @@
 X509 *pem_read_certificate(const char *text, size_t len);
 EVP_PKEY *pem_read_key(const char *text, size_t len);
 
+/* Whether whoever verifies others by the certificates of a file, as curl does, gets all of them from this one. */
+bool pem_has_authorities(const char *path);
+
 /* For OpenSSL's readers: there is no passphrase. */
 int pem_no_passphrase(char *ret, int size, int writing, void *arg);
 

@@ -46,17 +46,30 @@ report(void *arg, const char *file, int line, const char *message)
 		(void)fprintf(stderr, "%s: %s\n", file, message);
 }
 
+/* arg is the program. */
+static void
+warn(void *arg, const char *file, int line, const char *message)
+{
+	const struct program *p = arg;
+
+	(void)line;
+	(void)fprintf(stderr, "%s: warning: %s%s%s\n", p->name, file, file[0] != '\0' ? ": " : "", message);
+}
+
 static int
 check(const struct program *p, const struct config *config)
 {
-	char why[512] = "";
+	char why[2048] = "", *rest = why, *line;
 
 	if (p->check(config, why, sizeof(why)) != ERR_OK) {
 		(void)fprintf(stderr, "%s: %s\n", p->name, why);
 		return EXIT_START_FAILED;
 	}
-	if (why[0] != '\0')
-		(void)fprintf(stderr, "%s: warning: %s\n", p->name, why);
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (line[0] != '\0')
+			warn((void *)(uintptr_t)p, "", 0, line);
+	if ((p->used_by & FOR_RECONCILER) != 0)
+		config_doubts(config, warn, (void *)(uintptr_t)p);
 	(void)printf("%s: ok\n", config->file);
 	return 0;
 }
@@ -71,7 +84,9 @@ run(const struct program *p, struct config *config)
 		log_flush();
 		return 0;
 	}
-	(void)fprintf(stderr, "%s: cannot start: %s\n", p->name, why);
+	log_flush();
+	if (why[0] != '\0')
+		(void)fprintf(stderr, "%s: cannot start: %s\n", p->name, why);
 	return EXIT_START_FAILED;
 }
 

@@ -17,8 +17,9 @@ struct program {
 	const char *doc;     /* argp's: what it does, "\v", and the rest of --help */
 	const char *checked; /* what --check looks at */
 	unsigned used_by;    /* of config_option.h */
-	/* Says in why what is wrong and what to do; with ERR_OK, what is doubtful, or nothing. */
+	/* Says in why what is wrong and what to do; with ERR_OK, what is doubtful, a line each, or nothing. */
 	enum err (*check)(const struct config *config, char *why, size_t why_size);
+	/* On failure why says why it cannot start; "": it has run, and the log tells why it ended. */
 	enum err (*run)(struct config *config, char *why, size_t why_size);
 };
 

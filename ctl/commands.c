@@ -772,8 +772,9 @@ const struct command commands[] = {
 	    run_notification_key, { { NULL, NULL, NULL } } },
 	{ "check", "", 0, 0, "Check configuration, keys, certificate and folders",
 	    "Reads the whole configuration as both daemons do and reports every mistake with file and line. Then\n"
-	    "checks that certificates and keys fit and have not expired, that the folders can be written by this\n"
-	    "user, and tells whether the daemon answers. Changes nothing. Run it as the user the daemons run as.\n\n"
+	    "checks that certificates and keys fit and have not expired, and tells all that is doubtful about them;\n"
+	    "that the folders can be written by this user, and whether the daemon answers. Changes nothing. Run it\n"
+	    "as the user the daemons run as.\n\n"
 	    "Example:\n"
 	    "  sudo -u ergsync ergsyncctl check\n",
 	    run_check, { { NULL, NULL, NULL } } },

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <pwd.h>
@@ -19,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/certificate.h"
 #include "base/config.h"
 #include "base/encode.h"
 #include "base/hash.h"
@@ -34,7 +36,6 @@
 #define SECRET_BYTES     32
 #define SECRET_TEXT_SIZE 80
 #define SERVICE_USER     "ergsync"
-#define EXPIRY_NEAR_DAYS 14
 
 /* ---------- findings ---------- */
 
@@ -264,6 +265,13 @@ config_report_finding(void *arg, const char *file, int line, const char *message
 		found(arg, FINDING_FAILED, "%s: %s", file, message);
 }
 
+static void
+config_doubt_finding(void *arg, const char *file, int line, const char *message)
+{
+	(void)line;
+	found(arg, FINDING_NOTE, "%s: %s", file, message);
+}
+
 /* One more key in the folder; give_away as for all that is made. */
 static bool
 make_notification_key(struct findings *f, const char *folder)
@@ -372,31 +380,62 @@ run_init(struct ctl *c)
 
 /* ---------- check ---------- */
 
-/* OpenSSL would otherwise ask for a passphrase on the terminal; a daemon cannot answer. */
-static void
-check_expiry(struct findings *f, const char *path, const X509 *certificate)
-{
-	int days = 0, seconds = 0;
+/* A certificate as its file has it: the first one, and what stands behind it. */
+struct served {
+	X509 *leaf;
+	STACK_OF(X509) * chain;
+};
 
-	if (certificate == NULL || ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) != 1)
-		found(f, FINDING_FAILED, "%s: when it expires cannot be read", path);
-	else if (days < 0 || seconds < 0)
-		found(f, FINDING_FAILED, "%s has expired", path);
-	else
-		found(f, days < EXPIRY_NEAR_DAYS ? FINDING_NOTE : FINDING_OK, "%s and its key fit; it expires in %d days", path,
-		    days);
+static void
+served_done(struct served *s)
+{
+	X509_free(s->leaf);
+	sk_X509_pop_free(s->chain, X509_free);
 }
 
-/* The first certificate of a chain; NULL when there is none in PEM. Given. */
-static X509 *
-certificate_read(const char *path)
+/* leaf stays NULL when there is none in PEM. OpenSSL would otherwise ask for a passphrase on the terminal; a daemon cannot answer. */
+static void
+served_read(struct served *s, const char *path)
 {
 	FILE *in = fopen(path, "re");
-	X509 *certificate = in != NULL ? PEM_read_X509(in, NULL, pem_no_passphrase, NULL) : NULL;
+	X509 *next;
 
+	*s = (struct served){ in != NULL ? PEM_read_X509(in, NULL, pem_no_passphrase, NULL) : NULL, sk_X509_new_null() };
+	while (s->leaf != NULL && s->chain != NULL && (next = PEM_read_X509(in, NULL, pem_no_passphrase, NULL)) != NULL)
+		if (sk_X509_push(s->chain, next) == 0)
+			X509_free(next);
+	ERR_clear_error();
 	if (in != NULL)
 		(void)fclose(in);
-	return certificate;
+}
+
+/* url: of who is called by the world with it, NULL = of nobody. */
+static void
+check_doubts(struct findings *f, const char *path, const struct served *s, const char *url)
+{
+	struct certificate_doubts doubts;
+
+	certificate_doubts_find(s->leaf, s->chain, url, (int64_t)time(NULL), &doubts);
+	for (size_t i = 0; i < doubts.count; i++)
+		found(f, FINDING_NOTE, "%s: %s", path, doubts.text[i]);
+}
+
+static void
+check_served(struct findings *f, const char *path, const struct served *s, const char *url)
+{
+	int days = 0, seconds = 0;
+	char why[256];
+
+	if (!certificate_is_strong(s->leaf, why, sizeof(why)))
+		found(f, FINDING_FAILED, "%s: %s", path, why);
+	if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(s->leaf)) != 1) {
+		found(f, FINDING_FAILED, "%s: when it expires cannot be read", path);
+	} else if (days < 0 || seconds < 0) {
+		found(f, FINDING_FAILED, "%s has expired", path);
+	} else {
+		found(f, FINDING_OK, "%s and its key fit; it expires in %d days", path, days);
+		check_doubts(f, path, s, url);
+	}
 }
 
 static EVP_PKEY *
@@ -411,24 +450,24 @@ key_read(const char *path)
 }
 
 static void
-check_pair(struct findings *f, const char *certificate_path, const char *key_path)
+check_pair(struct findings *f, const char *certificate_path, const char *key_path, const char *url)
 {
-	X509 *certificate;
+	struct served s;
 	EVP_PKEY *key;
 
 	if (certificate_path == NULL || key_path == NULL)
 		return;
-	certificate = certificate_read(certificate_path);
+	served_read(&s, certificate_path);
 	key = key_read(key_path);
-	if (certificate == NULL)
+	if (s.leaf == NULL)
 		found(f, FINDING_FAILED, "%s is not a certificate in PEM", certificate_path);
 	else if (key == NULL)
 		found(f, FINDING_FAILED, "%s is not a private key in PEM without a passphrase", key_path);
-	else if (X509_check_private_key(certificate, key) != 1)
+	else if (X509_check_private_key(s.leaf, key) != 1)
 		found(f, FINDING_FAILED, "%s is not the key of %s", key_path, certificate_path);
 	else
-		check_expiry(f, certificate_path, certificate);
-	X509_free(certificate);
+		check_served(f, certificate_path, &s, url);
+	served_done(&s);
 	EVP_PKEY_free(key);
 }
 
@@ -513,9 +552,10 @@ run_check(struct ctl *c)
 
 	if (config_load(c->config_file, FOR_LISTENER | FOR_RECONCILER | FOR_CTL, config_report_finding, &f, &config) == ERR_OK) {
 		found(&f, FINDING_OK, "%s is complete and without mistakes", c->config_file);
-		check_pair(&f, config->tls_certificate, config->tls_key);
-		check_pair(&f, config->client_certificate, config->client_key);
-		check_pair(&f, config->app_tls_certificate, config->app_tls_key);
+		config_doubts(config, config_doubt_finding, &f);
+		check_pair(&f, config->tls_certificate, config->tls_key, config->public_url);
+		check_pair(&f, config->client_certificate, config->client_key, NULL);
+		check_pair(&f, config->app_tls_certificate, config->app_tls_key, NULL);
 		check_secret_mode(&f, config->key_file);
 		check_secret_mode(&f, config->intake_key_file);
 		check_secret_mode(&f, config->client_secret_file);

@@ -230,6 +230,13 @@ reload_options(struct daemon *d)
 }
 
 static void
+tell_doubts(const struct tls_facts *facts)
+{
+	for (size_t i = 0; i < facts->doubts.count; i++)
+		log_put(LOG_WARN, "certificate_doubtful", LS("reason", facts->doubts.text[i]));
+}
+
+static void
 reload_certificate(struct daemon *d)
 {
 	struct tls_facts facts;
@@ -242,8 +249,7 @@ reload_certificate(struct daemon *d)
 	}
 	endpoint_set_tls(d->endpoint, tls);
 	d->tls_facts = facts;
-	if (facts.warning[0] != '\0')
-		log_put(LOG_WARN, "certificate_doubtful", LS("reason", facts.warning));
+	tell_doubts(&facts);
 	log_put(LOG_INFO, "certificate_loaded", LI("expires_unix", facts.expires_unix));
 }
 
@@ -447,8 +453,7 @@ close_all(struct daemon *d)
 static void
 serve(struct daemon *d)
 {
-	if (d->tls_facts.warning[0] != '\0')
-		log_put(LOG_WARN, "certificate_doubtful", LS("reason", d->tls_facts.warning));
+	tell_doubts(&d->tls_facts);
 	if (service_watchdog_ms() > 0)
 		on_watchdog(d);
 	service_ready("serving");
@@ -466,11 +471,15 @@ daemon_check(const struct config *config, char *why, size_t why_size)
 	struct tls_facts facts;
 	SSL_CTX *tls = NULL;
 	enum err err = load_tls(config, &tls, &facts, why, why_size);
+	size_t len = 0;
 
 	SSL_CTX_free(tls);
-	if (err == ERR_OK)
-		(void)snprintf(why, why_size, "%s", facts.warning);
-	return err;
+	if (err != ERR_OK)
+		return err;
+	why[0] = '\0';
+	for (size_t i = 0; i < facts.doubts.count && len < why_size; i++)
+		len += (size_t)snprintf(why + len, why_size - len, "%s%s", i > 0 ? "\n" : "", facts.doubts.text[i]);
+	return ERR_OK;
 }
 
 enum err

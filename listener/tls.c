@@ -2,15 +2,11 @@
 #include "listener/tls.h"
 
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/pem.h"
-
-#define WARN_BEFORE_S ((int64_t)21 * 86400)
 
 /* The suites of reliability.md 2.5; TLS 1.3's own list has only AEAD. */
 static const char suites12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -55,27 +51,6 @@ context_with_settings(void)
 	return ctx;
 }
 
-/* The host of "https://host[:port][/path]", without brackets; empty when it has none. */
-static void
-host_of(const char *url, char *ret, size_t ret_size)
-{
-	const char *start = strstr(url, "://");
-	size_t len;
-
-	start = start != NULL ? start + 3 : url;
-	if (*start == '[') {
-		start++;
-		len = strcspn(start, "]");
-	} else {
-		len = strcspn(start, ":/?#");
-	}
-	ret[0] = '\0';
-	if (len < ret_size) {
-		memcpy(ret, start, len);
-		ret[len] = '\0';
-	}
-}
-
 static void
 day_of(int64_t unix_s, char ret[32])
 {
@@ -111,33 +86,13 @@ check_validity(const X509 *leaf, int64_t now_unix, const char *file, struct tls_
 	return ERR_OK;
 }
 
-static bool
-names_host(X509 *leaf, const char *host)
-{
-	return X509_check_host(leaf, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1 ||
-	       X509_check_ip_asc(leaf, host, 0) == 1;
-}
-
 static void
-find_warning(SSL_CTX *ctx, X509 *leaf, int64_t now_unix, const char *public_url, struct tls_facts *facts)
+find_doubts(SSL_CTX *ctx, X509 *leaf, int64_t now_unix, const char *public_url, struct tls_facts *facts)
 {
 	STACK_OF(X509) *chain = NULL;
-	char host[256], day[32];
 
-	facts->warning[0] = '\0';
-	host_of(public_url, host, sizeof(host));
-	if (facts->expires_unix - now_unix < WARN_BEFORE_S) {
-		day_of(facts->expires_unix, day);
-		(void)snprintf(facts->warning, sizeof(facts->warning), "the certificate expires on %s", day);
-	} else if (host[0] != '\0' && !names_host(leaf, host)) {
-		(void)snprintf(
-		    facts->warning, sizeof(facts->warning), "the certificate does not name %.120s, the host of public_url", host);
-	} else if (X509_check_issued(leaf, leaf) != X509_V_OK && SSL_CTX_get0_chain_certs(ctx, &chain) == 1 &&
-	           sk_X509_num(chain) <= 0) {
-		(void)snprintf(facts->warning, sizeof(facts->warning),
-		    "the certificate file has no intermediate certificates: Graph needs the full chain");
-	}
-	ERR_clear_error();
+	(void)SSL_CTX_get0_chain_certs(ctx, &chain);
+	certificate_doubts_find(leaf, chain, public_url, now_unix, &facts->doubts);
 }
 
 static enum err
@@ -178,7 +133,7 @@ tls_context_new(const char *certificate_file, const char *key_file, const char *
 		SSL_CTX_free(ctx);
 		return err;
 	}
-	find_warning(ctx, leaf, now_unix, public_url, facts);
+	find_doubts(ctx, leaf, now_unix, public_url, facts);
 	*ret = ctx;
 	return ERR_OK;
 }

@@ -11,12 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/certificate.h"
 #include "base/err.h"
 
 struct tls_facts {
 	int64_t expires_unix;
-	/* Worth a warning, though it works: expiry within 21 days, a name other than public_url's, no intermediates. "" when nothing is. */
-	char warning[256];
+	struct certificate_doubts doubts; /* each worth a warning, though it works */
 };
 
 /*

@@ -103,6 +103,14 @@ on_report(void *arg, const char *file, int line, const char *message)
 	text_addf(&reports, "%s\n", message);
 }
 
+static void
+on_doubt(void *arg, const char *file, int line, const char *message)
+{
+	(void)arg;
+	assert_int_equal(line, 0);
+	text_addf(&reports, "%s: %s\n", strrchr(file, '/') + 1, message);
+}
+
 static enum err
 load_file(const char *text, unsigned used_by, struct config **ret)
 {
@@ -241,6 +249,8 @@ static const struct {
 	{ "[graph]\nca_file = nowhere.pem\n",
 	    "12: [graph] ca_file: DIR/nowhere.pem cannot be read: No such file or directory\n" },
 	{ "[graph]\nca_file = .\n", "12: [graph] ca_file: DIR/. is not a file\n" },
+	{ "[graph]\nca_file = cert.pem\n",
+	    "12: [graph] ca_file: DIR/cert.pem does not hold certificates in PEM, or one of them is damaged\n" },
 	{ "[graph]\nclient_certificate = cert.pem\n",
 	    "12: [graph] client_certificate: needs client_key, too\n"
 	    "12: [graph] client_certificate: give this or client_secret_file, not both\n" },
@@ -508,6 +518,34 @@ the_example_names_every_option_and_loads(void **state)
 	free(text);
 }
 
+static void
+what_is_hardly_meant_is_told_but_taken(void **state)
+{
+	static const struct {
+		const char *client_id, *said;
+	} ids[] = {
+		{ "app", "conf: [graph] client_id is not a GUID" },
+		{ "1b4e28ba-2fa1-11d2-883f-0016d3cca4270", "conf: [graph] client_id is not a GUID" },
+		{ "1b4e28ba-2fa1-11d2-883f-0016d3cca42g", "conf: [graph] client_id is not a GUID" },
+		{ "00000000-0000-0000-0000-000000000000", "conf: [graph] client_id is still the example's" },
+		{ "1B4E28BA-2fa1-11d2-883f-0016d3cca427", NULL },
+	};
+	struct config *c = NULL;
+
+	(void)state;
+	assert_int_equal(load_file(GOOD, BOTH, &c), ERR_OK);
+	for (size_t i = 0; i < COUNT(ids); i++) {
+		free(c->client_id);
+		assert_non_null(c->client_id = strdup(ids[i].client_id));
+		text_reset(&reports);
+		config_doubts(c, on_doubt, NULL);
+		if ((ids[i].said == NULL) != (reports.len == 0) ||
+		    (ids[i].said != NULL && strstr(reports.data, ids[i].said) == NULL))
+			fail_msg("%s: %s", ids[i].client_id, reports.len > 0 ? reports.data : "nothing");
+	}
+	config_free(c);
+}
+
 int
 main(void)
 {
@@ -524,6 +562,7 @@ main(void)
 		cmocka_unit_test(noise_never_crashes),
 		cmocka_unit_test(reload_takes_over_what_may_change),
 		cmocka_unit_test(a_dump_loads_to_the_same),
+		cmocka_unit_test(what_is_hardly_meant_is_told_but_taken),
 		cmocka_unit_test(the_example_names_every_option_and_loads),
 	};
 

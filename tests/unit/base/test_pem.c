@@ -89,12 +89,37 @@ refuses_the_rest(void **state)
 	free(locked);
 }
 
+/* As a bundle of authorities: all of them, or it is not one. */
+static void
+bundles_of_authorities(void **state)
+{
+	char *certificate = pem_certificate(key, 1000, 2000), *text = malloc(3 * strlen(certificate) + 1);
+	struct pem_file file;
+
+	(void)state;
+	for (int damaged = 0; damaged < 3; damaged++) {
+		(void)snprintf(text, 3 * strlen(certificate) + 1, "# ours\n%s\n%s", certificate, damaged == 2 ? "" : certificate);
+		if (damaged == 1)
+			memcpy(strrchr(text, 'M') + 1, "****", 4);
+		if (damaged == 2)
+			text[0] = '\0';
+		pem_file_make(&file, text);
+		assert_int_equal(pem_has_authorities(file.path), damaged == 0);
+		assert_int_equal(ERR_peek_error(), 0);
+		pem_file_done(&file);
+	}
+	assert_false(pem_has_authorities("/nonexistent"));
+	free(text);
+	free(certificate);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_both_from_one_text),
 		cmocka_unit_test(refuses_the_rest),
+		cmocka_unit_test(bundles_of_authorities),
 	};
 
 	return cmocka_run_group_tests(tests, make_key, free_key);

@@ -1,4 +1,5 @@
 /* init and check, in a folder of their own. What they print is not looked at here, but what they leave behind. */
+#include <fcntl.h>
 #include <ftw.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/config.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "ctl/ctl.h"
 #include "unit/base/check.h"
@@ -227,6 +229,63 @@ check_fails_what_would_not_work(void **state)
 	assert_int_equal(run_line("check", NULL, NULL, in(p, "absent.conf")), EXIT_FAILED);
 }
 
+/* Standard output of one run, as JSON. Give. */
+static json_t *
+findings_of(struct place *p, const char *config)
+{
+	char *argv[] = { (char *)(uintptr_t) "check", (char *)(uintptr_t) "--json" }, why[256];
+	struct ctl c = { .config_file = config };
+	int out, kept = dup(STDOUT_FILENO);
+	json_t *json;
+
+	assert_int_equal(command_parse(commands, command_count, 2, argv, &c.call, why, sizeof(why)), ERR_OK);
+	assert_int_equal(fflush(stdout), 0);
+	assert_true((out = open(in(p, "out"), O_RDWR | O_CREAT | O_TRUNC, 0600)) >= 0);
+	assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+	(void)c.call.command->run(&c);
+	assert_int_equal(fflush(stdout), 0);
+	assert_int_equal(dup2(kept, STDOUT_FILENO), STDOUT_FILENO);
+	close(kept);
+	close(out);
+	assert_non_null(json = json_load_file(in(p, "out"), 0, NULL));
+	return json;
+}
+
+static bool
+is_found(const json_t *json, const char *result, const char *detail)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(json, "findings"), i, item)
+	{
+		if (strcmp(jx_get_str(item, "result"), result) == 0 && strstr(jx_get_str(item, "detail"), detail) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void
+check_tells_every_doubt(void **state)
+{
+	struct place *p = *state;
+	char config[256];
+	json_t *json;
+
+	installation(p, config, 15L * DAY_S);
+	write_file(config, "[listener]\npublic_url = https://hooks.example.org\ntls_certificate = c.pem\ntls_key = c.key\n"
+	                   "[graph]\nclient_id = app\nclient_secret_file = secret\n"
+	                   "[state]\nkey_file = k1\nintake_key_file = k2\ndirectory = s\nruntime_directory = r\n");
+	json = findings_of(p, config);
+	assert_true(json_is_true(json_object_get(json, "ok")));
+	assert_true(is_found(json, "note", "c.pem: the certificate expires on"));
+	assert_true(is_found(json, "note", "c.pem: the certificate does not name hooks.example.org"));
+	assert_true(is_found(json, "note", "c.pem: the certificate is self-signed"));
+	assert_true(is_found(json, "note", "[graph] client_id is not a GUID"));
+	assert_true(is_found(json, "ok", "it expires in 1"));
+	json_decref(json);
+}
+
 static void
 a_missing_folder_is_no_mistake_but_a_file_there_is(void **state)
 {
@@ -250,6 +309,7 @@ main(void)
 		CASE(init_fails_where_it_cannot_write),
 		CASE(check_passes_a_good_installation_without_its_daemons),
 		CASE(check_fails_what_would_not_work),
+		CASE(check_tells_every_doubt),
 		CASE(a_missing_folder_is_no_mistake_but_a_file_there_is),
 	};
 
