@@ -10,6 +10,7 @@
 #include "graph/answer.h"
 #include "reconciler/guard.h"
 #include "reconciler/meeting.h"
+#include "reconciler/meeting_settle.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/tell.h"
 #include "state/events.h"
@@ -125,7 +126,7 @@ reject(struct meeting *m)
 {
 	static const char text[] = "The plan was rejected.";
 	int64_t mails;
-	struct meeting_step s = meeting_decide(m, &mails);
+	struct meeting_step s = meeting_settle_step(m, &mails);
 
 	if (m->e.gone && !m->e.deleted_by_app) {
 		meeting_anew(m);

@@ -13,6 +13,7 @@
 #include "reconciler/meeting_due.h"
 #include "reconciler/meeting_plan.h"
 #include "reconciler/meeting_push.h"
+#include "reconciler/meeting_tell.h"
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
@@ -192,7 +193,7 @@ meeting_acknowledged(struct reconciler *r, const struct feed_record *change, enu
 		return;
 	if (m->e.callback_seq == change->seq) {
 		snprintf(why, sizeof(why), "The app refused a change made in Outlook: %s", detail);
-		meeting_told(m, act == CALLBACK_APPLIED, why);
+		meeting_tell_answered(m, act == CALLBACK_APPLIED, why);
 	}
 	meeting_close(m);
 }

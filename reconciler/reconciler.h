@@ -11,9 +11,11 @@
  *	deliver  outbox -> signed callback; its answer goes back to roster, which moves the base
  * Beside it:
  *	push     open changes of members -> Teams, by the chores; intents are its memory; plan holds what goes too far
- *	meeting  one event, opened: documents of both sides, what follows from them (meeting_diff), the one place that stores it
- *	meetings what the app says of an ERG's events; meeting_push: open changes of events -> Outlook, nearest first
  *	mailbox  reads what Outlook says of the events in an organizer's mailbox
+ *	meetings what the app says of an ERG's events
+ *	meeting  one event, opened: what either side says goes into its documents (meeting_seen, meeting_write), what follows from them
+ *	         is decided (meeting_settle) and told the app (meeting_tell), and the record is stored
+ *	meeting_push  open changes of events -> Outlook, nearest first
  *	chores   the durable to-do list: links to verify (links), organisers to find (tenants), things to erase
  *	standing the states of ERGs and tenants, told once per transition
  *	sign_in  the dedicated account of a tenant that signs in as one: device codes, its refresh token
