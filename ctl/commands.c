@@ -222,6 +222,17 @@ object_command(struct ctl *c, const char *method, const char *template)
 	return status == EXIT_DONE ? show_object(c, json) : status;
 }
 
+/* The sentence for people: each {} is one argument. The daemon has taken the same ones as ids: they need no escaping. */
+static void
+print_sentence(const char *sentence, const char *const *args)
+{
+	const char *mark;
+
+	for (; (mark = strstr(sentence, "{}")) != NULL; sentence = mark + 2)
+		printf("%.*s%s", (int)(mark - sentence), sentence, *args++);
+	printf("%s\n", sentence);
+}
+
 /* A write; done is the sentence for people. Takes body. */
 static int
 write_command(struct ctl *c, const char *method, const char *template, json_t *body, const char *done)
@@ -240,7 +251,7 @@ write_command(struct ctl *c, const char *method, const char *template, json_t *b
 	if (c->call.json)
 		ctl_print_json(json);
 	else
-		printf("%s\n", done);
+		print_sentence(done, c->call.args);
 	json_decref(json);
 	return EXIT_DONE;
 }
@@ -400,7 +411,8 @@ run_tenant_add(struct ctl *c)
 	set_option(c, body, "organizer", "organizer");
 	set_option(c, body, "sign-in", "sign_in");
 	set_option(c, body, "meetings", "meetings");
-	return write_command(c, "PUT", "/v1/tenants/{}", body, "The tenant is stored. See how it stands: ergsyncctl tenant list");
+	return write_command(
+	    c, "PUT", "/v1/tenants/{}", body, "The tenant is stored. See how it stands: ergsyncctl tenant show {}");
 }
 
 /* ---------- ERGs ---------- */
@@ -443,7 +455,7 @@ run_erg_add(struct ctl *c)
 		return status;
 	}
 	return write_command(
-	    c, "PUT", "/v1/ergs/{}", body, "The ERG is stored and being linked. See how it stands: ergsyncctl erg list");
+	    c, "PUT", "/v1/ergs/{}", body, "The ERG is stored and being linked. See how it stands: ergsyncctl erg show {}");
 }
 
 static int
@@ -566,7 +578,7 @@ run_event_add(struct ctl *c)
 	if (status != EXIT_DONE)
 		return status;
 	return write_command(c, "PUT", "/v1/ergs/{}/events/{}", body,
-	    "The event is stored and its meeting will be scheduled. See how it stands: ergsyncctl event list");
+	    "The event is stored and its meeting will be scheduled. See how it stands: ergsyncctl event show {} {}");
 }
 
 static int
