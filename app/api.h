@@ -193,9 +193,40 @@ struct event_view {
 #define APP_ERG_STATES          (ERG_OFF + 1)
 #define APP_SUBSCRIPTION_STATES (SUBSCRIPTION_LEAVING + 1)
 
+/* UNKNOWN: it has not been asked yet. */
+enum app_listener_presence { APP_LISTENER_UNKNOWN, APP_LISTENER_AWAY, APP_LISTENER_UP };
+extern const char *const app_listener_presence_names[];
+
+struct app_listener_status {
+	enum app_listener_presence presence;
+	bool can_store;                  /* both known while it is up only */
+	int64_t certificate_end_wall_ms; /* 0 = not known */
+};
+
+/* Counts since the start, and what is so now. */
+struct app_graph_status {
+	int64_t answer_wall_ms;         /* of its last answer; 0 = none yet */
+	int64_t requests, throttled;    /* of these, answers that asked to wait */
+	int64_t queued;                 /* calls that wait for their turn */
+	int64_t paused;                 /* tenants and services that failed too often: not asked for a while */
+	int64_t clock_ahead_ms;         /* our clock, of Graph's */
+	int64_t credential_end_wall_ms; /* 0 = not known */
+	bool by_certificate;            /* that is a certificate; else a secret */
+};
+
+struct app_store_status {
+	int64_t used_bytes, limit_bytes;
+	bool full; /* nothing new is taken */
+};
+
+struct app_meetings_status {
+	int64_t scheduled, pending, failed;
+};
+
 struct app_status {
-	int64_t started_wall_ms;
+	int64_t as_of_wall_ms, started_wall_ms;
 	int64_t tenants[APP_TENANT_STATES];
+	int64_t tenants_noted; /* active ones of which there is something to say nevertheless */
 	int64_t ergs[APP_ERG_STATES];
 	int64_t subscriptions[APP_SUBSCRIPTION_STATES];
 	int64_t subscription_expiry_wall_ms; /* the nearest of the active ones; 0 = none */
@@ -203,10 +234,14 @@ struct app_status {
 	int64_t inbox_backlog;               /* notifications stored and not yet read */
 	int64_t dirty;                       /* scopes and items to be read from Graph */
 	int64_t callback_backlog;
-	int64_t callback_oldest_wall_ms;   /* when the oldest undelivered change was made; 0 = none */
-	char callback_detail[DETAIL_SIZE]; /* of the last failed delivery; "" when none waits */
-	uint64_t feed_seq;                 /* of the newest change; 0 = none */
-	int64_t resyncs_running;
+	int64_t callback_oldest_wall_ms;                              /* when the oldest undelivered change was made; 0 = none */
+	char callback_detail[DETAIL_SIZE];                            /* of the last failed delivery; "" when none waits */
+	uint64_t feed_seq;                                            /* of the newest change; 0 = none */
+	int64_t resyncs_running, resync_ergs_done, resync_ergs_total; /* ERGs: of those that run */
+	struct app_meetings_status meetings;
+	struct app_listener_status listener;
+	struct app_graph_status graph;
+	struct app_store_status store;
 	/* of the store: when it was restored from a backup, or made anew because the former one was damaged; 0 = never */
 	int64_t restored_wall_ms, rebuilt_wall_ms;
 	int64_t additions_only;            /* ERGs of which nobody is removed until a full comparison has passed the guard */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/attention.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "model/event_json.h"
@@ -46,6 +47,7 @@ struct field {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const char *const app_verdict_names[] = { "ok", "unknown", "warn", "fail", NULL };
+const char *const app_listener_presence_names[] = { "unknown", "away", "up", NULL };
 const char *const app_sign_in_state_names[] = { "none", "starting", "waiting", "signed_in", "failed", NULL };
 
 const char *const plan_action_names[] = { "add_to_app", "remove_from_app", "add_to_teams", "remove_from_teams", "set_role_in_app",
@@ -487,6 +489,40 @@ counts_by_state(const int64_t *counts, const char *const *names)
 }
 
 static json_t *
+status_attention(const struct attention *items, size_t count)
+{
+	json_t *list = json_array();
+	int bad = list == NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *item = json_object();
+		char next[ATTENTION_TEXT_SIZE];
+
+		attention_next(&items[i], next);
+		bad |= json_object_set_new(item, "urgency", json_string(attention_urgency_names[items[i].urgency]));
+		bad |= json_object_set_new(item, "what", json_string(items[i].what));
+		bad |= json_object_set_new(item, "next", json_string(next));
+		bad |= json_array_append_new(list, item);
+	}
+	return checked(list, bad);
+}
+
+/* The verdict and what it rests on: in words. */
+static int
+status_judge(json_t *o, const struct app_status *status)
+{
+	struct attention items[ATTENTION_MAX];
+	size_t count = attention_of(status, items);
+	char verdict[ATTENTION_TEXT_SIZE];
+	int bad;
+
+	attention_verdict(count, verdict);
+	bad = json_object_set_new(o, "verdict", json_string(verdict));
+	bad |= json_object_set_new(o, "attention", status_attention(items, count));
+	return bad;
+}
+
+static json_t *
 status_problems(const struct app_status *status)
 {
 	json_t *list = json_array();
@@ -567,9 +603,44 @@ view_key_rotation(const struct app_key_rotation *rotation)
 	return OBJECT_OF(fields, rotation);
 }
 
+/* What the daemon itself leans on. */
+static int
+status_parts(json_t *o, const struct app_status *status)
+{
+	static const struct field meetings[] = {
+		INT("scheduled", struct app_status, meetings.scheduled),
+		INT("pending", struct app_status, meetings.pending),
+		INT("failed", struct app_status, meetings.failed),
+	};
+	static const struct field listener[] = {
+		ENUM("state", struct app_status, listener.presence, app_listener_presence_names),
+		BOOL("can_store", struct app_status, listener.can_store),
+		TIME("certificate_expires_at", struct app_status, listener.certificate_end_wall_ms),
+	};
+	static const struct field graph[] = {
+		TIME("last_answer_at", struct app_status, graph.answer_wall_ms),
+		INT("requests", struct app_status, graph.requests),
+		INT("throttled", struct app_status, graph.throttled),
+		INT("queued", struct app_status, graph.queued),
+		INT("paused", struct app_status, graph.paused),
+		INT("clock_ahead_ms", struct app_status, graph.clock_ahead_ms),
+		TIME("credential_expires_at", struct app_status, graph.credential_end_wall_ms),
+	};
+	int bad = json_object_set_new(o, "meetings", OBJECT_OF(meetings, status));
+
+	bad |= json_object_set_new(o, "listener", OBJECT_OF(listener, status));
+	bad |= json_object_set_new(o, "graph", OBJECT_OF(graph, status));
+	return bad;
+}
+
 json_t *
 view_status(const struct app_status *status)
 {
+	static const struct field resyncs[] = {
+		INT("running", struct app_status, resyncs_running),
+		INT("ergs_done", struct app_status, resync_ergs_done),
+		INT("ergs_total", struct app_status, resync_ergs_total),
+	};
 	static const struct field inbox[] = {
 		BOOL("present", struct app_status, inbox_present),
 		INT("backlog", struct app_status, inbox_backlog),
@@ -587,20 +658,26 @@ view_status(const struct app_status *status)
 		INT("damaged_records", struct app_status, damaged_records),
 		INT("resealed", struct app_status, reseal_rows),
 		INT("to_reseal", struct app_status, reseal_total),
+		INT("used_bytes", struct app_status, store.used_bytes),
+		INT("limit_bytes", struct app_status, store.limit_bytes),
+		BOOL("full", struct app_status, store.full),
 	};
 	json_t *o = json_object();
 	int bad = o == NULL;
 
 	bad |= json_object_set_new(o, "version", json_string(ERGSYNC_VERSION));
+	bad |= jx_set_time(o, "as_of", status->as_of_wall_ms);
 	bad |= jx_set_time(o, "started_at", status->started_wall_ms);
+	bad |= status_judge(o, status);
 	bad |= json_object_set_new(o, "tenants", counts_by_state(status->tenants, tenant_state_names));
 	bad |= json_object_set_new(o, "ergs", counts_by_state(status->ergs, erg_state_names));
 	bad |= json_object_set_new(o, "subscriptions", status_subscriptions(status));
 	bad |= json_object_set_new(o, "inbox", OBJECT_OF(inbox, status));
 	bad |= json_object_set_new(o, "callbacks", OBJECT_OF(callbacks, status));
 	bad |= json_object_set_new(o, "changes", json_pack("{s:I}", "newest", (json_int_t)status->feed_seq));
-	bad |= json_object_set_new(o, "resyncs", json_pack("{s:I}", "running", (json_int_t)status->resyncs_running));
+	bad |= json_object_set_new(o, "resyncs", OBJECT_OF(resyncs, status));
 	bad |= json_object_set_new(o, "store", OBJECT_OF(store, status));
+	bad |= status_parts(o, status);
 	bad |= json_object_set_new(o, "oldest_unproved", status_unproved(status));
 	bad |= json_object_set_new(o, "problems", status_problems(status));
 	return checked(o, bad);

@@ -43,6 +43,7 @@ struct config {
 	int64_t feed_keep_ms;
 	/* [admin] */
 	char *admin_listen;
+	char *admin_names; /* space-separated host names */
 	/* [state] */
 	char *state_directory, *key_file, *intake_key_file;
 	int64_t map_size_bytes;

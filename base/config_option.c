@@ -104,6 +104,8 @@ const struct config_option config_options[] = {
 
 	TEXT("admin", "listen", LISTEN, admin_listen, "127.0.0.1:9464", NULL, OPTIONAL, REC,
 	    "Addresses of metrics, health and the console."),
+	TEXT_RELOAD("admin", "names", STRING, admin_names, NULL, "ergsync.internal", OPTIONAL, REC, LIVE,
+	    "Host names, besides localhost and addresses, under which browsers may load the console; space-separated."),
 
 	TEXT("state", "directory", PATH, state_directory, "/var/lib/ergsync", NULL, OPTIONAL, ALL, "Where everything is stored."),
 	TEXT("state", "key_file", KEY_FILE, key_file, NULL, "/etc/ergsync/state.key", REQUIRED, REC,

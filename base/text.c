@@ -317,3 +317,40 @@ format_size(uint64_t bytes, char *ret, size_t ret_size)
 		i = UNIT_COUNT - 1;
 	(void)snprintf(ret, ret_size, "%llu%s", (unsigned long long)(bytes / size_units[i].factor), size_units[i].name);
 }
+
+void
+format_span(int64_t ms, char ret[SPAN_SIZE])
+{
+	static const struct {
+		int64_t ms;
+		const char *unit;
+	} units[] = {
+		{ INT64_C(86400000), "d" },
+		{ 3600000, "h" },
+		{ 60000, "min" },
+		{ 1000, "s" },
+	};
+	size_t i = 0;
+
+	if (ms < 0)
+		ms = 0;
+	while (i < 3 && ms < 2 * units[i].ms)
+		i++;
+	(void)snprintf(ret, SPAN_SIZE, "%lld %s", (long long)(ms / units[i].ms), units[i].unit);
+}
+
+void
+format_size_short(uint64_t bytes, char ret[SPAN_SIZE])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	uint64_t tenths = bytes < UINT64_MAX / 10 ? bytes * 10 : UINT64_MAX;
+	size_t i = 0;
+
+	for (; tenths >= 10240 && i < 4; i++)
+		tenths /= 1024;
+	if (tenths % 10 == 0 || tenths >= 1000 || i == 0)
+		(void)snprintf(ret, SPAN_SIZE, "%llu %s", (unsigned long long)(tenths / 10), units[i]);
+	else
+		(void)snprintf(ret, SPAN_SIZE, "%llu.%llu %s", (unsigned long long)(tenths / 10),
+		    (unsigned long long)(tenths % 10), units[i]);
+}

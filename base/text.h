@@ -50,4 +50,10 @@ enum err parse_size(const char *s, uint64_t *ret);       /* 64KiB 4MiB 1GiB 1TiB
 void format_duration_ms(int64_t ms, char *ret, size_t ret_size);
 void format_size(uint64_t bytes, char *ret, size_t ret_size);
 
+/* For people: "45 s", "3 min", "2 h", "5 d", in the unit that fits; below zero counts as 0. */
+#define SPAN_SIZE 32
+void format_span(int64_t ms, char ret[SPAN_SIZE]);
+/* For people: "512 KiB", "1.5 GiB". */
+void format_size_short(uint64_t bytes, char ret[SPAN_SIZE]);
+
 #endif

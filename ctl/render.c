@@ -13,8 +13,6 @@
 #define COLUMNS_MAX 12
 #define INDENT      4
 #define INDENT_MAX  (4 * INDENT) /* objects deeper than that are not shown */
-#define LATE_MS     (60 * 1000)  /* callbacks older than this deserve a look */
-#define UNPROVED_MS (INT64_C(48) * 3600 * 1000)
 
 #define GREEN  "\033[32m"
 #define YELLOW "\033[33m"
@@ -247,84 +245,22 @@ render_problem(const json_t *problem, int status, struct text *out)
 
 /* ---------- status ---------- */
 
-void
-render_span(int64_t ms, char *ret, size_t ret_size)
-{
-	static const struct {
-		int64_t ms;
-		const char *unit;
-	} units[] = {
-		{ INT64_C(86400000), "d" },
-		{ 3600000, "h" },
-		{ 60000, "min" },
-		{ 1000, "s" },
-	};
-
-	if (ms < 0)
-		ms = 0;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (ms >= 2 * units[i].ms || i == 3) {
-			(void)snprintf(ret, ret_size, "%" PRId64 " %s", ms / units[i].ms, units[i].unit);
-			return;
-		}
-	}
-}
-
-/* Each row: a count that should be zero, what that means and the next step. */
-static const struct {
-	const char *path, *one, *many, *next;
-} alarms[] = {
-	{ "tenants.consent_missing", "tenant lacks consent", "tenants lack consent",
-	    "ergsyncctl tenant list, then open its consent_url" },
-	{ "tenants.sign_in_needed", "tenant's account must sign in", "tenants' accounts must sign in",
-	    "ergsyncctl tenant list, then ergsyncctl tenant sign-in TENANT" },
-	{ "tenants.unreachable", "tenant cannot be reached", "tenants cannot be reached", "ergsyncctl tenant list" },
-	{ "ergs.broken", "ERG is broken", "ERGs are broken", "ergsyncctl erg list" },
-	{ "ergs.held", "ERG has a plan that waits for a decision", "ERGs have plans that wait for a decision",
-	    "ergsyncctl plan show ERG, then plan approve or plan reject" },
-	{ "subscriptions.failing", "subscription fails", "subscriptions fail", "ergsyncctl subscriptions" },
-};
-
+/* What wants somebody, in the daemon's words. */
 static void
-alarm_add(struct text *out, unsigned *count, const char *what, const char *next)
+attention_lines(const json_t *status, struct text *out)
 {
-	text_addf(out, "  - %s", what);
-	if (next[0] != '\0')
-		text_addf(out, "\n    next: %s", next);
-	text_adds(out, "\n");
-	++*count;
-}
+	const json_t *item;
+	char shown[CELL_SIZE];
+	size_t i;
 
-/* What the counts say; returns how many alarms there are. */
-static unsigned
-alarms_of_counts(const json_t *status, int64_t now_wall_ms, struct text *out)
-{
-	unsigned count = 0;
-	char line[160], span[32];
-	int64_t since = time_at(status, "callbacks.oldest_at");
-
-	for (size_t i = 0; i < sizeof(alarms) / sizeof(alarms[0]); i++) {
-		int64_t n = int_at(status, alarms[i].path);
-
-		(void)snprintf(line, sizeof(line), "%" PRId64 " %s.", n, n == 1 ? alarms[i].one : alarms[i].many);
-		if (n > 0)
-			alarm_add(out, &count, line, alarms[i].next);
+	json_array_foreach(jx_get_array(status, "attention"), i, item)
+	{
+		clean(str_at(item, "what"), shown, sizeof(shown));
+		text_addf(out, "  - %s\n", shown);
+		clean(str_at(item, "next"), shown, sizeof(shown));
+		if (shown[0] != '\0')
+			text_addf(out, "    next: %s\n", shown);
 	}
-	if (since > 0 && now_wall_ms - since > LATE_MS) {
-		render_span(now_wall_ms - since, span, sizeof(span));
-		(void)snprintf(line, sizeof(line), "The app has not taken a callback for %s.", span);
-		alarm_add(out, &count, line, "see the callbacks line below; is the app up?");
-	}
-	if (json_is_false(value_at(status, "inbox.present")))
-		alarm_add(out, &count, "The listener has stored nothing yet, so that Teams cannot be heard.",
-		    "systemctl status ergsync-listener");
-	since = time_at(status, "oldest_unproved.proved_at");
-	if (since > 0 && now_wall_ms - since > UNPROVED_MS) {
-		render_span(now_wall_ms - since, span, sizeof(span));
-		(void)snprintf(line, sizeof(line), "One ERG was last proved equal %s ago.", span);
-		alarm_add(out, &count, line, "ergsyncctl resync --erg ERG (named below)");
-	}
-	return count;
 }
 
 /* The daemon's own words about single tenants and ERGs. */
@@ -339,30 +275,27 @@ problem_lines(const json_t *status, struct text *out)
 	{
 		clean(str_at(problem, "subject"), subject, sizeof(subject));
 		clean(str_at(problem, "detail"), detail, sizeof(detail));
+		if (str_starts(subject, "store:"))
+			continue; /* that is among what wants attention */
 		text_addf(out, "  %s%s%s\n", subject, subject[0] != '\0' ? ": " : "", detail);
 	}
 }
 
 static void
-verdict(const json_t *status, int64_t now_wall_ms, bool color, struct text *out)
+verdict(const json_t *status, bool color, struct text *out)
 {
-	struct text what;
-	unsigned count;
-	bool told = json_array_size(jx_get_array(status, "problems")) > 0;
+	const json_t *attention = jx_get_array(status, "attention");
+	bool well = attention != NULL && json_array_size(attention) == 0;
+	char shown[CELL_SIZE];
 
-	text_init(&what, 1u << 20);
-	count = alarms_of_counts(status, now_wall_ms, &what);
-	if (count == 0 && !told)
-		text_addf(out, "%sAll is well.%s\n", color ? GREEN : "", color ? PLAIN : "");
-	else if (count == 0)
-		text_addf(out, "%sSomething needs attention:%s\n", color ? YELLOW : "", color ? PLAIN : "");
-	else
-		text_addf(out, "%s%u thing%s attention:%s\n", color ? YELLOW : "", count, count == 1 ? " needs" : "s need",
-		    color ? PLAIN : "");
-	if (what.data != NULL)
-		text_adds(out, what.data);
+	clean(str_at(status, "verdict"), shown, sizeof(shown));
+	text_addf(out, "%s%s%s%s\n",
+	    !color ? ""
+	    : well ? GREEN
+	           : YELLOW,
+	    shown[0] != '\0' ? shown : "The daemon gives no verdict", well ? "." : ":", color ? PLAIN : "");
+	attention_lines(status, out);
 	problem_lines(status, out);
-	text_done(&what);
 }
 
 /* "in_sync 3, held 1" of an object of counts, without zeros and without the total. */
@@ -389,11 +322,11 @@ static void
 when_line(const json_t *status, const char *title, const char *path, int64_t now_wall_ms, bool ahead, struct text *out)
 {
 	int64_t at = time_at(status, path);
-	char span[32];
+	char span[SPAN_SIZE];
 
 	if (at == 0)
 		return;
-	render_span(ahead ? at - now_wall_ms : now_wall_ms - at, span, sizeof(span));
+	format_span(ahead ? at - now_wall_ms : now_wall_ms - at, span);
 	text_addf(out, "%-15s        %s%s%s (%s)\n", title, ahead ? "in " : "", span, ahead ? "" : " ago", str_at(status, path));
 }
 
@@ -402,7 +335,7 @@ render_status(const json_t *status, int64_t now_wall_ms, bool color, struct text
 {
 	char shown[CELL_SIZE];
 
-	verdict(status, now_wall_ms, color, out);
+	verdict(status, color, out);
 	text_adds(out, "\n");
 	counts_line(status, "Tenants", "tenants", out);
 	counts_line(status, "ERGs", "ergs", out);

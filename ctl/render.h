@@ -35,9 +35,6 @@ void render_change(const json_t *change, struct text *out);
 /* What a plan would do, item by item. */
 void render_plan(const json_t *plan, struct text *out);
 
-/* "3 min", "2 h", "5 d": how long, in the unit that fits. */
-void render_span(int64_t ms, char *ret, size_t ret_size);
-
 /* One doctor's report; with what concerns the whole installation or without. */
 void render_doctor(const json_t *report, bool with_installation, bool color, struct text *out);
 

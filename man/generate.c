@@ -50,7 +50,7 @@ static const struct {
 	{ "graph", "Signing in to Microsoft Graph. One of *client\\_secret\\_file* and *client\\_certificate* with "
 	           "*client\\_key* is needed." },
 	{ "app", "The app API, and callbacks to the main app." },
-	{ "admin", "Metrics and health." },
+	{ "admin", "Metrics, health and the console." },
 	{ "state", "What is stored, where, and under which keys." },
 	{ "sync", "How closely and how cautiously both sides are compared." },
 	{ "log", "What is logged." },

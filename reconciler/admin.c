@@ -1,5 +1,5 @@
 /*
- * admin.c - answers the three questions of the admin endpoint: alive, ready, how much.
+ * admin.c - answers the questions of the admin endpoint: alive, ready, how much; and shows the console.
  *
  * /readyz is about this daemon alone: it is 503 only for what restarting or room could mend. Graph or the app being away is
  * told in the body with 200, so that no orchestrator restarts a healthy daemon because of somebody else's outage.
@@ -15,10 +15,11 @@
 #include "base/text.h"
 #include "graph/graph.h"
 #include "net/http_server.h"
-#include "reconciler/backend.h"
+#include "reconciler/console.h"
 #include "reconciler/figures.h"
 #include "reconciler/peer_socket.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/summary.h"
 #include "state/store.h"
 
 #define BODY_MAX       (1u << 20)
@@ -147,36 +148,46 @@ on_readyz(struct reconciler *r, struct http_exchange *x)
 	graph_stats(r->graph, &graph);
 	if (llabs(graph.clock_skew_ms) > CLOCK_WRONG_MS)
 		text_addf(&body, "clock: it differs from Graph's by %" PRId64 " s; set it right\n", graph.clock_skew_ms / 1000);
-	if (backend_status(r, &status) == ERR_OK)
-		reasons(&status, &body);
+	summary_take(r, SUMMARY_MS, &status);
+	reasons(&status, &body);
 	reply_text(x, ready ? 200 : 503, PLAIN, &body);
 }
 
 /* --- routes --- */
 
+static const struct route {
+	const char *path;
+	bool head; /* HEAD too */
+	void (*handler)(struct reconciler *r, struct http_exchange *x);
+} routes[] = {
+	{ "/", true, console_handle },
+	{ "/metrics", false, on_metrics },
+	{ "/healthz", false, on_healthz },
+	{ "/readyz", false, on_readyz },
+};
+
+static void
+route_serve(const struct route *route, struct reconciler *r, struct http_exchange *x)
+{
+	const char *const allow[] = { route->head ? "Allow: GET, HEAD" : "Allow: GET", NULL };
+	const char *method = http_exchange_method(x);
+
+	if (strcmp(method, "GET") == 0 || (route->head && strcmp(method, "HEAD") == 0))
+		route->handler(r, x);
+	else
+		http_reply(x, 405, PLAIN, NULL, 0, allow);
+}
+
 void
 admin_handle(void *arg, struct http_exchange *x)
 {
-	static const struct {
-		const char *path;
-		void (*handler)(struct reconciler *r, struct http_exchange *x);
-	} routes[] = {
-		{ "/metrics", on_metrics },
-		{ "/healthz", on_healthz },
-		{ "/readyz", on_readyz },
-	};
-	static const char *const allow[] = { "Allow: GET", NULL };
-	struct reconciler *r = arg;
+	static const char nothing[] = "here are / (the console), /metrics, /healthz and /readyz\n";
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (strcmp(routes[i].path, http_exchange_path(x)) != 0)
-			continue;
-		if (strcmp(http_exchange_method(x), "GET") == 0)
-			routes[i].handler(r, x);
-		else
-			http_reply(x, 405, PLAIN, NULL, 0, allow);
-		return;
+		if (strcmp(routes[i].path, http_exchange_path(x)) == 0) {
+			route_serve(&routes[i], arg, x);
+			return;
+		}
 	}
-	http_reply(x, 404, PLAIN, "here are /metrics, /healthz and /readyz\n",
-	    strlen("here are /metrics, /healthz and /readyz\n"), NULL);
+	http_reply(x, 404, PLAIN, nothing, sizeof(nothing) - 1, NULL);
 }

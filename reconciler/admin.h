@@ -1,5 +1,5 @@
 /*
- * admin.h - the admin endpoint: /metrics (both daemons), /healthz, /readyz. Contract section 8.
+ * admin.h - the admin endpoint: the console, /metrics (both daemons), /healthz, /readyz. Contract section 8.
  */
 #ifndef RECONCILER_ADMIN_H
 #define RECONCILER_ADMIN_H

@@ -30,6 +30,7 @@
 #include "reconciler/scope.h"
 #include "reconciler/sign_in.h"
 #include "reconciler/standing.h"
+#include "reconciler/summary.h"
 #include "reconciler/tables.h"
 #include "reconciler/tenants.h"
 #include "state/events.h"
@@ -37,8 +38,6 @@
 #include "state/outbox.h"
 #include "state/stale.h"
 #include "state/store.h"
-
-#define RUNNING_LOOK 64 /* resyncs looked at for those that run */
 
 static void
 after_commit(void *ctx, void (*cb)(void *arg), void *arg)
@@ -911,164 +910,12 @@ changes_read(void *ctx, uint64_t after, unsigned limit, app_change_emit emit, vo
 	return ERR_OK;
 }
 
-static void
-status_problem(struct app_status *s, const char *kind, const char *id, const char *detail)
-{
-	if (s->problem_count == APP_STATUS_PROBLEMS_MAX)
-		return;
-	snprintf(s->problems[s->problem_count].subject, sizeof(s->problems[0].subject), "%s:%s", kind, id);
-	snprintf(s->problems[s->problem_count].detail, sizeof(s->problems[0].detail), "%s", detail);
-	s->problem_count++;
-}
-
-static void
-status_tenants(struct reconciler *r, struct app_status *s)
-{
-	struct store_cursor *c = store_seek(r->store, TABLE_TENANTS, NULL, NULL);
-	struct tenant t;
-
-	while (store_next(c, NULL, &t) == ERR_OK) {
-		s->tenants[t.state]++;
-		if (t.state == TENANT_CONSENT_MISSING || t.state == TENANT_UNREACHABLE || t.state == TENANT_SIGN_IN_NEEDED ||
-		    (t.state == TENANT_ACTIVE && t.detail[0] != '\0'))
-			status_problem(s, "tenant", t.id.s, t.detail);
-	}
-	store_cursor_close(c);
-}
-
-static void
-status_ergs(struct reconciler *r, struct app_status *s)
-{
-	struct store_cursor *c = store_seek(r->store, TABLE_ERGS, NULL, NULL);
-	struct erg e;
-
-	while (store_next(c, NULL, &e) == ERR_OK) {
-		s->ergs[e.state]++;
-		s->additions_only += e.additions_only;
-		if (e.state == ERG_BROKEN || e.state == ERG_HELD)
-			status_problem(s, "erg", e.id.s, e.detail);
-		if (e.membership == MEMBERSHIP_OFF)
-			continue;
-		if (s->unproved_erg.s[0] == '\0' || e.proved_wall_ms < s->unproved_wall_ms) {
-			s->unproved_erg = e.id;
-			s->unproved_wall_ms = e.proved_wall_ms;
-		}
-	}
-	store_cursor_close(c);
-}
-
-static void
-status_subscriptions(struct reconciler *r, struct app_status *s)
-{
-	struct store_cursor *c = store_seek(r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
-	struct subscription sub;
-
-	while (store_next(c, NULL, &sub) == ERR_OK) {
-		s->subscriptions[sub.state]++;
-		if (sub.state == SUBSCRIPTION_FAILING)
-			status_problem(s, "tenant", sub.tenant.s, sub.detail);
-		if (sub.state == SUBSCRIPTION_ACTIVE &&
-		    (s->subscription_expiry_wall_ms == 0 || sub.expires_wall_ms < s->subscription_expiry_wall_ms))
-			s->subscription_expiry_wall_ms = sub.expires_wall_ms;
-	}
-	store_cursor_close(c);
-}
-
-static void
-status_callbacks(struct reconciler *r, struct app_status *s)
-{
-	struct outbox_backlog backlog = outbox_backlog(r->outbox);
-	struct store_cursor *c;
-	struct outbox_record o;
-
-	s->callback_backlog = (int64_t)backlog.count;
-	s->callback_oldest_wall_ms = backlog.oldest_wall_ms;
-	s->feed_seq = feed_last(r->store);
-	if (backlog.count == 0)
-		return;
-	c = store_seek(r->store, TABLE_OUTBOX, NULL, NULL);
-	if (store_next(c, NULL, &o) == ERR_OK)
-		memcpy(s->callback_detail, o.detail, sizeof(s->callback_detail));
-	store_cursor_close(c);
-}
-
-/* Running ones are among the newest. */
-static int64_t
-resyncs_running(struct reconciler *r)
-{
-	struct resync *list = calloc(RUNNING_LOOK, sizeof(*list));
-	int64_t running = 0;
-	size_t count = 0;
-	bool more;
-
-	if (list != NULL && resync_list(r, "", list, RUNNING_LOOK, &count, &more) == ERR_OK)
-		for (size_t i = 0; i < count; i++)
-			running += list[i].state == RESYNC_RUNNING;
-	free(list);
-	return running;
-}
-
-static void
-status_store(struct reconciler *r, const struct store_stats *stats, struct app_status *s)
-{
-	struct rekey_progress rekey;
-	char detail[DETAIL_SIZE];
-	int64_t wall_ms;
-
-	switch (stale_kind(r->store, &wall_ms)) {
-	case STALE_RESTORED: s->restored_wall_ms = wall_ms; break;
-	case STALE_REBUILT: s->rebuilt_wall_ms = wall_ms; break;
-	case STALE_NOT: break;
-	}
-	s->damaged_records = (int64_t)stats->quarantined;
-	rekey_progress(r, &rekey);
-	if (rekey.running) {
-		s->reseal_rows = (int64_t)rekey.rows;
-		s->reseal_total = (int64_t)rekey.total;
-	}
-	if (s->rebuilt_wall_ms > 0 && stats->rows[TABLE_ERGS] == 0)
-		status_problem(s, "store", "rebuilt",
-		    "The former store was damaged and set aside. Put all tenants and ERGs again, or restore a backup; nobody is "
-		    "removed.");
-	if (s->additions_only > 0) {
-		snprintf(detail, sizeof(detail),
-		    "%" PRId64
-		    " ERGs take additions only: what is stored of them may be outdated until a full comparison is through.",
-		    s->additions_only);
-		status_problem(s, "store", s->restored_wall_ms > 0 ? "restored" : "damaged", detail);
-	}
-	if (s->damaged_records > 0) {
-		snprintf(detail, sizeof(detail),
-		    "%" PRId64 " damaged records were found and taken out; what they were of is read anew. Check the disk.",
-		    s->damaged_records);
-		status_problem(s, "store", "damaged", detail);
-	}
-}
-
-enum err
-backend_status(struct reconciler *r, struct app_status *s)
-{
-	struct store_stats stats;
-
-	memset(s, 0, sizeof(*s));
-	s->started_wall_ms = r->started_wall_ms;
-	status_tenants(r, s);
-	status_ergs(r, s);
-	status_subscriptions(r, s);
-	status_callbacks(r, s);
-	s->inbox_present = ingest_backlog(r, &s->inbox_backlog);
-	store_stats(r->store, &stats);
-	s->dirty = (int64_t)stats.rows[TABLE_DIRTY];
-	status_store(r, &stats, s);
-	s->resyncs_running = resyncs_running(r);
-	return ERR_OK;
-}
-
 static enum err
 status(void *ctx, struct app_status *ret, struct problem *p)
 {
 	(void)p;
-	return backend_status(ctx, ret);
+	summary_take(ctx, SUMMARY_NOW, ret);
+	return ERR_OK;
 }
 
 static enum err

@@ -8,12 +8,7 @@
 
 #include "app/api.h"
 
-struct reconciler;
-
 /* ctx of every operation is the struct reconciler. */
 extern const struct app_ops backend_ops;
-
-/* Also for the metrics. Walks tenants, ERGs and subscriptions. */
-enum err backend_status(struct reconciler *r, struct app_status *ret);
 
 #endif

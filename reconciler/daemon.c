@@ -24,10 +24,12 @@
 #include "reconciler/backend.h"
 #include "reconciler/deliver.h"
 #include "reconciler/keeper.h"
+#include "reconciler/listener_watch.h"
 #include "reconciler/peer_socket.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/retention.h"
 #include "reconciler/rich.h"
+#include "reconciler/summary.h"
 
 #define SECRET_SIZE          512
 #define PATH_SIZE            4096
@@ -56,6 +58,7 @@ struct daemon {
 	struct secrets secrets;
 	struct http_transport *graph_http, *app_http;
 	struct peer_socket *peer;
+	struct listener_watch *listener;
 	struct reconciler *r;
 	struct app_api *api;
 	struct http_server *app_server, *admin_server;
@@ -227,8 +230,7 @@ on_status(void *arg)
 	char text[160];
 
 	timer_arm(d->status, STATUS_EVERY_MS);
-	if (backend_status(d->r, &s) != ERR_OK)
-		return;
+	summary_take(d->r, SUMMARY_MS, &s);
 	snprintf(text, sizeof(text), "%lld ERGs in sync, %lld working, %lld held, %lld broken; %lld callbacks wait",
 	    (long long)s.ergs[ERG_IN_SYNC], (long long)s.ergs[ERG_WORKING] + (long long)s.ergs[ERG_LINKING],
 	    (long long)s.ergs[ERG_HELD], (long long)s.ergs[ERG_BROKEN], (long long)s.callback_backlog);
@@ -310,7 +312,10 @@ start_reconciler(struct daemon *d, char *why, size_t why_size)
 	d->r->wake_listener = peer_socket_consumed;
 	d->r->wake_listener_arg = d->peer;
 	peer_socket_attach(d->peer, d->r);
-	return ERR_OK;
+	if ((e = listener_watch_new(d->clock, d->peer, &d->listener)) != ERR_OK)
+		snprintf(why, why_size, "%s", err_text(e));
+	d->r->listener = d->listener;
+	return e;
 }
 
 static void
@@ -388,6 +393,7 @@ finish(struct daemon *d)
 	http_server_free(d->admin_server);
 	reconciler_free(d->r);
 	peer_socket_free(d->peer);
+	listener_watch_free(d->listener);
 	http_transport_free(d->graph_http);
 	http_transport_free(d->app_http);
 	timer_free(d->watchdog);

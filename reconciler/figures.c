@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "graph/graph.h"
-#include "reconciler/backend.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/summary.h"
 #include "state/outbox.h"
 
 enum series_kind { GAUGE, COUNTER };
@@ -241,8 +241,7 @@ take_status(struct reconciler *r, struct figures *f)
 {
 	struct app_status s;
 
-	if (backend_status(r, &s) != ERR_OK)
-		return;
+	summary_take(r, SUMMARY_MS, &s);
 	for (size_t i = 0; i < APP_ERG_STATES; i++)
 		f->ergs[i] = (double)s.ergs[i];
 	for (size_t i = 0; i < APP_TENANT_STATES; i++)

@@ -249,12 +249,15 @@ derive(struct reconciler *r, const struct event *before, const struct event *aft
 	const struct event *any = after != NULL ? after : before;
 	int64_t mails = (after != NULL ? after->mails : 0) - (before != NULL ? before->mails : 0);
 	int live = (after != NULL && meeting_is_live(after)) - (before != NULL && meeting_is_live(before));
+	int failed = (after != NULL && after->status == EVENT_FAILED) - (before != NULL && before->status == EVENT_FAILED);
 	int open = (after != NULL && is_open(after)) - (before != NULL && is_open(before));
 
 	if (mails != 0)
 		meeting_sum_add(r, MEETING_SUM_MAILS, any->erg.s, mails);
 	if (live != 0)
 		meeting_sum_add(r, MEETING_SUM_LIVE, any->erg.s, live);
+	if (failed != 0)
+		meeting_sum_add(r, MEETING_SUM_FAILED, any->erg.s, failed);
 	if (open != 0)
 		settle_erg(r, &any->erg, open);
 	derive_series(r, before, -1);

@@ -30,6 +30,7 @@
 #include "reconciler/sign_in.h"
 #include "reconciler/staging.h"
 #include "reconciler/standing.h"
+#include "reconciler/summary.h"
 #include "reconciler/work.h"
 #include "state/inbox.h"
 #include "state/outbox.h"
@@ -127,8 +128,10 @@ on_settled(void *arg)
 static enum err
 start_parts(struct reconciler *r, char *why, size_t why_size)
 {
-	enum err e = chores_new(r, &r->chores);
+	enum err e = summaries_new(&r->summaries);
 
+	if (e == ERR_OK)
+		e = chores_new(r, &r->chores);
 	if (e == ERR_OK)
 		e = sign_ins_new(r, &r->sign_ins);
 	if (e == ERR_OK)
@@ -250,6 +253,7 @@ stop_parts(struct reconciler *r)
 	pushes_free(r->pushes);
 	chores_free(r->chores);
 	doctor_free(r->doctor);
+	summaries_free(r->summaries);
 	sign_ins_free(r->sign_ins);
 	rich_free(r->rich);
 	graph_free(r->graph);

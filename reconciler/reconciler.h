@@ -30,7 +30,8 @@
  *	backend  the app API's operations (app/api.h) on all of these
  *	heal     records that do not open -> quarantine, and what they were of read anew
  *	rekey    values under keys that are to go -> sealed anew
- *	peer     datagrams with the listener: wake-up in, "consumed up to N" out
+ *	peer     datagrams with the listener: wake-up in, "consumed up to N" out; listener_watch: is it there
+ *	summary  how all of it stands: the status, the metrics and the console show it
  * Everything is driven by struct clock and the two transports, so a test runs it without sockets.
  */
 #ifndef RECONCILER_RECONCILER_H
@@ -60,6 +61,7 @@ struct http_transport;
 struct inbox;
 struct ingest;
 struct keeper;
+struct listener_watch;
 struct mailboxes;
 struct meeting_pushes;
 struct meetings;
@@ -74,6 +76,7 @@ struct audit;
 struct sign_ins;
 struct stagings;
 struct store;
+struct summaries;
 struct timer;
 struct work;
 
@@ -142,10 +145,12 @@ struct reconciler {
 	struct sign_ins *sign_ins;
 	struct retention *retention;
 	struct doctor *doctor;
+	struct summaries *summaries;
 	bool changes_told;             /* on_changes is to be called after this turn */
 	void (*on_changes)(void *arg); /* the feed has new entries on disk; set by the daemon's main, may be NULL */
 	void *on_changes_arg;
-	struct peer_socket *peer; /* NULL in tests: set by the daemon's main */
+	struct peer_socket *peer;        /* NULL in tests: set by the daemon's main */
+	struct listener_watch *listener; /* the same */
 	void (*wake_listener)(void *arg, const uint8_t *epoch, uint64_t consumed);
 	void *wake_listener_arg;
 	int64_t inbox_poll_ms;

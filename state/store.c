@@ -80,6 +80,7 @@ struct store {
 	struct owner_fields owners[TABLE_COUNT];
 	struct erg_owner ergs[ERG_CACHE];
 	struct damaged damaged_rows[DAMAGED_MAX];
+	uint64_t changes[TABLE_COUNT];
 	size_t damaged_count;
 	void (*on_damaged)(void *arg);
 	void *on_damaged_arg;
@@ -654,6 +655,7 @@ note(struct store *s, enum table t, const MDB_val *key, const MDB_val *value)
 {
 	uint64_t before = s->turn_bytes / TURN_ROOM;
 
+	s->changes[t]++;
 	if (s->on_commit != NULL && !batch_add(&s->batch, t, key, value)) {
 		fail(s, ERR_NOMEM, "batch");
 		return;
@@ -1151,6 +1153,12 @@ store_reseal(struct store *s, size_t max, struct store_reseal *ret)
 }
 
 /* --- watching --- */
+
+uint64_t
+store_changes(const struct store *s, enum table t)
+{
+	return s->changes[t];
+}
 
 void
 store_rows(struct store *s, uint64_t ret[TABLE_COUNT])

@@ -141,6 +141,8 @@ bool store_has_master(const struct store *s, const struct key32 *key);
 /* Was it opened with the previous master key, so that a change of it has begun just now? */
 bool store_rewrapped(const struct store *s);
 
+/* Grows with each write to the table, so that what was counted in it need not be counted again. */
+uint64_t store_changes(const struct store *s, enum table t);
 /* How many records each table has, with those of this turn. */
 void store_rows(struct store *s, uint64_t ret[TABLE_COUNT]);
 bool store_has_room(const struct store *s);

@@ -479,6 +479,7 @@ static inline enum err
 fake_status(void *ctx, struct app_status *ret, struct problem *p)
 {
 	ret->started_wall_ms = 1795334400000;
+	ret->as_of_wall_ms = 1795334430000;
 	ret->tenants[TENANT_ACTIVE] = 2;
 	ret->ergs[ERG_IN_SYNC] = 3;
 	ret->ergs[ERG_HELD] = 1;
@@ -492,6 +493,14 @@ fake_status(void *ctx, struct app_status *ret, struct problem *p)
 	str_copy(ret->callback_detail, DETAIL_SIZE, "The app answered 500.");
 	ret->feed_seq = 8;
 	ret->resyncs_running = 1;
+	ret->resync_ergs_done = 7;
+	ret->resync_ergs_total = 40;
+	ret->meetings = (struct app_meetings_status){ 5, 2, 1 };
+	ret->listener = (struct app_listener_status){ APP_LISTENER_UP, true, 1797926400000 };
+	ret->graph = (struct app_graph_status){
+		.answer_wall_ms = 1795334400000, .requests = 100, .throttled = 3, .queued = 4, .clock_ahead_ms = -20
+	};
+	ret->store = (struct app_store_status){ .used_bytes = 1024, .limit_bytes = 4096 };
 	str_copy(ret->unproved_erg.s, APP_ID_SIZE, "e9");
 	ret->problem_count = 1;
 	str_copy(ret->problems[0].subject, sizeof(ret->problems[0].subject), "erg:e1");

@@ -170,15 +170,24 @@ the_status(void **state)
 	(void)state;
 	fake_status(&f, &s, &p);
 	assert_view(view_status(&s),
-	    "{'version':'" ERGSYNC_VERSION "','started_at':'2026-11-22T08:00:00Z',"
+	    "{'version':'" ERGSYNC_VERSION "','as_of':'2026-11-22T08:00:30Z','started_at':'2026-11-22T08:00:00Z',"
+	    "'verdict':'1 thing needs attention','attention':[{'urgency':'now','what':'1 ERG has a plan that waits for a "
+	    "decision.',"
+	    "'next':'ergsyncctl plan show ERG, then ergsyncctl plan approve ERG or ergsyncctl plan reject ERG'}],"
 	    "'tenants':{'active':2,'consent_missing':0,'unreachable':0,'removing':0,'sign_in_needed':0,'total':2},"
 	    "'ergs':{'linking':0,'in_sync':3,'working':0,'held':1,'broken':0,'off':0,'total':4},"
 	    "'subscriptions':{'wanted':0,'active':4,'failing':0,'leaving':0,'total':4,'next_expiry_at':'2026-11-22T09:00:00Z'},"
 	    "'inbox':{'present':true,'backlog':5,'dirty':6},"
 	    "'callbacks':{'backlog':7,'oldest_at':'2026-11-22T08:00:00Z','detail':'The app answered 500.'},"
-	    "'changes':{'newest':8},'resyncs':{'running':1},'store':{'restored_at':null,'rebuilt_at':null,'additions_only':0,'"
-	    "damaged_records':0,"
-	    "'resealed':0,'to_reseal':0},'oldest_unproved':{'erg':'e9','proved_at':null},"
+	    "'changes':{'newest':8},'resyncs':{'running':1,'ergs_done':7,'ergs_total':40},"
+	    "'store':{'restored_at':null,'rebuilt_at':null,'additions_only':0,'damaged_records':0,'resealed':0,'to_reseal':0,"
+	    "'used_bytes':1024,'limit_bytes':4096,'full':false},"
+	    "'meetings':{'scheduled':5,'pending':2,'failed':1},"
+	    "'listener':{'state':'up','can_store':true,'certificate_expires_at':'2026-12-22T08:00:00Z'},"
+	    "'graph':{'last_answer_at':'2026-11-22T08:00:00Z','requests':100,'throttled':3,'queued':4,'paused':0,'clock_ahead_ms'"
+	    ":-20,"
+	    "'credential_expires_at':null},"
+	    "'oldest_unproved':{'erg':'e9','proved_at':null},"
 	    "'problems':[{'subject':'erg:e1','detail':'Held.'}]}");
 	memset(&s, 0, sizeof(s));
 	{

@@ -240,6 +240,33 @@ what_is_written_reads_back(void **state)
 	}
 }
 
+static void
+spans_and_sizes_for_people(void **state)
+{
+	static const struct {
+		int64_t ms;
+		const char *shown;
+	} spans[] = { { -5, "0 s" }, { 0, "0 s" }, { 119999, "119 s" }, { 120000, "2 min" }, { 7199999, "119 min" },
+		{ 7200000, "2 h" }, { 172799999, "47 h" }, { 172800000, "2 d" }, { INT64_MAX, "106751991167 d" },
+		{ INT64_MIN, "0 s" } };
+	static const struct {
+		uint64_t bytes;
+		const char *shown;
+	} sizes[] = { { 0, "0 B" }, { 1023, "1023 B" }, { 1024, "1 KiB" }, { 1536, "1.5 KiB" }, { 1u << 20, "1 MiB" },
+		{ 200u << 20, "200 MiB" }, { UINT64_C(16) << 30, "16 GiB" }, { UINT64_MAX, "1677721 TiB" } };
+	char shown[SPAN_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(spans); i++) {
+		format_span(spans[i].ms, shown);
+		assert_string_equal(shown, spans[i].shown);
+	}
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		format_size_short(sizes[i].bytes, shown);
+		assert_string_equal(shown, sizes[i].shown);
+	}
+}
+
 int
 main(void)
 {
@@ -253,6 +280,7 @@ main(void)
 		cmocka_unit_test(reads_and_writes_durations),
 		cmocka_unit_test(reads_and_writes_sizes),
 		cmocka_unit_test(what_is_written_reads_back),
+		cmocka_unit_test(spans_and_sizes_for_people),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
