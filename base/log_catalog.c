@@ -116,7 +116,8 @@ const struct log_explanation log_catalog[] = {
 	{ "callback_lost", "A callback could not be read from the store", "Entry @ERGSYNC_SEQ@ is skipped. Run ergsyncctl resync --all." },
 	{ "callback_not_started", "A callback could not be sent", "Memory is short; it is tried again." },
 	{ "resync_started", "A full comparison began", "ergsyncctl resync shows how far it is." },
-	{ "resync_resumed", "A full comparison goes on after a restart", "It goes on where it was." },
+	{ "resync_resumed", "A full comparison goes on after a restart", "Under its id, with the first ERG: comparing "
+	    "one twice is harmless." },
 	{ "resync_ended", "A full comparison ended", "It is @ERGSYNC_STATE@; @ERGSYNC_ERGS@ ERGs, @ERGSYNC_MEMBERS@ people, @ERGSYNC_ERRORS@ errors." },
 	{ "snapshot_taken", "The app's own list was read", "@ERGSYNC_MEMBERS@ people, of whom @ERGSYNC_LEFT@ had left." },
 };

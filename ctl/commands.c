@@ -81,8 +81,8 @@ ctl_connect(struct ctl *c)
 	return EXIT_FAILED;
 }
 
-static int
-tell_problem(json_t *problem, int status)
+int
+ctl_refused(json_t *problem, int status)
 {
 	struct text out;
 
@@ -108,7 +108,7 @@ ctl_call(struct ctl *c, const char *method, const char *path, json_t *body, json
 		return EXIT_UNREACHABLE;
 	}
 	if (status < 200 || status > 299)
-		return tell_problem(json, status);
+		return ctl_refused(json, status);
 	*ret = json;
 	return EXIT_DONE;
 }
@@ -924,7 +924,8 @@ const struct command commands[] = {
 	    run_event_cancel, { { "comment", "TEXT", "What the attendees read." }, YES } },
 	{ "resync", "", 0, 0, "Compare both sides completely, and make them equal",
 	    "Reads Teams afresh and compares all members, or with --dry-run only tells what it would do. Waits for\n"
-	    "the end and shows the progress; fails if any ERG could not be compared.\n\n"
+	    "the end and shows the progress; fails if any ERG could not be compared. Where one of the same scope is\n"
+	    "running already, that one is followed. It survives a restart of the reconciler, and so does the waiting.\n\n"
 	    "Examples:\n"
 	    "  ergsyncctl resync --all\n"
 	    "  ergsyncctl resync --erg pride --dry-run\n"

@@ -31,6 +31,8 @@ extern const size_t command_count;
 int ctl_connect(struct ctl *c);
 /* One call; 0 with *ret (given) for a 2xx. Else an exit status, and why is told to stderr. body is taken, may be NULL. */
 int ctl_call(struct ctl *c, const char *method, const char *path, json_t *body, json_t **ret);
+/* The daemon has answered status with a problem document: told to stderr, freed. EXIT_FAILED. */
+int ctl_refused(json_t *problem, int status);
 /* Prints and frees. */
 void ctl_print(struct text *t);
 void ctl_print_json(const json_t *json);

@@ -1,17 +1,21 @@
-/* resyncs.c - asking for a resync and watching it: a bar on a terminal, a line a second otherwise. */
+/* resyncs.c - asking for a resync, or joining the one that runs, and watching it: a bar on a terminal, a line a second otherwise. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/encode.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/render.h"
+#include "model/resync.h"
 
-#define POLL_MS   1000
-#define BAR_WIDTH 30
-#define SCOPE_MAX 512
+#define POLL_MS        1000
+#define AWAY_POLLS_MAX 300 /* a slow start of the daemon, and a person who mends its configuration */
+#define BAR_WIDTH      30
+#define SCOPE_MAX      512
+#define HTTP_CONFLICT  409
 
 /* "erg:ID" of the one option that was given; "" for none, NULL for several. */
 static const char *
@@ -69,23 +73,54 @@ is_running(const json_t *resync)
 	return state != NULL && strcmp(state, "running") == 0;
 }
 
+/* A reconciler that is being restarted goes on with its resyncs, and we go on watching. */
+static int
+ask_patiently(struct ctl *c, const char *path, json_t **ret)
+{
+	char why[1024];
+	int status = 0;
+
+	for (unsigned i = 0; client_call(c->client, "GET", path, NULL, &status, ret, why, sizeof(why)) != ERR_OK; i++) {
+		if (i == AWAY_POLLS_MAX) {
+			ctl_complain("%s", why);
+			return EXIT_UNREACHABLE;
+		}
+		if (i == 0)
+			ctl_complain("the daemon does not answer; the resync goes on when it is back");
+		client_sleep(c->client, POLL_MS);
+	}
+	return status >= 200 && status <= 299 ? EXIT_DONE : ctl_refused(*ret, status);
+}
+
+static int
+get(struct ctl *c, const char *id, json_t **ret)
+{
+	struct text path;
+	int status;
+
+	text_init(&path, 1024);
+	text_adds(&path, "/v1/resyncs/");
+	percent_encode(&path, id);
+	status = text_err(&path) == ERR_OK ? ask_patiently(c, path.data, ret) : EXIT_FAILED;
+	text_done(&path);
+	return status;
+}
+
 /* Takes resync. */
 static int
 watch(struct ctl *c, json_t *resync)
 {
-	const char *id = jx_get_str(resync, "id"), *state;
-	struct text path;
+	char id[RESYNC_ID_SIZE];
+	const char *state = jx_get_str(resync, "id");
 	int status = EXIT_DONE;
 
-	text_init(&path, 1024);
-	text_adds(&path, "/v1/resyncs/");
-	percent_encode(&path, id != NULL ? id : "");
+	(void)str_copy(id, sizeof(id), state != NULL ? state : "");
 	while (status == EXIT_DONE && is_running(resync)) {
 		show_progress(c, resync);
 		client_sleep(c->client, POLL_MS);
 		json_decref(resync);
 		resync = NULL;
-		status = ctl_call(c, "GET", path.data, NULL, &resync);
+		status = get(c, id, &resync);
 	}
 	if (status == EXIT_DONE) {
 		show_end(c, resync);
@@ -93,8 +128,62 @@ watch(struct ctl *c, json_t *resync)
 		status = state != NULL && strcmp(state, "done") == 0 ? EXIT_DONE : EXIT_FAILED;
 	}
 	json_decref(resync);
-	text_done(&path);
 	return status;
+}
+
+static const char *
+text_of(const json_t *resync, const char *name)
+{
+	const char *text = jx_get_str(resync, name);
+
+	return text != NULL ? text : "";
+}
+
+/* Somebody has asked for the same before: theirs serves both, unless one wants changes and the other none. Takes problem. */
+static int
+join(struct ctl *c, json_t *problem, const char *scope, bool dry_run, json_t **ret)
+{
+	char id[RESYNC_ID_SIZE];
+	bool other;
+	int status;
+
+	if (!str_copy(id, sizeof(id), text_of(problem, "resync")) || id[0] == '\0')
+		return ctl_refused(problem, HTTP_CONFLICT);
+	json_decref(problem);
+	if ((status = get(c, id, ret)) != EXIT_DONE)
+		return status;
+	other = json_is_true(json_object_get(*ret, "dry_run")) != dry_run;
+	if (other)
+		ctl_complain("resync %s of %s is running since %s, and is %s dry run: ask again when it has ended", id, scope,
+		    text_of(*ret, "started_at"), dry_run ? "not a" : "a");
+	else if (!c->call.json)
+		printf("Resync %s of %s is running since %s%s.\n", id, scope, text_of(*ret, "started_at"),
+		    invocation_option(&c->call, "no-wait") == NULL ? "; this follows it" : "");
+	if (other)
+		json_decref(*ret);
+	return other ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int
+start(struct ctl *c, const char *scope, bool dry_run, json_t **ret)
+{
+	json_t *body = json_pack("{s:s, s:b}", "scope", scope, "dry_run", dry_run);
+	char why[1024];
+	int status = 0;
+	enum err e = client_call(c->client, "POST", "/v1/resyncs", body, &status, ret, why, sizeof(why));
+
+	json_decref(body);
+	if (e != ERR_OK) {
+		ctl_complain("%s", why);
+		return EXIT_UNREACHABLE;
+	}
+	if (status == HTTP_CONFLICT)
+		return join(c, *ret, scope, dry_run, ret);
+	if (status < 200 || status > 299)
+		return ctl_refused(*ret, status);
+	if (!c->call.json && invocation_option(&c->call, "no-wait") != NULL)
+		printf("Resync %s of %s has begun.\n", text_of(*ret, "id"), scope);
+	return EXIT_DONE;
 }
 
 int
@@ -109,16 +198,12 @@ run_resync(struct ctl *c)
 		ctl_complain("--all, --tenant and --erg exclude each other");
 		return EXIT_USAGE;
 	}
-	if ((status = ctl_connect(c)) != EXIT_DONE ||
-	    (status = ctl_call(c, "POST", "/v1/resyncs", json_pack("{s:s, s:b}", "scope", scope, "dry_run", dry_run), &resync)) !=
-	        EXIT_DONE)
+	if ((status = ctl_connect(c)) != EXIT_DONE || (status = start(c, scope, dry_run, &resync)) != EXIT_DONE)
 		return status;
 	if (invocation_option(&c->call, "no-wait") == NULL)
 		return watch(c, resync);
 	if (c->call.json)
 		ctl_print_json(resync);
-	else
-		printf("Resync %s of %s has begun.\n", jx_get_str(resync, "id") != NULL ? jx_get_str(resync, "id") : "", scope);
 	json_decref(resync);
 	return EXIT_DONE;
 }

@@ -649,9 +649,9 @@ runs_resume(struct resyncs *rs)
 	while (store_next(c, NULL, &row) == ERR_OK) {
 		if (row.state != RESYNC_RUNNING)
 			continue;
-		row.ergs_done = 0;
-		row.members_compared = row.meetings_compared = 0;
+		row.ergs_done = row.members_compared = row.meetings_compared = row.error_count = 0;
 		memset(&row.changes, 0, sizeof(row.changes));
+		memset(row.errors, 0, sizeof(row.errors));
 		if (run_add(rs, &row) != NULL)
 			log_put(LOG_INFO, "resync_resumed", LS("id", row.id));
 	}

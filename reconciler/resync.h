@@ -1,8 +1,8 @@
 /*
  * resync.h - comparisons of more than one hint's worth: requested resyncs, with progress, and the sweep of every ERG.
  *
- * One ERG after the other through compare_erg, so memory is that of one team. A resync's row is stored when it starts, now
- * and then, and when it ends; one that a crash interrupted is shown as failed with the reason.
+ * A few ERGs at a time through compare_erg, so memory is that of a few teams. A resync's row is stored when it starts, now
+ * and then, and when it ends; one that a stop or crash interrupted begins anew with the next start, under its id.
  */
 #ifndef RECONCILER_RESYNC_H
 #define RECONCILER_RESYNC_H

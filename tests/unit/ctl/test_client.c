@@ -34,11 +34,32 @@ static const struct {
 	{ "GET", "/v1/ergs/e1/plan", 200, "{\"hash\":\"abc\",\"held\":true,\"items\":[]}" },
 	{ "GET", "/v1/ergs/e2/plan", 200, "{\"hash\":null,\"held\":false,\"items\":[]}" },
 	{ "POST", "/v1/ergs/e1/plan", 202, "{}" },
-	{ "POST", "/v1/resyncs", 202, "{\"id\":\"r1\",\"state\":\"running\"}" },
-	{ "GET", "/v1/resyncs/r1", 200, "{\"id\":\"r1\",\"state\":\"done\"}" },
+	{ "GET", "/v1/resyncs/r1", 200, "{\"id\":\"r1\",\"state\":\"done\",\"dry_run\":false}" },
 	{ "GET", "/v1/changes", 200, "{\"changes\":[],\"next\":0}" },
 	{ "GET", "/v1/ergs/html", 500, "<html>" },
 };
+
+/* One of tenant t1 is running; one of t2 has ended meanwhile and is forgotten; t3's is not named; there is no t4. */
+static void
+resync(struct http_exchange *x)
+{
+	static const struct {
+		const char *scope, *body;
+		int status;
+	} answers[] = {
+		{ "\"tenant:t1\"", "{\"title\":\"Running\",\"resync\":\"r1\"}", 409 },
+		{ "\"tenant:t2\"", "{\"title\":\"Running\",\"resync\":\"gone\"}", 409 },
+		{ "\"tenant:t3\"", "{\"title\":\"Running\"}", 409 },
+		{ "\"tenant:t4\"", "{\"title\":\"No such tenant\"}", 422 },
+		{ "", "{\"id\":\"r1\",\"state\":\"running\"}", 202 },
+	};
+	size_t len, i = 0;
+	const char *body = http_exchange_body(x, &len);
+
+	while (strstr(body, answers[i].scope) == NULL)
+		i++;
+	http_reply(x, answers[i].status, "application/json", answers[i].body, strlen(answers[i].body), NULL);
+}
 
 static void
 serve(void *arg, struct http_exchange *x)
@@ -52,6 +73,10 @@ serve(void *arg, struct http_exchange *x)
 		                                                     : "{\"ergs\":[{\"erg\":\"i1\"}],\"next\":\"i1\"}";
 
 		http_reply(x, 200, "application/json", body, strlen(body), NULL);
+		return;
+	}
+	if (strcmp(http_exchange_path(x), "/v1/resyncs") == 0) {
+		resync(x);
 		return;
 	}
 	for (size_t i = 0; i < COUNT(script); i++) {
@@ -192,6 +217,12 @@ static const struct {
 	{ "resync", EXIT_DONE },
 	{ "resync --erg e1 --no-wait", EXIT_DONE },
 	{ "resync --erg e1 --tenant t1", EXIT_USAGE },
+	{ "resync --tenant t1", EXIT_DONE },
+	{ "resync --tenant t1 --no-wait", EXIT_DONE },
+	{ "resync --tenant t1 --dry-run", EXIT_FAILED },
+	{ "resync --tenant t2", EXIT_FAILED },
+	{ "resync --tenant t3", EXIT_FAILED },
+	{ "resync --tenant t4", EXIT_FAILED },
 	{ "changes", EXIT_DONE },
 	{ "changes --after x", EXIT_USAGE },
 	{ "completion", EXIT_DONE },

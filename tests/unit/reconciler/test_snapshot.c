@@ -237,6 +237,36 @@ a_crash_on_the_way_takes_nobody_out(void **state)
 	free(text);
 }
 
+/* What was counted before a stop is counted anew, so it must not be there twice. */
+static void
+a_resumed_resync_counts_from_the_start(void **state)
+{
+	struct resync before, after;
+	struct store_key key;
+	struct rig rig;
+
+	(void)state;
+	start(&rig, 69);
+	rig.snapshot = NULL; /* 404 */
+	before = resync(&rig);
+	assert_int_equal(before.error_count, 1);
+	/* As it was on disk in the middle. */
+	before.state = RESYNC_RUNNING;
+	before.finished_wall_ms = 0;
+	store_key_init(&key);
+	store_key_u64(&key, before.number);
+	store_put(rig.r->store, TABLE_RESYNCS, &key, &before);
+	rig_run(&rig, 100);
+	rig_crash(&rig);
+	rig_run(&rig, 300000);
+	assert_int_equal(resync_get(rig.r, before.id, &after), ERR_OK);
+	assert_int_equal(after.error_count, 1);
+	assert_int_equal(after.ergs_done, 1);
+	assert_int_equal(after.members_compared, before.members_compared);
+	assert_string_equal(after.errors[1], "");
+	rig_done(&rig);
+}
+
 /* A line for each of the events' names; one hour of it, three days from the start. */
 static char *
 events_text(const char *const *names, const char *subject, size_t bad)
@@ -317,6 +347,7 @@ main(void)
 		cmocka_unit_test(a_long_snapshot_is_taken_in_slices),
 		cmocka_unit_test(named_twice_the_first_word_counts),
 		cmocka_unit_test(a_crash_on_the_way_takes_nobody_out),
+		cmocka_unit_test(a_resumed_resync_counts_from_the_start),
 		cmocka_unit_test(events_of_a_snapshot_are_put_and_none_is_cancelled),
 	};
 
