@@ -36,6 +36,7 @@ struct graph_answer {
 	char request_id[GRAPH_ID_SIZE]; /* Graph's, "" when it gave none */
 	int64_t retry_after_ms;         /* when to ask again at the earliest; -1 = not said */
 	int64_t date_ms;                /* Graph's Date; 0 when absent */
+	int64_t took_ms;                /* since this try was sent, on the boot clock: what is told was so at some time within */
 	const char *location, *etag;    /* headers; NULL when absent */
 	unsigned tries;
 	/* Sign-in refused (err then is UNAUTHORIZED, INVALID or what the login service did): what the tenant's state is. */

@@ -24,6 +24,7 @@
 #include "net/http_client.h"
 
 #define TENANT_SLOTS 256
+#define DATE_STEP_MS 999 /* a Date is of whole seconds, cut */
 
 struct graph_tenant {
 	struct graph *graph;
@@ -64,7 +65,8 @@ struct graph_call {
 	char client_request_id[GRAPH_UUID_SIZE];
 	/* so far */
 	unsigned tries;
-	bool token_renewed; /* once, after a 401 or 403 */
+	int64_t sent_boot_ms; /* the last of them */
+	bool token_renewed;   /* once, after a 401 or 403 */
 	uint64_t token_number;
 	enum err last_err;
 	/* how it ends, when that is not an answer of Graph */
@@ -338,11 +340,22 @@ log_breaker(const struct graph_call *c)
 	    LP("tenant", c->tenant->directory.s), LS("service", graph_service_name(service)));
 }
 
-/* Beside the boot clock, which nobody steps: a wall clock set wrong in between moves nothing. */
+/*
+ * Beside the boot clock, which nobody steps: a wall clock set wrong in between moves nothing. Graph wrote the Date while the answer
+ * was under way, which is long when this machine slept meanwhile: all it proves is that Graph's time now is between the Date and as
+ * much later as the exchange took. What we took it for stays where that allows it.
+ */
 static void
-note_date(struct graph *g, int64_t date_ms)
+note_date(struct graph *g, const struct graph_answer *a)
 {
-	g->date_minus_boot_ms = date_ms - clock_boot_ms(g->clock);
+	int64_t now_ms, latest_ms = a->date_ms + DATE_STEP_MS + a->took_ms;
+
+	(void)graph_time(g, &now_ms);
+	if (now_ms < a->date_ms)
+		now_ms = a->date_ms;
+	if (now_ms > latest_ms)
+		now_ms = latest_ms;
+	g->date_minus_boot_ms = now_ms - clock_boot_ms(g->clock);
 	g->dated = true;
 }
 
@@ -353,7 +366,7 @@ note_answer(struct graph *g, const struct graph_answer *a)
 		return;
 	g->stats.last_answer_wall_ms = clock_wall_ms(g->clock);
 	if (a->date_ms > 0)
-		note_date(g, a->date_ms);
+		note_date(g, a);
 	if (graph_status_is_refusal(a->status))
 		g->stats.throttled++;
 }
@@ -432,6 +445,7 @@ on_answer(void *arg, const struct http_answer *http)
 	c->http = NULL;
 	c->state = CALL_WAITING;
 	graph_wire_read(http, clock_wall_ms(g->clock), &a, &json, &t.readable);
+	a.took_ms = now_ms - c->sent_boot_ms;
 	t.transport = http->err;
 	t.status = a.status;
 	t.idempotent = c->idempotent;
@@ -476,6 +490,7 @@ call_send(struct graph_call *c, const struct graph_token_view *view)
 		call_end(c, ERR_NOMEM, -1);
 		return;
 	}
+	c->sent_boot_ms = clock_boot_ms(g->clock);
 	c->tries++;
 	g->stats.tries++;
 	g->stats.by_operation[c->item.place.operation]++;

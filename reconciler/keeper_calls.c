@@ -68,7 +68,7 @@ row_active(struct entry *e, struct subscription *s, const struct graph_answer *a
 		return false;
 	str_copy(s->id, sizeof(s->id), told.id);
 	s->expires_wall_ms = told.expires_wall_ms;
-	s->renewed_wall_ms = keeper_now_ms(r);
+	s->renewed_wall_ms = keeper_now_ms(r) - a->took_ms; /* at the earliest: its authorisation counts from then */
 	s->retry_wall_ms = 0;
 	s->failures = 0;
 	s->detail[0] = '\0';
@@ -242,7 +242,7 @@ on_created(void *arg, const struct graph_answer *a)
 		row_failed(e, &s, a, "Creating the subscription");
 		return;
 	}
-	s.created_wall_ms = s.renewed_wall_ms;
+	s.created_wall_ms = keeper_now_ms(r);
 	s.generation++;
 	keeper_row_store(r, &s);
 	log_put(LOG_INFO, "subscription_created", LS("tenant", s.tenant.s), LP("resource", s.resource),

@@ -144,6 +144,49 @@ suspended(void **state)
 	}
 }
 
+static void
+joins_and_is_told(struct rig *rig, unsigned user)
+{
+	size_t before = rig_count(rig, "ergsync.member.added", 0);
+
+	rig_member(rig, "add", user, "member");
+	rig_run(rig, MINUTE);
+	assert_int_equal(rig_count(rig, "ergsync.member.added", 0), before + 1);
+}
+
+/* The answer to a renewal waits in this machine while it sleeps: it speaks of then, and so does its Date. */
+static void
+suspended_before_the_answer_is_heard(void **state)
+{
+	static const int64_t lengths[] = { 50 * MINUTE, 5 * HOUR, 30 * HOUR };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		struct rig rig;
+		int64_t before;
+
+		rig_make_apart(&rig, 120 + i, 20, 8, 0, true);
+		rig_do(&rig, "/_sim/settings", "{\"latency_ms\":1000}");
+		rig_link(&rig);
+		for (before = renewals(&rig); renewals(&rig) == before;)
+			rig_run(&rig, 500);
+		rig.deaf = true;
+		rig_member(&rig, "add", 15, "member");
+		clock_manual_advance(rig.graph_clock, lengths[i]);
+		clock_manual_suspend(rig.clock, lengths[i]);
+		rig.deaf = false;
+		rig_run(&rig, 3 * MINUTE);
+		assert_false(is_told_of_the_clock(&rig));
+		if (lengths[i] > HOUR)
+			nobody_was_removed(&rig, 9);
+		for (unsigned user = 16; user < 20; user++) {
+			rig_run(&rig, 15 * MINUTE);
+			joins_and_is_told(&rig, user);
+		}
+		rig_done(&rig);
+	}
+}
+
 int
 main(void)
 {
@@ -151,6 +194,7 @@ main(void)
 		cmocka_unit_test(steps_of_the_wall_clock),
 		cmocka_unit_test(wrong_at_boot),
 		cmocka_unit_test(suspended),
+		cmocka_unit_test(suspended_before_the_answer_is_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
