@@ -235,10 +235,16 @@ reconciler_begin(struct world *w)
 void
 reconciler_fall(struct world *w, unsigned wakeups)
 {
-	int64_t due_ms;
+	int64_t due_ms, wait_ms;
 
-	for (unsigned i = 0; i < wakeups && !w->failed && clock_manual_next(w->clock, &due_ms); i++)
-		clock_manual_advance(w->clock, due_ms > clock_boot_ms(w->clock) ? due_ms - clock_boot_ms(w->clock) : 0);
+	for (unsigned i = 0; i < wakeups && !w->failed && clock_manual_next(w->clock, &due_ms); i++) {
+		wait_ms = due_ms > clock_boot_ms(w->clock) ? due_ms - clock_boot_ms(w->clock) : 0;
+		if (w->graph_clock == w->clock)
+			clock_manual_advance(w->clock, wait_ms);
+		else
+			clock_manual_advance_both(
+			    w->clock, w->graph_clock, wait_ms); /* a wake-up is more then: neither runs ahead */
+	}
 	reconciler_crash(w->r);
 	w->r = NULL;
 	w->crashes++;
