@@ -111,7 +111,7 @@ console_handle(struct reconciler *r, struct http_exchange *x)
 	}
 	summary_take(r, SUMMARY_MS, &status);
 	text_init(&page, PAGE_MAX);
-	console_page(&status, &page);
+	console_page(&status, strcmp(http_exchange_query(x), "still") == 0, &page);
 	if (text_err(&page) == ERR_OK)
 		reply_page(x, &page);
 	else

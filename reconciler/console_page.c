@@ -16,6 +16,8 @@
 #include "base/hash.h"
 #include "base/timestamp.h"
 
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
 /* clang-format off */
 static const char style[] =
 	":root{color-scheme:light dark;--ground:#f5f6f8;--card:#fff;--ink:#1c232d;--soft:#5a6472;--line:#e4e7ec;"
@@ -31,7 +33,7 @@ static const char style[] =
 	"h1{margin:0;font-size:1.75rem;line-height:1.25;font-weight:650;letter-spacing:-.015em}"
 	"h2{margin:0 0 .5rem;font-size:.9375rem;font-weight:650}"
 	".verdict{margin:1rem 0 1.25rem;padding:1.25rem 1.5rem;border-radius:.75rem;border-left:.375rem solid}"
-	".verdict p{margin:.375rem 0 0;max-width:60ch}"
+	".verdict p{margin:.375rem 0 0;max-width:80ch}"
 	".well{background:var(--well-ground);border-color:var(--well)}.well h1{color:var(--well)}"
 	".now{background:var(--now-ground);border-color:var(--now)}.now h1{color:var(--now)}"
 	".soon{background:var(--soon-ground);border-color:var(--soon)}.soon h1{color:var(--soon)}"
@@ -48,11 +50,11 @@ static const char style[] =
 	"table{width:100%;border-collapse:collapse;font-size:.9375rem}"
 	"tr+tr th,tr+tr td{border-top:1px solid var(--line)}"
 	"th{text-align:left;font-weight:400;padding:.3125rem .75rem .3125rem 0;vertical-align:top}"
-	"td{text-align:right;padding:.3125rem 0;vertical-align:top;font-variant-numeric:tabular-nums}"
+	"td{text-align:right;padding:.3125rem 0;vertical-align:top;white-space:nowrap;font-variant-numeric:tabular-nums}"
 	"small{display:block;color:var(--soft);font-size:.8125rem;line-height:1.4}"
 	".nil th,.nil td{color:var(--soft)}.look th,.look td{color:var(--now);font-weight:600}.look small{font-weight:400}"
 	"progress{width:100%;height:.5rem;accent-color:var(--well)}"
-	"footer{padding-top:.25rem;padding-bottom:2rem;color:var(--soft);font-size:.875rem}footer p{margin:.25rem 0}"
+	"footer{padding-top:.25rem;padding-bottom:2rem;color:var(--soft);font-size:.875rem}footer p{margin:.25rem 0}a{color:inherit}"
 	".unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
 	"@media(max-width:30rem){header,main,footer{padding-left:.75rem;padding-right:.75rem}.verdict{padding:1rem}h1{font-size:1.4375rem}"
 	".verdict li{grid-template-columns:1fr}.verdict li .next{grid-column:1;margin-top:.25rem}.card{padding:.875rem 1rem}}"
@@ -126,20 +128,22 @@ add_with_commands(const char *s, struct text *t)
 static void
 add_proof(const struct app_status *s, struct text *t)
 {
-	int64_t ergs = s->ergs[ERG_IN_SYNC] + s->ergs[ERG_WORKING] + s->ergs[ERG_LINKING];
+	int64_t well = s->ergs[ERG_IN_SYNC], ergs = well + s->ergs[ERG_WORKING] + s->ergs[ERG_LINKING];
 	char span[SPAN_SIZE];
 
 	text_adds(t, "<p>");
 	if (ergs == 0)
 		text_adds(t, "No ERG is linked yet.");
-	else if (s->unproved_wall_ms == 0)
-		text_addf(t, "%" PRId64 " of %" PRId64 " ERG%s in step; not all have been compared as a whole yet.",
-		    s->ergs[ERG_IN_SYNC], ergs, ergs == 1 ? " is" : "s are");
-	else {
-		format_span(s->as_of_wall_ms - s->unproved_wall_ms, span);
-		text_addf(t, "%" PRId64 " of %" PRId64 " ERG%s in step; each was proved equal on both sides within the last %s.",
-		    s->ergs[ERG_IN_SYNC], ergs, ergs == 1 ? " is" : "s are", span);
-	}
+	else if (ergs == 1 && well == 1)
+		text_adds(t, "The one ERG is equal on both sides.");
+	else if (ergs == well)
+		text_addf(t, "All %" PRId64 " ERGs are equal on both sides.", ergs);
+	else
+		text_addf(
+		    t, "%" PRId64 " of %" PRId64 " ERGs are equal on both sides, the others are being worked on.", well, ergs);
+	format_span(s->as_of_wall_ms - s->unproved_wall_ms, span);
+	if (ergs > 0 && s->unproved_wall_ms > 0)
+		text_addf(t, " The oldest proof of that, a comparison of everything, is %s old.", span);
 	text_adds(t, "</p>\n");
 }
 
@@ -216,10 +220,11 @@ row(struct text *t, enum tone tone, const char *label, const char *note, const c
 	text_adds(t, "</td></tr>\n");
 }
 
+/* Of what is not there no more is said. */
 static void
 row_count(struct text *t, const char *label, const char *note, int64_t n, bool look)
 {
-	row(t, n == 0 ? NIL : look ? LOOK : PLAIN, label, note, "%" PRId64, n);
+	row(t, n == 0 ? NIL : look ? LOOK : PLAIN, label, n == 0 ? "" : note, "%" PRId64, n);
 }
 
 enum when { WAS, WILL_BE };
@@ -242,34 +247,36 @@ row_time(struct text *t, const char *label, const char *none, int64_t at_wall_ms
 	    ahead ? "" : " ago", at, at, at + 11);
 }
 
-/* One row for each state. */
+/* One row for each state, in the order in which they are of interest. */
 struct state {
+	unsigned state;
 	const char *label, *note;
 	bool look;
 };
 
 static void
-rows_of_states(struct text *t, const struct state *states, const int64_t *counts, size_t count)
+rows_of_states(struct text *t, const struct state *states, size_t count, const int64_t *counts)
 {
 	for (size_t i = 0; i < count; i++)
-		row_count(t, states[i].label, states[i].note, counts[i], states[i].look);
+		row_count(t, states[i].label, states[i].note, counts[states[i].state], states[i].look);
 }
 
 static void
 card_ergs(const struct app_status *s, struct text *t)
 {
-	static const struct state states[APP_ERG_STATES] = {
-		[ERG_LINKING] = { "Linking", "its team is being looked up", false },
-		[ERG_IN_SYNC] = { "In sync", "", false },
-		[ERG_WORKING] = { "Working", "a change is on its way", false },
-		[ERG_HELD] = { "Held", "a plan waits for a decision", true },
-		[ERG_BROKEN] = { "Broken", "team or channel out of reach", true },
-		[ERG_OFF] = { "Off", "", false },
+	static const struct state states[] = {
+		{ ERG_IN_SYNC, "In sync", "", false },
+		{ ERG_WORKING, "Working", "a change is on its way", false },
+		{ ERG_LINKING, "Linking", "the team is being looked up", false },
+		{ ERG_HELD, "Held", "a plan waits for a decision", true },
+		{ ERG_BROKEN, "Broken", "team or channel out of reach", true },
+		{ ERG_OFF, "Off", "", false },
 	};
 
+	_Static_assert(COUNT(states) == APP_ERG_STATES, "each state has a row");
 	card_open("ergs", "ERGs", t);
-	rows_of_states(t, states, s->ergs, APP_ERG_STATES);
-	row_time(t, "Oldest proof", s->unproved_erg.s[0] == '\0' ? "none" : "one is not proved yet", s->unproved_wall_ms,
+	rows_of_states(t, states, COUNT(states), s->ergs);
+	row_time(t, "Oldest proof", s->unproved_erg.s[0] == '\0' ? "none" : "one has none yet", s->unproved_wall_ms,
 	    s->as_of_wall_ms, WAS);
 	if (s->additions_only > 0)
 		row_count(t, "Additions only", "nobody is removed until a full comparison is through", s->additions_only, true);
@@ -279,16 +286,17 @@ card_ergs(const struct app_status *s, struct text *t)
 static void
 card_tenants(const struct app_status *s, struct text *t)
 {
-	static const struct state states[APP_TENANT_STATES] = {
-		[TENANT_ACTIVE] = { "Active", "", false },
-		[TENANT_CONSENT_MISSING] = { "Consent missing", "its administrator has to consent", true },
-		[TENANT_UNREACHABLE] = { "Unreachable", "sign-in or Graph fails", true },
-		[TENANT_REMOVING] = { "Being removed", "", false },
-		[TENANT_SIGN_IN_NEEDED] = { "Sign-in needed", "of its dedicated account", true },
+	static const struct state states[] = {
+		{ TENANT_ACTIVE, "Active", "", false },
+		{ TENANT_CONSENT_MISSING, "Consent missing", "an administrator has to consent", true },
+		{ TENANT_SIGN_IN_NEEDED, "Sign-in needed", "of the dedicated account", true },
+		{ TENANT_UNREACHABLE, "Unreachable", "sign-in or Graph fails", true },
+		{ TENANT_REMOVING, "Being removed", "", false },
 	};
 
+	_Static_assert(COUNT(states) == APP_TENANT_STATES, "each state has a row");
 	card_open("tenants", "Tenants", t);
-	rows_of_states(t, states, s->tenants, APP_TENANT_STATES);
+	rows_of_states(t, states, COUNT(states), s->tenants);
 	card_close(t);
 }
 
@@ -313,21 +321,27 @@ row_listener(const struct app_listener_status *l, struct text *t)
 static void
 card_from_teams(const struct app_status *s, struct text *t)
 {
-	static const struct state states[APP_SUBSCRIPTION_STATES] = {
-		[SUBSCRIPTION_WANTED] = { "Being made", "", false },
-		[SUBSCRIPTION_ACTIVE] = { "Active", "", false },
-		[SUBSCRIPTION_FAILING] = { "Failing", "changes are found by comparing only", true },
-		[SUBSCRIPTION_LEAVING] = { "Being deleted", "", false },
-	};
-
 	card_open("notifications", "Heard from Teams", t);
 	row_listener(&s->listener, t);
+	row_time(t, "Its certificate ends", "not known", s->listener.certificate_end_wall_ms, s->as_of_wall_ms, WILL_BE);
 	row_count(t, "Notifications waiting", "", s->inbox_backlog, false);
 	row_count(t, "Lists to read", "", s->dirty, false);
-	row_time(t, "Listener’s certificate ends", "not known", s->listener.certificate_end_wall_ms, s->as_of_wall_ms, WILL_BE);
 	card_close(t);
+}
+
+static void
+card_subscriptions(const struct app_status *s, struct text *t)
+{
+	static const struct state states[] = {
+		{ SUBSCRIPTION_ACTIVE, "Active", "", false },
+		{ SUBSCRIPTION_WANTED, "Being made", "", false },
+		{ SUBSCRIPTION_FAILING, "Failing", "changes are found by comparing only", true },
+		{ SUBSCRIPTION_LEAVING, "Being deleted", "", false },
+	};
+
+	_Static_assert(COUNT(states) == APP_SUBSCRIPTION_STATES, "each state has a row");
 	card_open("subscriptions", "Subscriptions", t);
-	rows_of_states(t, states, s->subscriptions, APP_SUBSCRIPTION_STATES);
+	rows_of_states(t, states, COUNT(states), s->subscriptions);
 	row_time(t, "Next expiry", "none", s->subscription_expiry_wall_ms, s->as_of_wall_ms, WILL_BE);
 	card_close(t);
 }
@@ -401,14 +415,29 @@ card_store(const struct app_status *s, struct text *t)
 /* ---------- the page ---------- */
 
 static void
-add_head(const char *verdict, struct text *t)
+add_head(const char *verdict, bool still, struct text *t)
 {
-	text_addf(t,
-	    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-	    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	    "<meta name=\"robots\" content=\"noindex\">\n<meta http-equiv=\"refresh\" content=\"%d\">\n"
-	    "<title>%s – ergsync</title>\n<style>%s</style>\n</head>\n<body>\n",
-	    CONSOLE_REFRESH_S, verdict, style);
+	text_addf(t, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+	             "<meta name=\"robots\" content=\"noindex\">\n");
+	if (!still)
+		text_addf(t, "<meta http-equiv=\"refresh\" content=\"%d\">\n", CONSOLE_REFRESH_S);
+	text_addf(t, "<title>%s – ergsync</title>\n<style>%s</style>\n</head>\n<body>\n", verdict, style);
+}
+
+/* Some cannot read a page that is replaced while they do. */
+static void
+add_foot(bool still, struct text *t)
+{
+	text_adds(t,
+	    "</main>\n<footer><p>This page names nobody. Which tenant or ERG it is, <code>ergsyncctl status</code> tells on the "
+	    "machine itself.</p>");
+	if (still)
+		text_adds(t, "<p>It stays as it is. <a href=\"?\">Load it again and again</a></p>");
+	else
+		text_addf(
+		    t, "<p>It is loaded again every %d seconds. <a href=\"?still\">Keep it still</a></p>", CONSOLE_REFRESH_S);
+	text_adds(t, "</footer>\n</body>\n</html>\n");
 }
 
 static void
@@ -425,24 +454,21 @@ add_banner(const struct app_status *s, struct text *t)
 }
 
 void
-console_page(const struct app_status *s, struct text *t)
+console_page(const struct app_status *s, bool still, struct text *t)
 {
 	static void (*const cards[])(const struct app_status *s, struct text *t) = { card_ergs, card_tenants, card_from_teams,
-		card_to_app, card_meetings, card_graph, card_resyncs, card_store };
+		card_subscriptions, card_to_app, card_meetings, card_graph, card_resyncs, card_store };
 	struct attention items[ATTENTION_MAX];
 	size_t count = attention_of(s, items);
 	char verdict[ATTENTION_TEXT_SIZE];
 
 	attention_verdict(count, verdict);
-	add_head(verdict, t);
+	add_head(verdict, still, t);
 	add_banner(s, t);
 	add_verdict(s, items, count, verdict, t);
 	text_adds(t, "<div class=\"cards\">\n");
-	for (size_t i = 0; i < sizeof(cards) / sizeof(cards[0]); i++)
+	for (size_t i = 0; i < COUNT(cards); i++)
 		cards[i](s, t);
-	text_addf(t,
-	    "</div>\n</main>\n<footer><p>Which tenant or ERG it is, <code>ergsyncctl status</code> tells on the machine itself: "
-	    "this page "
-	    "names nobody.</p><p>It loads itself again every %d seconds.</p></footer>\n</body>\n</html>\n",
-	    CONSOLE_REFRESH_S);
+	text_adds(t, "</div>\n");
+	add_foot(still, t);
 }

@@ -7,6 +7,8 @@
 #ifndef RECONCILER_CONSOLE_PAGE_H
 #define RECONCILER_CONSOLE_PAGE_H
 
+#include <stdbool.h>
+
 #include "app/api.h"
 #include "base/text.h"
 
@@ -16,7 +18,8 @@
 #define CONSOLE_STYLE_HASH_SIZE 64
 void console_style_hash(char ret[CONSOLE_STYLE_HASH_SIZE]);
 
-void console_page(const struct app_status *s, struct text *ret);
+/* still: it does not load itself again. */
+void console_page(const struct app_status *s, bool still, struct text *ret);
 /* Text as HTML: of what is not UTF-8 a question mark is left. */
 void console_escape(const char *s, struct text *ret);
 

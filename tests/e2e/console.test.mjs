@@ -53,7 +53,8 @@ test('the console', async (t) => {
     assert.equal(style.length, 1);
     const hash = crypto.createHash('sha256').update(words(style[0])).digest('base64');
     assert.equal(headers['content-security-policy'], `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`);
-    for (const name of ['script', 'img', 'link', 'a', 'form', 'iframe']) assert.equal(all(page, name).length, 0, name);
+    for (const name of ['script', 'img', 'link', 'form', 'iframe']) assert.equal(all(page, name).length, 0, name);
+    for (const a of all(page, 'a')) assert.match(a.attributes.href, /^\?(still)?$/);
     assert.doesNotMatch(html, /https?:|url\(|@import| style="| on[a-z]+="/);
     assert.equal(all(page, 'h1').length, 1);
     for (const th of all(page, 'th')) assert.equal(th.attributes.scope, 'row');
@@ -100,6 +101,8 @@ test('the console', async (t) => {
       assert.equal(answer.headers.allow, 'GET, HEAD');
     }
     assert.equal((await request({ url: `${url}favicon.ico` })).status, 404);
+    assert.match(get.text, /<meta http-equiv="refresh" content="10">/);
+    assert.doesNotMatch((await request({ url: `${url}?still` })).text, /http-equiv="refresh"/);
     assert.equal((await request({ url: `${url}?x=1` })).status, 200);
     for (const [host, code] of [['localhost', 200], [`localhost:${stack.adminPort}`, 200], ['[::1]', 200], ['192.0.2.7', 200], ['rebound.example', 421], ['localhost.example', 421]]) {
       assert.equal((await request({ url, headers: { host } })).status, code, host);

@@ -96,7 +96,7 @@ it_is_shown_to_those_who_may(void **state)
 	got = ask(&rig, "GET", "/", "Host: 127.0.0.1:9464");
 	assert_int_equal(got.status, 200);
 	assert_string_equal(got.type, "text/html; charset=utf-8");
-	assert_non_null(strstr(got.body, "ERG is in step"));
+	assert_non_null(strstr(got.body, "The one ERG is equal on both sides."));
 	assert_int_equal(ask(&rig, "HEAD", "/", "Host: localhost").status, 200);
 	assert_int_equal(ask(&rig, "GET", "/", "Host: evil.example").status, 421);
 	assert_int_equal(ask(&rig, "HEAD", "/", "Host: evil.example").status, 421);
