@@ -9,10 +9,11 @@
 #include "base/json.h"
 #include "base/timestamp.h"
 
-#define CELL_SIZE   512
-#define COLUMNS_MAX 12
-#define INDENT      4
-#define INDENT_MAX  (4 * INDENT) /* objects deeper than that are not shown */
+#define CELL_SIZE    512
+#define COLUMNS_MAX  12
+#define PROBLEMS_MAX 16 /* the daemon names no more */
+#define INDENT       4
+#define INDENT_MAX   (4 * INDENT) /* objects deeper than that are not shown */
 
 #define GREEN  "\033[32m"
 #define YELLOW "\033[33m"
@@ -263,21 +264,42 @@ attention_lines(const json_t *status, struct text *out)
 	}
 }
 
-/* The daemon's own words about single tenants and ERGs. */
+/* How many from the i-th on say the same; 0: one before it did. */
+static size_t
+problem_likes(const json_t *problems, size_t i)
+{
+	const char *detail = str_at(json_array_get(problems, i), "detail");
+	size_t likes = 0;
+
+	for (size_t k = 0; k < json_array_size(problems); k++) {
+		if (strcmp(str_at(json_array_get(problems, k), "detail"), detail) != 0)
+			continue;
+		if (k < i)
+			return 0;
+		likes++;
+	}
+	return likes;
+}
+
+/* The daemon's own words about single tenants and ERGs: each of its sentences once. */
 static void
 problem_lines(const json_t *status, struct text *out)
 {
-	const json_t *problem;
+	const json_t *problems = jx_get_array(status, "problems"), *problem;
 	char subject[CELL_SIZE], detail[CELL_SIZE];
-	size_t i;
+	size_t i, likes;
 
-	json_array_foreach(jx_get_array(status, "problems"), i, problem)
+	json_array_foreach(problems, i, problem)
 	{
 		clean(str_at(problem, "subject"), subject, sizeof(subject));
 		clean(str_at(problem, "detail"), detail, sizeof(detail));
-		if (str_starts(subject, "store:"))
-			continue; /* that is among what wants attention */
-		text_addf(out, "  %s%s%s\n", subject, subject[0] != '\0' ? ": " : "", detail);
+		if (str_starts(subject, "store:") || (likes = problem_likes(problems, i)) == 0)
+			continue; /* that is among what wants attention, or has been said */
+		text_addf(out, "  %s", subject);
+		if (likes > 1)
+			text_addf(
+			    out, " and %s%zu more", json_array_size(problems) >= PROBLEMS_MAX ? "at least " : "", likes - 1);
+		text_addf(out, "%s%s\n", subject[0] != '\0' ? ": " : "", detail);
 	}
 }
 
@@ -330,6 +352,18 @@ when_line(const json_t *status, const char *title, const char *path, int64_t now
 	text_addf(out, "%-15s        %s%s%s (%s)\n", title, ahead ? "in " : "", span, ahead ? "" : " ago", str_at(status, path));
 }
 
+static void
+resyncs_line(const json_t *status, struct text *out)
+{
+	int64_t running = int_at(status, "resyncs.running");
+
+	text_addf(out, "%-15s %4" PRId64 "   running", "Resyncs", running);
+	if (running > 0)
+		text_addf(out, "; %" PRId64 " of %" PRId64 " ERGs compared", int_at(status, "resyncs.ergs_done"),
+		    int_at(status, "resyncs.ergs_total"));
+	text_adds(out, "\n");
+}
+
 void
 render_status(const json_t *status, int64_t now_wall_ms, bool color, struct text *out)
 {
@@ -339,14 +373,18 @@ render_status(const json_t *status, int64_t now_wall_ms, bool color, struct text
 	text_adds(out, "\n");
 	counts_line(status, "Tenants", "tenants", out);
 	counts_line(status, "ERGs", "ergs", out);
+	text_addf(out, "%-15s %4" PRId64 "   scheduled; %" PRId64 " pending, %" PRId64 " failed\n", "Meetings",
+	    int_at(status, "meetings.scheduled"), int_at(status, "meetings.pending"), int_at(status, "meetings.failed"));
 	counts_line(status, "Subscriptions", "subscriptions", out);
 	when_line(status, "  next expiry", "subscriptions.next_expiry_at", now_wall_ms, true, out);
-	text_addf(out, "%-15s %4" PRId64 "   waiting; %" PRId64 " to be read from Teams\n", "Notifications",
+	clean(str_at(status, "listener.state"), shown, sizeof(shown));
+	text_addf(out, "%-15s        %s\n", "Listener", shown[0] != '\0' ? shown : "unknown");
+	text_addf(out, "%-15s %4" PRId64 "   waiting; %" PRId64 " lists to be read from Teams\n", "Notifications",
 	    int_at(status, "inbox.backlog"), int_at(status, "inbox.dirty"));
 	clean(str_at(status, "callbacks.detail"), shown, sizeof(shown));
 	text_addf(out, "%-15s %4" PRId64 "   waiting%s%s\n", "Callbacks", int_at(status, "callbacks.backlog"),
 	    shown[0] != '\0' ? "; last: " : "", shown);
-	text_addf(out, "%-15s %4" PRId64 "   running\n", "Resyncs", int_at(status, "resyncs.running"));
+	resyncs_line(status, out);
 	if (json_is_object(value_at(status, "oldest_unproved"))) {
 		clean(str_at(status, "oldest_unproved.erg"), shown, sizeof(shown));
 		text_addf(out, "%-15s        %s%s\n", "Oldest proof", shown,

@@ -126,7 +126,9 @@ static const char well[] =
     "4},"
     "'subscriptions':{'active':4,'total':4,'next_expiry_at':'2026-11-22T08:45:00Z'},'inbox':{'present':true,'backlog':0,'dirty':"
     "0},"
-    "'callbacks':{'backlog':0,'oldest_at':null,'detail':null},'changes':{'newest':8},'resyncs':{'running':0},"
+    "'callbacks':{'backlog':0,'oldest_at':null,'detail':null},'changes':{'newest':8},"
+    "'resyncs':{'running':1,'ergs_done':7,'ergs_total':40},'meetings':{'scheduled':5,'pending':2,'failed':1},'listener':{'state':"
+    "'up'},"
     "'oldest_unproved':{'erg':'e9','proved_at':'2026-11-22T07:00:00Z'},'problems':[]}";
 
 static void
@@ -143,11 +145,13 @@ a_good_status_says_so_first(void **state)
 	    "\n"
 	    "Tenants            2   active 2\n"
 	    "ERGs               4   in_sync 3, off 1\n"
+	    "Meetings           5   scheduled; 2 pending, 1 failed\n"
 	    "Subscriptions      4   active 4\n"
 	    "  next expiry          in 45 min (2026-11-22T08:45:00Z)\n"
-	    "Notifications      0   waiting; 0 to be read from Teams\n"
+	    "Listener               up\n"
+	    "Notifications      0   waiting; 0 lists to be read from Teams\n"
 	    "Callbacks          0   waiting\n"
-	    "Resyncs            0   running\n"
+	    "Resyncs            1   running; 7 of 40 ERGs compared\n"
 	    "Oldest proof           e9\n"
 	    "  proved equal         60 min ago (2026-11-22T07:00:00Z)\n"
 	    "Running since          3 h ago (2026-11-22T05:00:00Z)\n");
@@ -173,6 +177,10 @@ a_bad_status_says_what_and_what_next(void **state)
 		  "above.'}]}",
 		    "1 thing needs attention:\n  - 1 ERG is broken.\n    next: ergsyncctl erg list\n  erg:e1: Its team is "
 		    "gone.\n\n" },
+		{ "{'verdict':'1 thing needs attention','attention':[{'what':'2 ERGs are broken.','next':''}],'problems':["
+		  "{'subject':'erg:e1','detail':'Gone.'},{'subject':'tenant:t','detail':'Other.'},{'subject':'erg:e2','detail':'"
+		  "Gone.'}]}",
+		    "1 thing needs attention:\n  - 2 ERGs are broken.\n  erg:e1 and 1 more: Gone.\n  tenant:t: Other.\n\n" },
 		{ "{'verdict':'1 thing needs attention','attention':[{'what':'Odd.','next':''}],'problems':[]}",
 		    "1 thing needs attention:\n  - Odd.\n\n" },
 		{ "{'verdict':'a\\u001b[2J','attention':[{'what':'b\\u0007','next':'c\\u009b'}]}",
