@@ -203,7 +203,7 @@ check_ends(struct list *l)
 static void
 most_urgent_first(struct list *l)
 {
-	struct attention sorted[ATTENTION_MAX];
+	struct attention sorted[ATTENTION_MAX] = { { .next = NULL } };
 	size_t n = 0;
 
 	for (int urgency = ATTENTION_NOW; urgency <= ATTENTION_SOON; urgency++)

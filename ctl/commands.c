@@ -792,7 +792,8 @@ const struct command commands[] = {
 	    run_check, { { NULL, NULL, NULL } } },
 	{ "status", "", 0, 0, "Tell whether all is well, on one screen",
 	    "The first line is the verdict. What needs attention follows, each with the next step; then tenants,\n"
-	    "ERGs, subscriptions, waiting notifications and callbacks, and the ERG that was proved equal longest ago.\n\n"
+	    "ERGs, meetings, subscriptions, waiting notifications and callbacks, and the ERG that was proved equal\n"
+	    "longest ago. The console on the admin address says the same in a browser, without names.\n\n"
 	    "Examples:\n"
 	    "  ergsyncctl status\n"
 	    "  ergsyncctl status --json | jq .ergs\n",

@@ -60,8 +60,8 @@ help_filter(int key, const char *text, void *input)
 	                "  ergsyncctl status\n"
 	                "  ergsyncctl erg list --json\n"
 	                "  ergsyncctl resync --erg pride --dry-run\n\n"
-	                "The daemon is asked over the socket of [app] listen. Nothing is coloured without\n"
-	                "a terminal or with NO_COLOR in the environment.\n\n"
+	                "The daemon is asked over the socket of [app] listen. Nothing is coloured\n"
+	                "without a terminal or with NO_COLOR in the environment.\n\n"
 	                "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the daemon cannot be reached.");
 	return text_take(&out);
 }
