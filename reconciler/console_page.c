@@ -143,7 +143,7 @@ add_proof(const struct app_status *s, struct text *t)
 		    t, "%" PRId64 " of %" PRId64 " ERGs are equal on both sides, the others are being worked on.", well, ergs);
 	format_span(s->as_of_wall_ms - s->unproved_wall_ms, span);
 	if (ergs > 0 && s->unproved_wall_ms > 0)
-		text_addf(t, " The oldest proof of that, a comparison of everything, is %s old.", span);
+		text_addf(t, " The oldest complete comparison was %s ago.", span);
 	text_adds(t, "</p>\n");
 }
 

@@ -132,7 +132,7 @@ each_state_is_said_in_words(void **state)
 {
 	static const struct shown cases[] = {
 		{ nothing, { "<title>All is well – ergsync</title>", "verdict well", "All is well.", "All 3 ERGs are equal",
-		               "is 2 h old.", "<time datetime=\"2026-11-22T08:00:00Z\">2026-11-22 08:00:00 UTC</time>" } },
+		               "was 2 h ago.", "<time datetime=\"2026-11-22T08:00:00Z\">2026-11-22 08:00:00 UTC</time>" } },
 		{ empty, { "All is well.", "No ERG is linked yet." } },
 		{ held, { "<title>1 thing needs attention – ergsync</title>", "verdict now",
 		            "2 ERGs have plans that wait for a decision.", "<code>ergsyncctl plan show ERG</code>",
