@@ -34,7 +34,7 @@ void checkup_notification_key(struct app_check *c, int64_t expires_s, int64_t no
 /* a answered a validation request for this token. subscribed: Graph has reached the endpoint before. */
 void checkup_endpoint(struct app_check *c, const struct http_answer *a, const char *token, bool subscribed);
 /* The same with TLS 1.2 or 1.3 alone. */
-void checkup_tls(struct app_check *c, const struct http_answer *a, int minor, bool subscribed);
+void checkup_tls(struct app_check *c, const struct http_answer *a, int minor);
 /* skew_ms: our clock minus Graph's, known only with an answer. */
 void checkup_clock(struct app_check *c, bool known, int64_t skew_ms);
 void checkup_sign_in(struct app_check *c, const struct tenant *tenant, const struct graph_answer *a);

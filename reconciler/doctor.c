@@ -155,7 +155,7 @@ on_knocked(void *arg, const struct http_answer *a)
 	if (k->tls == HTTP_TLS_ANY)
 		checkup_endpoint(c, a, k->token, run->subscribed);
 	else
-		checkup_tls(c, a, k->tls == HTTP_TLS_1_2 ? 2 : 3, run->subscribed);
+		checkup_tls(c, a, k->tls == HTTP_TLS_1_2 ? 2 : 3);
 	one_done(run);
 }
 

@@ -109,6 +109,7 @@ endpoints(void **state)
 {
 	struct http_answer good = { .err = ERR_OK, .status = 200 };
 	struct http_answer bad = { .err = ERR_TLS, .detail = "the TLS handshake failed" };
+	struct http_answer nobody = { .err = ERR_UNREACHABLE, .detail = "no connection" };
 	struct app_check c;
 
 	(void)state;
@@ -117,12 +118,14 @@ endpoints(void **state)
 		checkup_endpoint(&c, &knocks[i].a, "token", knocks[i].subscribed);
 		expect(knocks[i].why, &c, knocks[i].verdict, knocks[i].detail, knocks[i].next);
 	}
-	checkup_tls(&c, &good, 2, false);
+	checkup_tls(&c, &good, 2);
 	expect("1.2", &c, APP_OK, "TLS 1.2 works", "");
-	checkup_tls(&c, &bad, 2, true);
+	checkup_tls(&c, &bad, 2);
 	expect("no 1.2", &c, APP_FAIL, "TLS 1.2 does not work", "Graph needs TLS 1.2");
-	checkup_tls(&c, &bad, 3, true);
+	checkup_tls(&c, &bad, 3);
 	expect("no 1.3", &c, APP_WARN, "TLS 1.3 does not work", "Allow TLS 1.3");
+	checkup_tls(&c, &nobody, 2);
+	expect("nobody", &c, APP_UNKNOWN, "Not looked at", "");
 }
 
 static void
