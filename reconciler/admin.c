@@ -6,14 +6,13 @@
  */
 #include "reconciler/admin.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "app/attention.h"
 #include "base/config.h"
 #include "base/text.h"
-#include "graph/graph.h"
 #include "net/http_server.h"
 #include "reconciler/console.h"
 #include "reconciler/figures.h"
@@ -22,10 +21,9 @@
 #include "reconciler/summary.h"
 #include "state/store.h"
 
-#define BODY_MAX       (1u << 20)
-#define CLOCK_WRONG_MS (5 * 60 * 1000LL)
-#define PLAIN          "text/plain; charset=utf-8"
-#define METRICS        "text/plain; version=0.0.4; charset=utf-8"
+#define BODY_MAX (1u << 20)
+#define PLAIN    "text/plain; charset=utf-8"
+#define METRICS  "text/plain; version=0.0.4; charset=utf-8"
 
 static void
 reply_text(struct http_exchange *x, int status, const char *content_type, struct text *body)
@@ -89,31 +87,18 @@ on_healthz(struct reconciler *r, struct http_exchange *x)
 	http_reply(x, 200, PLAIN, "ok\n", 3, NULL);
 }
 
+/* In the words of the status, the console and ergsyncctl. */
 static void
-reasons(const struct app_status *s, struct text *body)
+reasons(struct reconciler *r, struct text *body)
 {
-	if (!s->inbox_present)
-		text_adds(body, "listener: it has not made its inbox yet; is ergsync-listener running?\n");
-	if (s->tenants[TENANT_CONSENT_MISSING] > 0)
-		text_addf(body, "tenants: %" PRId64 " without consent\n", s->tenants[TENANT_CONSENT_MISSING]);
-	if (s->tenants[TENANT_SIGN_IN_NEEDED] > 0)
-		text_addf(body, "tenants: %" PRId64 " whose account must sign in\n", s->tenants[TENANT_SIGN_IN_NEEDED]);
-	if (s->tenants[TENANT_UNREACHABLE] > 0)
-		text_addf(body, "graph: %" PRId64 " tenants cannot be reached\n", s->tenants[TENANT_UNREACHABLE]);
-	if (s->subscriptions[SUBSCRIPTION_FAILING] > 0)
-		text_addf(body, "subscriptions: %" PRId64 " failing\n", s->subscriptions[SUBSCRIPTION_FAILING]);
-	if (s->ergs[ERG_BROKEN] + s->ergs[ERG_HELD] > 0)
-		text_addf(body, "ergs: %" PRId64 " broken, %" PRId64 " held\n", s->ergs[ERG_BROKEN], s->ergs[ERG_HELD]);
-	if (s->additions_only > 0)
-		text_addf(body, "store: %" PRId64 " ergs take additions only, until a full comparison has passed the guard\n",
-		    s->additions_only);
-	if (s->rebuilt_wall_ms > 0 && s->ergs[ERG_IN_SYNC] + s->ergs[ERG_WORKING] + s->ergs[ERG_LINKING] == 0)
-		text_adds(
-		    body, "store: the former one was damaged and set aside; put tenants and ERGs again, or restore a backup\n");
-	if (s->damaged_records > 0)
-		text_addf(body, "store: %" PRId64 " damaged records were taken out\n", s->damaged_records);
-	if (s->callback_backlog > 0)
-		text_addf(body, "app: %" PRId64 " callbacks wait\n", s->callback_backlog);
+	struct attention items[ATTENTION_MAX];
+	struct app_status status;
+	size_t count;
+
+	summary_take(r, SUMMARY_MS, &status);
+	count = attention_of(&status, items);
+	for (size_t i = 0; i < count; i++)
+		text_addf(body, "%s: %s\n", attention_urgency_names[items[i].urgency], items[i].what);
 }
 
 /* Somebody who removes the runtime directory takes the app API with it. */
@@ -135,21 +120,13 @@ static void
 on_readyz(struct reconciler *r, struct http_exchange *x)
 {
 	bool room = store_has_room(r->store), sockets = sockets_there(r->config), ready = room && sockets;
-	struct app_status status;
-	struct graph_stats graph;
 	struct text body;
 
 	text_init(&body, BODY_MAX);
 	text_adds(&body, ready ? "ready\n" : "not ready\n");
-	if (!room)
-		text_adds(&body, "store: it is full; raise [state] map_size or free disk space\n");
 	if (!sockets)
 		text_adds(&body, "sockets: that of the app API is gone; restart ergsync-reconciler\n");
-	graph_stats(r->graph, &graph);
-	if (llabs(graph.clock_skew_ms) > CLOCK_WRONG_MS)
-		text_addf(&body, "clock: it differs from Graph's by %" PRId64 " s; set it right\n", graph.clock_skew_ms / 1000);
-	summary_take(r, SUMMARY_MS, &status);
-	reasons(&status, &body);
+	reasons(r, &body);
 	reply_text(x, ready ? 200 : 503, PLAIN, &body);
 }
 

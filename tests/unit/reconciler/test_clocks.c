@@ -43,7 +43,7 @@ is_told_of_the_clock(struct rig *rig)
 
 	assert_non_null(x);
 	admin_handle(rig->r, x);
-	return strstr(body, "clock: it differs from Graph's by") != NULL;
+	return strstr(body, "This machine's clock is ") != NULL;
 }
 
 static void
