@@ -274,6 +274,50 @@ what_was_missed_is_found_by_the_sweep(void **state)
 	rig_done(&rig);
 }
 
+/* The window is frozen in its link; what is moved out of it is removed from the list, and is not gone. */
+static void
+moved_out_of_the_window_is_not_cancelled(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 57);
+	put_many(&rig, 40, 0);
+	rig.deaf = true;
+	meet_outlook(&rig, "e7", "change",
+	    ",\"event\":{\"start\":{\"dateTime\":\"2028-06-01T10:00:00\",\"timeZone\":\"UTC\"},"
+	    "\"end\":{\"dateTime\":\"2028-06-01T11:00:00\",\"timeZone\":\"UTC\"}}");
+	rig_run(&rig, 2 * DAY_MS);
+	assert_int_equal(rig_count(&rig, CANCELLED, 0), 0);
+	assert_int_not_equal(meet_event(&rig, "e7").status, EVENT_CANCELLED);
+	assert_int_equal(meet_count(&rig), 40);
+	assert_int_equal(meet_violations(&rig), 0);
+	rig_done(&rig);
+}
+
+/* An event that was beyond the first window's end, deleted unannounced: by then the window has moved on, and who is not shown in it is
+ * looked for. */
+static void
+beyond_the_first_window_is_watched_too(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 58);
+	rig.config.meeting_horizon_ms = 30 * DAY_MS;
+	put_many(&rig, 20, 0);
+	rig_run(&rig, 12 * DAY_MS);
+	meet_put(&rig, "new", meet_fields("New", 40 * DAY_MS, 0));
+	rig_run(&rig, DAY_MS + 4 * HOUR_MS);
+	assert_int_equal(meet_event(&rig, "new").status, EVENT_SCHEDULED);
+	rig.deaf = true;
+	meet_outlook(&rig, "new", "delete", "");
+	rig_run(&rig, DAY_MS + 4 * HOUR_MS);
+	assert_int_equal(meet_event(&rig, "new").status, EVENT_CANCELLED);
+	assert_int_equal(rig_count(&rig, CANCELLED, 0), 1);
+	rig_done(&rig);
+}
+
 static void
 a_mass_of_disappearances_is_held(void **state)
 {
@@ -365,6 +409,8 @@ main(void)
 		cmocka_unit_test(a_storm_is_three_reads_and_no_write),
 		cmocka_unit_test(single_occurrences_flow_back),
 		cmocka_unit_test(what_was_missed_is_found_by_the_sweep),
+		cmocka_unit_test(moved_out_of_the_window_is_not_cancelled),
+		cmocka_unit_test(beyond_the_first_window_is_watched_too),
 		cmocka_unit_test(a_mass_of_disappearances_is_held),
 		cmocka_unit_test(a_resync_says_what_it_found),
 	};
