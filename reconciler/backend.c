@@ -38,6 +38,7 @@
 #include "state/outbox.h"
 #include "state/stale.h"
 #include "state/store.h"
+#include "state/store_reseal.h"
 
 static void
 after_commit(void *ctx, void (*cb)(void *arg), void *arg)

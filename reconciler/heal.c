@@ -19,6 +19,7 @@
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
 #include "state/store.h"
+#include "state/store_damaged.h"
 
 #define ID_LEN 16  /* of a hashed id in a key */
 #define SLICE  250 /* records a turn */

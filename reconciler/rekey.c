@@ -7,6 +7,7 @@
 #include "reconciler/receipts.h"
 #include "reconciler/reconciler.h"
 #include "state/store.h"
+#include "state/store_reseal.h"
 
 #define SLICE   250 /* rows a turn: a few milliseconds */
 #define STEP_MS 10

@@ -25,6 +25,7 @@
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
 #include "state/store.h"
+#include "state/store_reseal.h"
 
 #define LOOK_DEADLINE_MS 60000
 #define ERASE_SLICE      250 /* rows a turn: a few milliseconds */

@@ -10,11 +10,11 @@
  * Failure. A put or commit that fails ends the process through options.on_failure (default: log, _exit(1)): the turn's
  * effects in memory can't be taken back, the disk's state can. store_has_room says beforehand when the high-water mark is
  * reached: API writes are then refused. Damaged values are ERR_CORRUPT for that key only, counted, and noted once each for whoever
- * rebuilds what they were of (on_damaged).
+ * rebuilds what they were of (store_damaged.h).
  *
  * Values are AES-256-GCM with a random nonce, AAD = table and key; personal ids in keys are HMACs (store_key_*): no id, name,
  * link or token is readable in a file. A record that names its tenant, or an ERG whose tenant is known, is sealed with that tenant's
- * own key, all else with the store's (keyring.h). Retired keys' values are sealed anew by store_reseal. Event-loop thread only.
+ * own key, all else with the store's (keyring.h). Retired keys' values are sealed anew (store_reseal.h). Event-loop thread only.
  */
 #ifndef STATE_STORE_H
 #define STATE_STORE_H
@@ -26,6 +26,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "state/records.h"
+#include "state/store_key.h"
 
 struct clock;
 struct store;
@@ -50,7 +51,8 @@ struct store_options {
 	void *on_failure_arg;
 	void (*on_commit)(void *arg, const struct store_op *ops, size_t count); /* the seam for a replicated log; may be NULL */
 	void *on_commit_arg;
-	void (*on_damaged)(void *arg); /* store_damaged_next has something new; called in the middle of a read. May be NULL */
+	void (*on_damaged)(
+	    void *arg); /* store_damaged_next (store_damaged.h) has something new; called in the middle of a read. May be NULL */
 	void *on_damaged_arg;
 };
 
@@ -60,22 +62,6 @@ enum err store_open(const struct store_options *options, struct store **ret, cha
 /* Commits the open turn first, but runs no store_after_commit callback any more: call store_commit before. NULL is fine. */
 void store_close(struct store *s);
 void store_drop(struct store *s); /* as a crash would: the open turn is lost. For tests */
-
-/* --- keys --- */
-#define STORE_KEY_MAX 96
-struct store_key {
-	uint8_t b[STORE_KEY_MAX];
-	uint8_t len;
-};
-
-void store_key_init(struct store_key *k);
-/* 16 bytes: HMAC of the part under the index key; kind keeps "user" u1 and "erg" u1 apart. */
-void store_key_id(const struct store *s, struct store_key *k, const char *kind, const char *id);
-void store_key_bytes(struct store_key *k, const void *data, size_t len); /* not personal: scope ids, hashes */
-void store_key_u64(struct store_key *k, uint64_t n);                     /* big-endian: sorts by number */
-
-/* The number in the last eight bytes, as store_key_u64 put it; 0 when there are fewer. */
-uint64_t store_key_number(const struct store_key *k);
 
 /* --- records: ret and record are the struct named in the table's row of records.h --- */
 /* ERR_NOTFOUND, ERR_CORRUPT. */
@@ -107,39 +93,8 @@ void store_after_commit(struct store *s, void (*cb)(void *arg), void *arg);
 void store_commit(struct store *s);          /* ends the turn now: shutdown and tests */
 bool store_turn_open(const struct store *s); /* something was put that is not on disk yet */
 
-/* --- damaged records --- */
-/* The next row found damaged since it was last asked for; ERR_NOTFOUND. */
-enum err store_damaged_next(struct store *s, enum table *ret_table, struct store_key *ret_key);
-/* Takes the row out of its table, into one that nothing reads: kept for whoever looks into what happened. False: by now it is gone, or
- * has been put anew. */
-bool store_quarantine(struct store *s, enum table t, const struct store_key *key);
-
-/* --- keys --- */
 /* For scope ids: stays the same with every master key. */
 const struct key32 *store_scope_key(const struct store *s);
-/* The tenant is erased: its key seals nothing any more, nor does the store's own. What is still sealed with them goes over to others by
- * store_reseal, and then they are destroyed. */
-enum err store_retire_tenant(struct store *s, const struct tenant_id *tenant);
-/* The same for keys whose tenant is not there: its removal was cut short. */
-void store_retire_orphans(struct store *s);
-/* Some values are still sealed with keys that are to go. */
-bool store_retiring(const struct store *s);
-
-struct store_reseal {
-	uint64_t rows, total; /* looked at, and there are */
-	size_t keys_dropped;  /* set when done */
-	bool done;            /* no retired key is left */
-};
-/* Seals up to max rows anew in this turn. Call again in a later turn until done; after a restart it begins anew and passes over what is
- * done already. */
-enum err store_reseal(struct store *s, size_t max, struct store_reseal *ret);
-/* From now on with another master key: the ring is wrapped anew, and all data keys are retired. Nothing happens when it is that key
- * already. ERR_UNAUTHORIZED: previous is not the present one. ERR_IO. */
-enum err store_change_master(struct store *s, const struct key32 *key, const struct key32 *previous);
-/* Is this the master key? */
-bool store_has_master(const struct store *s, const struct key32 *key);
-/* Was it opened with the previous master key, so that a change of it has begun just now? */
-bool store_rewrapped(const struct store *s);
 
 /* Grows with each write to the table, so that what was counted in it need not be counted again. */
 uint64_t store_changes(const struct store *s, enum table t);

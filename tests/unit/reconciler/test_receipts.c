@@ -7,6 +7,7 @@
 #include "state/codec.h"
 #include "state/keyring.h"
 #include "state/seal.h"
+#include "state/store_reseal.h"
 
 #define HOUR_MS (3600 * 1000LL)
 

@@ -11,6 +11,8 @@
 #include "state/env.h"
 #include "state/keyring.h"
 #include "state/seal.h"
+#include "state/store_damaged.h"
+#include "state/store_reseal.h"
 #include "unit/state/scratch.h"
 
 #define WALL_MS 1790000000000LL
