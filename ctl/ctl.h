@@ -12,8 +12,11 @@
 #include "ctl/command.h"
 
 #define CTL_CONFIG_DEFAULT "/etc/ergsync/ergsync.conf"
+#define CTL_PATH_SIZE      4096
+#define CTL_OUTPUT_MAX     (64u << 20)
 
 struct client;
+struct column;
 struct config;
 
 struct ctl {
@@ -41,6 +44,59 @@ void ctl_complain(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* config_report for people: "file:12: message" to stderr. */
 void ctl_report(void *arg, const char *file, int line, const char *message);
 
+/* Asks only where somebody can answer, and --yes was not given. */
+bool ctl_confirmed(const struct ctl *c, const char *question);
+
+/* --- what most commands are made of; each gives an exit status --- */
+
+/* "/v1/ergs/{}/members/{}": each {} is one argument, encoded. Gives ret. */
+const char *ctl_path(char ret[CTL_PATH_SIZE], const char *template, const char *const *args);
+/* All pages of a list, as one: {"<name>": [...], "next": null}. */
+int ctl_get_list(struct ctl *c, const char *path, const char *name, json_t **ret);
+/* Takes json, an answer with a list. */
+int ctl_show_list(const struct ctl *c, json_t *json, const char *name, const struct column *columns, const char *none);
+/* The list of that path, shown. none: said when it is empty. */
+int ctl_list(struct ctl *c, const char *template, const char *name, const struct column *columns, const char *none);
+/* A call without a body, whose answer is one object, shown. */
+int ctl_object(struct ctl *c, const char *method, const char *template);
+/* A write; done is the sentence for people, with the arguments for its {}. Takes body. */
+int ctl_write(struct ctl *c, const char *method, const char *template, json_t *body, const char *done);
+/* An option as a member of body, where it was given. */
+void ctl_set_option(const struct ctl *c, json_t *body, const char *option, const char *member);
+/* EXIT_USAGE when it is not a whole number. */
+int ctl_set_number(const struct ctl *c, json_t *body, const char *option, const char *member);
+/* EXIT_USAGE when one is missing; names those. names ends with NULL. */
+int ctl_options_needed(const struct ctl *c, const char *const *names);
+
+/* --- the commands, by file --- */
+
+/* status.c */
+int run_status(struct ctl *c);
+int run_subscriptions(struct ctl *c);
+/* tenants.c */
+int run_tenant_list(struct ctl *c);
+int run_tenant_show(struct ctl *c);
+int run_tenant_add(struct ctl *c);
+/* ergs.c */
+int run_erg_list(struct ctl *c);
+int run_erg_show(struct ctl *c);
+int run_erg_add(struct ctl *c);
+int run_erg_remove(struct ctl *c);
+/* members.c */
+int run_member_list(struct ctl *c);
+int run_member_add(struct ctl *c);
+int run_member_remove(struct ctl *c);
+/* events.c */
+int run_event_list(struct ctl *c);
+int run_event_show(struct ctl *c);
+int run_event_add(struct ctl *c);
+int run_event_cancel(struct ctl *c);
+/* plans.c */
+int run_plan_show(struct ctl *c);
+int run_plan_approve(struct ctl *c);
+int run_plan_reject(struct ctl *c);
+/* changes.c */
+int run_changes(struct ctl *c);
 /* setup.c */
 int run_init(struct ctl *c);
 int run_notification_key(struct ctl *c);
@@ -49,9 +105,6 @@ int run_check(struct ctl *c);
 int run_doctor(struct ctl *c);
 /* sign_in.c */
 int run_sign_in(struct ctl *c);
-/* Asks only where somebody can answer, and --yes was not given. */
-bool ctl_confirmed(const struct ctl *c, const char *question);
-
 /* erasing.c */
 int run_tenant_remove(struct ctl *c);
 int run_receipt_show(struct ctl *c);
