@@ -17,6 +17,7 @@
 #include "reconciler/listing.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/rich.h"
+#include "reconciler/roster_book.h"
 #include "reconciler/scope.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
@@ -523,7 +524,7 @@ item_person(struct compare_job *job)
 	struct person p;
 
 	for (size_t i = 0; i < job->erg_count; i++)
-		if (roster_find_membership(r, &job->ergs[i].id, job->item, &job->person) == ERR_OK &&
+		if (roster_book_find(r, &job->ergs[i].id, job->item, &job->person) == ERR_OK &&
 		    person_load(r, job->person, &p) == ERR_OK && p.entra_id.s[0] != '\0') {
 			job->user = p.entra_id;
 			return true;

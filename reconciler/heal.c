@@ -16,6 +16,7 @@
 #include "reconciler/people.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
+#include "reconciler/roster_book.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
 #include "state/store.h"
@@ -56,7 +57,7 @@ erg_of(struct reconciler *r, const struct store_key *key, struct erg *ret)
 static void
 doubt(struct reconciler *r, struct erg *erg)
 {
-	roster_recount(r, erg);
+	roster_book_recount(r, erg);
 	erg->additions_only = true;
 	erg->proved_wall_ms = 0;
 	erg_store(r, erg);
@@ -143,7 +144,7 @@ heal_erg(struct heal *h, const struct store_key *key)
 	erg.created_wall_ms = clock_wall_ms(h->r->clock);
 	erg_store(h->r, &erg); /* its members are sealed for its tenant */
 	roster_unlink(h->r, &erg);
-	roster_recount(h->r, &erg);
+	roster_book_recount(h->r, &erg);
 	erg_set_state(h->r, &erg, ERG_BROKEN, "The stored record of this ERG was damaged. Put the ERG again; nobody is removed.");
 	erg_store(h->r, &erg);
 }
@@ -264,7 +265,7 @@ callback_lost(struct heal *h, uint64_t seq, const struct erg_id *id, person_id p
 	m.callback_seq = 0;
 	m.callback_write = PENDING_NONE;
 	memset(&m.told, 0, sizeof(m.told));
-	roster_store(r, &erg, &before, &m);
+	roster_book_put(r, &erg, &before, &m);
 	erg_store(r, &erg);
 	dirty_mark_erg(r, &erg, 0);
 }
@@ -323,7 +324,7 @@ derive(struct heal *h, const void *record)
 	else if (h->walked == TABLE_PEOPLE)
 		people_index(h->r, record);
 	else
-		roster_index(h->r, record);
+		roster_book_index(h->r, record);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
+#include "reconciler/roster_decide.h"
 #include "reconciler/scope.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"

@@ -9,6 +9,7 @@
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
+#include "reconciler/roster_decide.h"
 #include "reconciler/tables.h"
 
 static void

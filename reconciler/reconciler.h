@@ -7,7 +7,8 @@
  *	rich     what a rich notification says, proved and opened: it stands in for the first read
  *	compare  reads Teams through graph/, completely or not at all; for each ERG of that team:
  *	diff     pure: (base, app, Teams, policy) of one person -> what to do
- *	roster   writes member records, counts and people; queues what the app must hear (feed + outbox, same turn)
+ *	roster   takes in what either side says of a member, decides (roster_decide), queues what the app must hear (feed + outbox,
+ *	         same turn), and writes the record with all that is derived from it (roster_book)
  *	deliver  outbox -> signed callback; its answer goes back to roster, which moves the base
  * Beside it:
  *	push     open changes of members -> Teams, by the chores; intents are its memory; plan holds what goes too far

@@ -1,8 +1,11 @@
 /*
- * roster.h - people, and their memberships of ERGs: the one place that writes them.
+ * roster.h - the memberships of an ERG: what Teams shows, what the app says and what was written is taken in here, and decided on.
  *
- * Every write goes through one function that keeps the ERG's counts, the membership-id map and the index of a person's ERGs in
- * step. A change the app must hear is queued in the same turn as the record that remembers it, so there is exactly one of it.
+ *	seen, left    Teams' word        app_says, acknowledged   the app's word, and its answers
+ *	sent ...      ours, to Teams     approve, restore         that of whoever decided on a plan
+ * Each changes one member's record, asks what is to be done now (roster_decide.h), does what is to be done towards the app, and stores the
+ * record with all that is derived from it (roster_book.h). A change the app must hear is queued in the same turn as the record that
+ * remembers it, so there is exactly one of it. What is to be done in Teams is left open in the record: push.h does it.
  *
  * The caller loads the ERG, hands it to any number of calls of one turn, and stores it in that turn (erg_store): counts and
  * state change in it. Nothing here waits or talks to anybody.
@@ -54,9 +57,6 @@ struct roster_step roster_look(const struct roster_view *v, struct member *m);
 /* The member would be removed from the app, but the plan is held. */
 void roster_hold(const struct roster_view *v, struct member *m, const char *detail);
 
-/* What is to be done about this member now? Pure but for a look at the person's other ERGs. p may be NULL for somebody Teams shows. */
-enum diff_action roster_decide(const struct roster_view *v, const struct person *p, const struct member *m);
-
 /* What the app says of one person. */
 struct roster_app {
 	bool present;
@@ -84,25 +84,10 @@ void roster_approve(const struct roster_view *v, struct member *m);
 /* It was rejected: the person is put back on the side where they left. */
 void roster_restore(const struct roster_view *v, struct member *m);
 
-/* The one writer: stores m, or removes it when nobody speaks of it any more, with all that is derived from it. before: as it is
- * stored, NULL for a new one. The caller stores the ERG in this turn. */
-void roster_store(struct reconciler *r, struct erg *erg, const struct member *before, const struct member *m);
-
 /* The app has answered a callback for good. In the turn that removes the outbox row. act: APPLIED or REFUSED. */
 void roster_acknowledged(struct reconciler *r, const struct feed_record *change, enum callback_act act,
     const struct user_id *user, const char *detail);
 
-/* Whose membership is that id? ERR_NOTFOUND. */
-enum err roster_find_membership(struct reconciler *r, const struct erg_id *erg, const char *membership_id, person_id *ret);
-
-/* What leads to a member, should it have got lost. */
-void roster_index(struct reconciler *r, const struct member *m);
-/* Counts anew what the ERG's counts say, after members got lost. The caller stores the ERG. */
-void roster_recount(struct reconciler *r, struct erg *erg);
-
 /* The ERG is linked elsewhere: forgets what Teams said of its members. The next complete read is a first one. */
 void roster_unlink(struct reconciler *r, struct erg *erg);
-/* Removes up to max members of an ERG, and people who are in no ERG any more; true when none is left. Counts are not kept. */
-bool roster_erase(struct reconciler *r, const struct erg_id *erg, unsigned max);
-
 #endif

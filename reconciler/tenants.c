@@ -20,7 +20,7 @@
 #include "reconciler/reconciler.h"
 #include "reconciler/rekey.h"
 #include "reconciler/resync.h"
-#include "reconciler/roster.h"
+#include "reconciler/roster_book.h"
 #include "reconciler/sign_in.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
@@ -114,7 +114,7 @@ erg_erase(struct reconciler *r, struct erg *erg)
 		tenant.erg_count--;
 		tenant_store(r, &tenant);
 	}
-	if (!roster_erase(r, &erg->id, ERASE_SLICE) || !meetings_erase(r, &erg->id, ERASE_SLICE))
+	if (!roster_book_erase(r, &erg->id, ERASE_SLICE) || !meetings_erase(r, &erg->id, ERASE_SLICE))
 		chore_add(r, CHORE_ERASE_ERG, erg->id.s, 0);
 	guard_forget(r, &erg->id);
 	plan_forget(r, &erg->id);
@@ -125,7 +125,7 @@ erase_erg_run(struct reconciler *r, struct chore *c)
 {
 	struct erg_id id;
 
-	if (!erg_id_parse(chore_id(c), &id) || (roster_erase(r, &id, ERASE_SLICE) && meetings_erase(r, &id, ERASE_SLICE)))
+	if (!erg_id_parse(chore_id(c), &id) || (roster_book_erase(r, &id, ERASE_SLICE) && meetings_erase(r, &id, ERASE_SLICE)))
 		chore_done(r, c);
 	else
 		chore_continue(r, c);
@@ -271,7 +271,7 @@ erase_next_erg(struct reconciler *r, const struct tenant *tenant, const struct e
 {
 	struct erg erg;
 
-	if (!roster_erase(r, &ref->erg, ERASE_SLICE) || !meetings_erase(r, &ref->erg, ERASE_SLICE))
+	if (!roster_book_erase(r, &ref->erg, ERASE_SLICE) || !meetings_erase(r, &ref->erg, ERASE_SLICE))
 		return;
 	resyncs_forget(r, RESYNC_ERG, ref->erg.s);
 	if (erg_load(r, &ref->erg, &erg) == ERR_OK) {
