@@ -23,7 +23,7 @@
 #include "base/random.h"
 #include "base/service.h"
 #include "base/text.h"
-#include "listener/connection.h"
+#include "listener/connections.h"
 #include "listener/endpoint.h"
 #include "listener/intake.h"
 #include "listener/known_states.h"

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
-#include "listener/connection.h"
+#include "listener/connections.h"
 #include "listener/metrics.h"
 
 #define BACKLOG 4096

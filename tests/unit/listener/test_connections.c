@@ -1,5 +1,5 @@
 /* Connections over socket pairs, with TLS, a clock that moves only when told, and a store of the test's own. */
-#include "listener/connection.h"
+#include "listener/connections.h"
 
 #include <event2/event.h>
 #include <netinet/in.h>
