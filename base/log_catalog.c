@@ -21,6 +21,11 @@ const struct log_explanation log_catalog[] = {
 	{ "config_mistake", "A mistake in the configuration, or a change that needs a restart",
 	    "@ERGSYNC_FILE@, line @ERGSYNC_LINE@: @ERGSYNC_MESSAGE@" },
 	{ "peer_message_malformed", "A message between the two daemons was not understood", "Are both of the same version? Restart both." },
+	{ "socket_gone", "A Unix socket has gone and cannot be bound again", "@ERGSYNC_DETAIL@ Somebody has removed the runtime directory, or "
+	    "something else is in its place. It is tried again every few seconds." },
+	{ "socket_bound_anew", "A Unix socket was bound again", "Somebody had removed it from the runtime directory. Whoever cleans there must "
+	    "leave it alone." },
+	{ "socket_lost", "It ends because a socket cannot be bound again", "systemd makes the runtime directory anew and starts it again." },
 	{ "log_repeated", "An event came so often that it was counted only", "@ERGSYNC_OF@ came @ERGSYNC_COUNT@ more times within a minute." },
 	{ "store_failed", "The disk failed", "Nothing is acknowledged that is not stored: the listener answers 503 until it can store again, the "
 	    "reconciler ends and is started anew. Check the disk of the state directory." },

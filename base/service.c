@@ -139,3 +139,13 @@ make_directories(const char *path)
 	free(copy);
 	return failed ? -1 : 0;
 }
+
+int
+make_runtime_directory(const char *path)
+{
+	if (make_directories(path) != 0)
+		return -1;
+	if (mkdir(path, 0700) == 0)
+		return chmod(path, 0750); /* past the umask */
+	return errno == EEXIST ? 0 : -1;
+}

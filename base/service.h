@@ -26,5 +26,7 @@ void process_harden(void);
 /* Creates each missing folder before a slash of path, mode 0700: the parents, and path itself when it ends in one.
  * 0, or -1 with errno. */
 int make_directories(const char *path);
+/* The folder of sockets with its parents, 0750 as systemd's RuntimeDirectory= makes it; one that is there stays as it is. */
+int make_runtime_directory(const char *path);
 
 #endif

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/service.h"
+#include "base/socket_watch.h"
 #include "base/text.h"
 #include "listener/connections.h"
 #include "listener/endpoint.h"
@@ -48,7 +49,8 @@ struct daemon {
 	struct event_base *base;
 	struct clock *clock;
 	struct event *signals[SIGNALS];
-	struct timer *watchdog, *deadline, *tidy;
+	struct timer *watchdog, *deadline, *tidy, *look;
+	struct socket_watch sockets;
 	uint64_t tidied_at; /* the sum of connections and commits by then */
 	struct key32 intake_key;
 	struct known_states *known;
@@ -60,7 +62,7 @@ struct daemon {
 	struct metrics metrics;
 	SSL_CTX *tls; /* until the endpoint has it */
 	struct tls_facts tls_facts;
-	bool stopping, done;
+	bool stopping, done, failed;
 };
 
 /* The store, as the intake sees it. */
@@ -183,6 +185,16 @@ on_deadline(void *arg)
 }
 
 static void
+stop(struct daemon *d)
+{
+	d->stopping = true;
+	service_stopping();
+	timer_arm(d->deadline, DRAIN_MS);
+	endpoint_stop(d->endpoint);
+	connections_drain(d->connections, on_emptied, d);
+}
+
+static void
 on_stop(evutil_socket_t signal_number, short what, void *arg)
 {
 	struct daemon *d = arg;
@@ -192,12 +204,33 @@ on_stop(evutil_socket_t signal_number, short what, void *arg)
 		d->done = true;
 		return;
 	}
-	d->stopping = true;
 	log_put(LOG_INFO, "stopping", LS("signal", signal_number == SIGINT ? "INT" : "TERM"));
-	service_stopping();
-	timer_arm(d->deadline, DRAIN_MS);
-	endpoint_stop(d->endpoint);
-	connections_drain(d->connections, on_emptied, d);
+	stop(d);
+}
+
+/* Is the socket still where the reconciler finds it? */
+static void
+on_look(void *arg)
+{
+	struct daemon *d = arg;
+	const char *directory = d->config->runtime_directory;
+	char why[512] = "";
+	bool anew = false;
+	enum err err = ERR_OK;
+
+	if (d->stopping)
+		return;
+	timer_arm(d->look, SOCKET_WATCH_MS);
+	if (make_runtime_directory(directory) != 0) {
+		err = ERR_IO;
+		(void)snprintf(why, sizeof(why), "%s cannot be made: %m", directory);
+	} else {
+		err = link_mend(d->link, &anew, why, sizeof(why));
+	}
+	if (socket_watch_note(&d->sockets, err, anew, why)) {
+		d->failed = true;
+		stop(d);
+	}
 }
 
 static void
@@ -319,7 +352,8 @@ open_loop(struct daemon *d)
 	d->watchdog = timer_new(d->clock, on_watchdog, d);
 	d->deadline = timer_new(d->clock, on_deadline, d);
 	d->tidy = timer_new(d->clock, on_tidy, d);
-	if (d->watchdog == NULL || d->deadline == NULL || d->tidy == NULL)
+	d->look = timer_new(d->clock, on_look, d);
+	if (d->watchdog == NULL || d->deadline == NULL || d->tidy == NULL || d->look == NULL)
 		return ERR_NOMEM;
 	for (int i = 0; i < SIGNALS; i++)
 		if ((d->signals[i] = evsignal_new(d->base, handlers[i].number, handlers[i].act, d)) == NULL ||
@@ -332,10 +366,8 @@ static enum err
 open_link(struct daemon *d, char *why, size_t why_size)
 {
 	const struct link_host host = { on_consumed, on_stats, d };
-	char path[PATH_LEN];
 
-	(void)snprintf(path, sizeof(path), "%s/%s", d->config->runtime_directory, PEER_LISTENER_SOCKET);
-	if (make_directories(path) != 0) {
+	if (make_runtime_directory(d->config->runtime_directory) != 0) {
 		(void)snprintf(why, why_size, "cannot create the runtime directory %s: %m", d->config->runtime_directory);
 		return ERR_IO;
 	}
@@ -440,6 +472,7 @@ close_all(struct daemon *d)
 	timer_free(d->watchdog);
 	timer_free(d->deadline);
 	timer_free(d->tidy);
+	timer_free(d->look);
 	for (int i = 0; i < SIGNALS; i++)
 		if (d->signals[i] != NULL)
 			event_free(d->signals[i]);
@@ -456,6 +489,7 @@ serve(struct daemon *d)
 	tell_doubts(&d->tls_facts);
 	if (service_watchdog_ms() > 0)
 		on_watchdog(d);
+	timer_arm(d->look, SOCKET_WATCH_MS);
 	service_ready("serving");
 	log_put(LOG_INFO, "ready", LI("certificate_expires_unix", d->tls_facts.expires_unix));
 	while (!d->done && event_base_loop(d->base, EVLOOP_ONCE) >= 0) {
@@ -497,5 +531,5 @@ daemon_run(struct config *config, char *why, size_t why_size)
 	close_all(&d);
 	if (err == ERR_OK)
 		log_event(LOG_INFO, "stopped");
-	return err;
+	return d.failed ? ERR_IO : err;
 }

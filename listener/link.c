@@ -22,6 +22,7 @@
 #define RECEIVES_MAX 16
 
 struct link {
+	struct event_base *base;
 	struct timer *pause;
 	struct event *event;
 	struct link_host host;
@@ -123,6 +124,17 @@ receive_one(struct link *l)
 }
 
 static void
+close_socket(struct link *l)
+{
+	if (l->event != NULL)
+		event_free(l->event);
+	if (l->fd >= 0)
+		(void)close(l->fd);
+	l->event = NULL;
+	l->fd = -1;
+}
+
+static void
 on_datagram(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -133,45 +145,64 @@ on_datagram(evutil_socket_t fd, short what, void *arg)
 
 /* A name left by a process that has gone is removed; one that answers is not. */
 static enum err
-bind_own(struct link *l, char *why, size_t why_size)
+bind_own(const struct sockaddr_un *own, int fd, char *why, size_t why_size)
 {
-	if (connect(l->fd, (struct sockaddr *)&l->own, sizeof(l->own)) == 0) {
-		(void)snprintf(why, why_size, "another ergsync-listener is running: %s is in use", l->own.sun_path);
+	if (connect(fd, (const struct sockaddr *)own, sizeof(*own)) == 0) {
+		(void)snprintf(why, why_size, "another ergsync-listener is running: %s is in use", own->sun_path);
 		return ERR_BUSY;
 	}
 	if (errno == ECONNREFUSED)
-		(void)unlink(l->own.sun_path);
-	if (bind(l->fd, (struct sockaddr *)&l->own, sizeof(l->own)) == 0 && chmod(l->own.sun_path, 0600) == 0)
+		(void)unlink(own->sun_path);
+	if (bind(fd, (const struct sockaddr *)own, sizeof(*own)) == 0 && chmod(own->sun_path, 0600) == 0)
 		return ERR_OK;
-	(void)snprintf(why, why_size, "cannot bind %s: %s", l->own.sun_path, strerror(errno));
+	(void)snprintf(why, why_size, "cannot bind %s: %s", own->sun_path, strerror(errno));
 	return ERR_IO;
 }
 
+/* Takes the place of the former socket, if there is one; on failure that stays. */
 static enum err
-open_link(struct link *l, struct event_base *base, struct clock *clock, const char *directory, char *why, size_t why_size)
+open_socket(struct link *l, char *why, size_t why_size)
 {
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct event *event;
 	enum err err;
 
+	if (fd < 0) {
+		(void)snprintf(why, why_size, "cannot open a socket: %s", strerror(errno));
+		return ERR_IO;
+	}
+	if ((err = bind_own(&l->own, fd, why, why_size)) != ERR_OK) {
+		(void)close(fd);
+		return err;
+	}
+	event = event_new(l->base, fd, EV_READ | EV_PERSIST, on_datagram, l);
+	if (event == NULL || event_add(event, NULL) != 0) {
+		if (event != NULL)
+			event_free(event);
+		(void)unlink(l->own.sun_path);
+		(void)close(fd);
+		(void)snprintf(why, why_size, "%s", err_text(ERR_NOMEM));
+		return ERR_NOMEM;
+	}
+	close_socket(l);
+	l->fd = fd;
+	l->event = event;
+	return ERR_OK;
+}
+
+static enum err
+open_link(struct link *l, struct clock *clock, const char *directory, char *why, size_t why_size)
+{
 	if (!peer_address(directory, PEER_LISTENER_SOCKET, &l->own) ||
 	    !peer_address(directory, PEER_RECONCILER_SOCKET, &l->peer)) {
 		(void)snprintf(why, why_size, "runtime directory %s: the path is too long for a socket", directory);
 		return ERR_INVALID;
 	}
-	l->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (l->fd < 0) {
-		(void)snprintf(why, why_size, "cannot open a socket: %s", strerror(errno));
-		return ERR_IO;
+	if ((l->pause = timer_new(clock, on_pause_over, l)) == NULL) {
+		(void)snprintf(why, why_size, "%s", err_text(ERR_NOMEM));
+		return ERR_NOMEM;
 	}
-	if ((err = bind_own(l, why, why_size)) != ERR_OK) {
-		l->own.sun_path[0] = '\0';
-		return err;
-	}
-	l->event = event_new(base, l->fd, EV_READ | EV_PERSIST, on_datagram, l);
-	l->pause = timer_new(clock, on_pause_over, l);
-	if (l->event != NULL && l->pause != NULL && event_add(l->event, NULL) == 0)
-		return ERR_OK;
-	(void)snprintf(why, why_size, "%s", err_text(ERR_NOMEM));
-	return ERR_NOMEM;
+	return open_socket(l, why, why_size);
 }
 
 enum err
@@ -188,7 +219,8 @@ link_new(struct event_base *base, struct clock *clock, const char *directory, co
 	l->host = *host;
 	l->metrics = metrics;
 	l->fd = -1;
-	err = open_link(l, base, clock, directory, why, why_size);
+	l->base = base;
+	err = open_link(l, clock, directory, why, why_size);
 	if (err == ERR_OK)
 		*ret = l;
 	else
@@ -196,18 +228,21 @@ link_new(struct event_base *base, struct clock *clock, const char *directory, co
 	return err;
 }
 
+enum err
+link_mend(struct link *l, bool *ret_anew, char *why, size_t why_size)
+{
+	*ret_anew = access(l->own.sun_path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+	return *ret_anew ? open_socket(l, why, why_size) : ERR_OK;
+}
+
 void
 link_free(struct link *l)
 {
 	if (l == NULL)
 		return;
-	if (l->event != NULL)
-		event_free(l->event);
+	if (l->fd >= 0)
+		(void)unlink(l->own.sun_path);
+	close_socket(l);
 	timer_free(l->pause);
-	if (l->fd >= 0) {
-		if (l->own.sun_path[0] != '\0')
-			(void)unlink(l->own.sun_path);
-		(void)close(l->fd);
-	}
 	free(l);
 }

@@ -7,6 +7,7 @@
 #ifndef LISTENER_LINK_H
 #define LISTENER_LINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ enum err link_new(struct event_base *base, struct clock *clock, const char *dire
 void link_wake(struct link *l);
 /* Somebody comes back from the consent page with a state of ours. A reconciler that is not there will look by itself. */
 void link_consent(struct link *l, const struct scope_id *scope);
+/* Binds the socket anew if somebody has removed its file, in a directory that is there. ERR_OK: it is, *ret_anew whether only now;
+ * else why says what fails. */
+enum err link_mend(struct link *l, bool *ret_anew, char *why, size_t why_size);
 void link_free(struct link *l); /* removes the socket; NULL is fine */
 
 #endif

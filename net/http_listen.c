@@ -179,6 +179,14 @@ listen_socket_open(const struct listen_address *address, int unix_mode, struct l
 	return tcp_open(address, ret, why, why_size);
 }
 
+bool
+listen_socket_is_there(const struct listen_socket *s)
+{
+	struct stat st;
+
+	return s->path[0] == '\0' || lstat(s->path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 void
 listen_socket_unlink(const struct listen_socket *s)
 {

@@ -7,6 +7,7 @@
 #ifndef NET_HTTP_LISTEN_H
 #define NET_HTTP_LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -29,6 +30,8 @@ struct listen_socket {
  */
 enum err
 listen_socket_open(const struct listen_address *address, int unix_mode, struct listen_socket *ret, char *why, size_t why_size);
+/* False when the file of a Unix socket has gone, so that nobody new can connect. */
+bool listen_socket_is_there(const struct listen_socket *s);
 /* Removes the file of a Unix socket if it is still ours. The descriptor is not closed. */
 void listen_socket_unlink(const struct listen_socket *s);
 

@@ -52,6 +52,7 @@ struct door {
 	struct listen_socket socket;
 	SSL_CTX *tls; /* NULL: plain */
 	bool is_unix;
+	int unix_mode;
 };
 
 enum conn_state {
@@ -632,13 +633,26 @@ door_settings(struct door *d)
 	evhttp_set_gencb(http, on_request, d);
 }
 
+/* Hands the socket over to evhttp. */
+static enum err
+door_accept(struct door *d)
+{
+	if ((d->bound = evhttp_accept_socket_with_handle(d->http, d->socket.fd)) == NULL)
+		return ERR_NOMEM;
+	d->socket.fd = -1; /* the listener closes it */
+	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(d->bound), on_accept_error);
+	return ERR_OK;
+}
+
 /* On failure the half-open door is closed by http_server_free. */
 static enum err
 door_open(struct door *d, const struct listen_address *a, const struct http_server_options *o, char *why, size_t why_size)
 {
-	enum err e = listen_socket_open(a, o->unix_mode != 0 ? o->unix_mode : 0660, &d->socket, why, why_size);
+	enum err e;
 
+	d->unix_mode = o->unix_mode != 0 ? o->unix_mode : 0660;
 	d->is_unix = a->is_unix;
+	e = listen_socket_open(a, d->unix_mode, &d->socket, why, why_size);
 	if (e != ERR_OK)
 		return e;
 	if (o->tls_certificate != NULL && !a->is_unix && !(o->tls_only_beyond_loopback && a->is_loopback)) {
@@ -649,11 +663,7 @@ door_open(struct door *d, const struct listen_address *a, const struct http_serv
 	if ((d->http = evhttp_new(d->server->base)) == NULL)
 		return ERR_NOMEM;
 	door_settings(d);
-	if ((d->bound = evhttp_accept_socket_with_handle(d->http, d->socket.fd)) == NULL)
-		return ERR_NOMEM;
-	d->socket.fd = -1; /* the listener closes it */
-	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(d->bound), on_accept_error);
-	return ERR_OK;
+	return door_accept(d);
 }
 
 static struct http_server *
@@ -710,6 +720,46 @@ http_server_new(struct event_base *base, struct clock *clock, const struct http_
 	why[0] = '\0';
 	*ret = s;
 	return ERR_OK;
+}
+
+/* The former listener goes only once there is another. */
+static enum err
+door_mend(struct door *d, char *why, size_t why_size)
+{
+	struct listen_address address = { .is_unix = true };
+	struct evhttp_bound_socket *former = d->bound;
+	struct listen_socket socket;
+	enum err e;
+
+	if (!str_copy(address.host, sizeof(address.host), d->socket.path))
+		return ERR_INVALID;
+	if ((e = listen_socket_open(&address, d->unix_mode, &socket, why, why_size)) != ERR_OK)
+		return e;
+	d->socket = socket;
+	if ((e = door_accept(d)) != ERR_OK) {
+		snprintf(why, why_size, "%s", err_text(e));
+		listen_socket_unlink(&socket); /* to be tried again; evhttp may have closed it or not */
+		d->socket.fd = -1;
+		d->bound = former;
+		return e;
+	}
+	evhttp_del_accept_socket(d->http, former);
+	return ERR_OK;
+}
+
+enum err
+http_server_mend(struct http_server *s, bool *ret_anew, char *why, size_t why_size)
+{
+	enum err e = ERR_OK;
+
+	*ret_anew = false;
+	for (size_t i = 0; i < s->door_count && e == ERR_OK && !s->stopped; i++) {
+		if (listen_socket_is_there(&s->doors[i].socket))
+			continue;
+		e = door_mend(&s->doors[i], why, why_size);
+		*ret_anew |= e == ERR_OK;
+	}
+	return e;
 }
 
 void

@@ -41,6 +41,9 @@ struct http_server_options {
  * Unix socket is replaced, one in use is ERR_BUSY. IPv6 addresses take IPv6 only. */
 enum err http_server_new(struct event_base *base, struct clock *clock, const struct http_server_options *options,
     struct http_server **ret, char *why, size_t why_size);
+/* Listens anew on each Unix socket whose file somebody has removed, in a directory that is there; open connections go on. ERR_OK: all
+ * are there, *ret_anew whether one only now; else why says what fails. Not once it is stopped. */
+enum err http_server_mend(struct http_server *s, bool *ret_anew, char *why, size_t why_size);
 /* Stops listening and closes quiet connections; requests with a handler may still be answered. */
 void http_server_stop(struct http_server *s); /* NULL is fine */
 /* NULL is fine; not from within a handler. Clients of unanswered exchanges get 503; the exchanges live on, are told

@@ -125,7 +125,8 @@ on_readyz(struct reconciler *r, struct http_exchange *x)
 	text_init(&body, BODY_MAX);
 	text_adds(&body, ready ? "ready\n" : "not ready\n");
 	if (!sockets)
-		text_adds(&body, "sockets: that of the app API is gone; restart ergsync-reconciler\n");
+		text_adds(&body,
+		    "sockets: that of the app API is gone; it is bound anew within seconds, or the journal tells why not\n");
 	reasons(r, &body);
 	reply_text(x, ready ? 200 : 503, PLAIN, &body);
 }

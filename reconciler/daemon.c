@@ -1,5 +1,6 @@
 #include "reconciler/daemon.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/service.h"
+#include "base/socket_watch.h"
 #include "base/text.h"
 #include "graph/assertion.h"
 #include "graph/graph.h"
@@ -63,8 +65,9 @@ struct daemon {
 	struct app_api *api;
 	struct http_server *app_server, *admin_server;
 	struct event *signals[SIGNAL_COUNT];
-	struct timer *watchdog, *status, *drain;
-	bool stopping;
+	struct timer *watchdog, *status, *drain, *look;
+	struct socket_watch sockets;
+	bool stopping, failed;
 };
 
 /* ---------- secrets ---------- */
@@ -237,6 +240,44 @@ on_status(void *arg)
 	service_status(text);
 }
 
+/* Those in the runtime directory, and whatever else the configuration names. */
+static enum err
+sockets_mend(struct daemon *d, bool *ret_anew, char *why, size_t why_size)
+{
+	bool peer = false, app = false, admin = false;
+	enum err e;
+
+	if (make_runtime_directory(d->config->runtime_directory) != 0) {
+		snprintf(why, why_size, "%s cannot be made: %s", d->config->runtime_directory, strerror(errno));
+		return ERR_IO;
+	}
+	e = peer_socket_mend(d->peer, &peer, why, why_size);
+	if (e == ERR_OK)
+		e = http_server_mend(d->app_server, &app, why, why_size);
+	if (e == ERR_OK)
+		e = http_server_mend(d->admin_server, &admin, why, why_size);
+	*ret_anew = peer || app || admin;
+	return e;
+}
+
+static void
+on_look(void *arg)
+{
+	struct daemon *d = arg;
+	char why[512] = "";
+	bool anew = false;
+	enum err e;
+
+	if (d->stopping)
+		return;
+	timer_arm(d->look, SOCKET_WATCH_MS);
+	e = sockets_mend(d, &anew, why, sizeof(why));
+	if (socket_watch_note(&d->sockets, e, anew, why)) {
+		d->failed = true;
+		stop(d);
+	}
+}
+
 /* ---------- starting ---------- */
 
 static enum err
@@ -250,7 +291,8 @@ start_loop(struct daemon *d, char *why, size_t why_size)
 	d->watchdog = timer_new(d->clock, on_watchdog, d);
 	d->status = timer_new(d->clock, on_status, d);
 	d->drain = timer_new(d->clock, on_drained, d);
-	if (d->watchdog == NULL || d->status == NULL || d->drain == NULL)
+	d->look = timer_new(d->clock, on_look, d);
+	if (d->watchdog == NULL || d->status == NULL || d->drain == NULL || d->look == NULL)
 		return ERR_NOMEM;
 	for (int i = 0; i < SIGNAL_COUNT; i++)
 		if ((d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d)) == NULL ||
@@ -301,7 +343,7 @@ start_reconciler(struct daemon *d, char *why, size_t why_size)
 	enum err e;
 
 	directory_make(d->config->state_directory);
-	directory_make(d->config->runtime_directory);
+	(void)make_runtime_directory(d->config->runtime_directory); /* told by its socket */
 	/* The store is locked before the socket of a process that may still run is replaced. */
 	options.wake_listener = NULL;
 	if ((e = reconciler_new(&options, &d->r, why, why_size)) != ERR_OK)
@@ -399,6 +441,7 @@ finish(struct daemon *d)
 	timer_free(d->watchdog);
 	timer_free(d->status);
 	timer_free(d->drain);
+	timer_free(d->look);
 	for (int i = 0; i < SIGNAL_COUNT; i++)
 		if (d->signals[i] != NULL)
 			event_free(d->signals[i]);
@@ -423,10 +466,13 @@ daemon_run(struct config *config, char *why, size_t why_size)
 		if (service_watchdog_ms() > 0)
 			timer_arm(d->watchdog, 0);
 		timer_arm(d->status, 0);
+		timer_arm(d->look, SOCKET_WATCH_MS);
 		service_ready("running");
 		log_event(LOG_INFO, "ready");
 		event_base_dispatch(d->base);
 		log_event(LOG_INFO, "stopped");
+		e = d->failed ? ERR_IO : ERR_OK;
+		why[0] = '\0';
 	}
 	finish(d);
 	free(d);

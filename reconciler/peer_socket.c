@@ -27,6 +27,7 @@ struct question {
 };
 
 struct peer_socket {
+	struct event_base *base;
 	int fd;
 	struct event *readable;
 	struct timer *timer; /* an answer is late */
@@ -134,22 +135,59 @@ peer_socket_attach(struct peer_socket *p, struct reconciler *r)
 }
 
 static enum err
+bind_own(const struct sockaddr_un *own, int fd, char *why, size_t why_size)
+{
+	if (unlink(own->sun_path) != 0 && errno != ENOENT && errno != ENOTDIR) {
+		snprintf(why, why_size, "%s cannot be replaced: %s", own->sun_path, strerror(errno));
+		return ERR_IO;
+	}
+	if (bind(fd, (const struct sockaddr *)own, sizeof(*own)) != 0) {
+		snprintf(
+		    why, why_size, "%s cannot be bound: %s; check [state] runtime_directory", own->sun_path, strerror(errno));
+		return ERR_IO;
+	}
+	return ERR_OK;
+}
+
+static void
+close_socket(struct peer_socket *p)
+{
+	if (p->readable != NULL)
+		event_free(p->readable);
+	if (p->fd >= 0)
+		close(p->fd);
+	p->readable = NULL;
+	p->fd = -1;
+}
+
+/* Takes the place of the former socket, if there is one; on failure that stays. */
+static enum err
 open_socket(struct peer_socket *p, char *why, size_t why_size)
 {
-	p->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (p->fd < 0) {
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct event *readable;
+	enum err e;
+
+	if (fd < 0) {
 		snprintf(why, why_size, "no socket: %s", strerror(errno));
 		return ERR_IO;
 	}
-	if (unlink(p->own.sun_path) != 0 && errno != ENOENT) {
-		snprintf(why, why_size, "%s cannot be replaced: %s", p->own.sun_path, strerror(errno));
-		return ERR_IO;
+	if ((e = bind_own(&p->own, fd, why, why_size)) != ERR_OK) {
+		close(fd);
+		return e;
 	}
-	if (bind(p->fd, (const struct sockaddr *)&p->own, sizeof(p->own)) != 0) {
-		snprintf(
-		    why, why_size, "%s cannot be bound: %s; check [state] runtime_directory", p->own.sun_path, strerror(errno));
-		return ERR_IO;
+	readable = event_new(p->base, fd, EV_READ | EV_PERSIST, on_readable, p);
+	if (readable == NULL || event_add(readable, NULL) != 0) {
+		if (readable != NULL)
+			event_free(readable);
+		unlink(p->own.sun_path);
+		close(fd);
+		snprintf(why, why_size, "%s", err_text(ERR_NOMEM));
+		return ERR_NOMEM;
 	}
+	close_socket(p);
+	p->fd = fd;
+	p->readable = readable;
 	return ERR_OK;
 }
 
@@ -164,6 +202,7 @@ peer_socket_new(struct event_base *base, struct clock *clock, const char *runtim
 	if (p == NULL)
 		return e;
 	p->fd = -1;
+	p->base = base;
 	if (!peer_address(runtime_directory, PEER_RECONCILER_SOCKET, &p->own) ||
 	    !peer_address(runtime_directory, PEER_LISTENER_SOCKET, &p->listener)) {
 		snprintf(why, why_size, "runtime_directory %s is too long for a socket's name", runtime_directory);
@@ -174,10 +213,6 @@ peer_socket_new(struct event_base *base, struct clock *clock, const char *runtim
 		goto fail;
 	if ((e = open_socket(p, why, why_size)) != ERR_OK)
 		goto fail;
-	e = ERR_NOMEM;
-	if ((p->readable = event_new(base, p->fd, EV_READ | EV_PERSIST, on_readable, p)) == NULL ||
-	    event_add(p->readable, NULL) != 0)
-		goto fail;
 	*ret = p;
 	return ERR_OK;
 fail:
@@ -185,20 +220,24 @@ fail:
 	return e;
 }
 
+enum err
+peer_socket_mend(struct peer_socket *p, bool *ret_anew, char *why, size_t why_size)
+{
+	*ret_anew = access(p->own.sun_path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+	return *ret_anew ? open_socket(p, why, why_size) : ERR_OK;
+}
+
 void
 peer_socket_free(struct peer_socket *p)
 {
 	if (p == NULL)
 		return;
-	if (p->readable != NULL)
-		event_free(p->readable);
+	if (p->fd >= 0)
+		unlink(p->own.sun_path);
+	close_socket(p);
 	if (p->timer != NULL)
 		questions_answer(p, NULL, 0);
 	timer_free(p->timer);
-	if (p->fd >= 0) {
-		close(p->fd);
-		unlink(p->own.sun_path);
-	}
 	free(p->buffer);
 	free(p);
 }

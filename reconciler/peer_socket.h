@@ -6,6 +6,7 @@
 #ifndef RECONCILER_PEER_SOCKET_H
 #define RECONCILER_PEER_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ struct reconciler;
 /* Binds runtime_directory/reconciler.sock, replacing what a former process left. Borrows all. Gives *ret; why says what failed. */
 enum err peer_socket_new(struct event_base *base, struct clock *clock, const char *runtime_directory, struct peer_socket **ret,
     char *why, size_t why_size);
+/* Binds it anew if somebody has removed its file, in a directory that is there. ERR_OK: it is, *ret_anew whether only now; else why
+ * says what fails. */
+enum err peer_socket_mend(struct peer_socket *p, bool *ret_anew, char *why, size_t why_size);
 void peer_socket_free(struct peer_socket *p); /* NULL is fine; removes the socket; unanswered questions get NULL */
 /* Wake-ups go to this one from now on; NULL = nobody. */
 void peer_socket_attach(struct peer_socket *p, struct reconciler *r);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -222,6 +223,37 @@ test_stale_name(void **state)
 	close_desk(&d);
 }
 
+/* Somebody has cleaned the directory, or taken it away. */
+static void
+test_mended(void **state)
+{
+	const struct peer_message consumed = { .kind = PEER_CONSUMED, .epoch = { 9 }, .consumed = 5 };
+	char data[64], why[256];
+	struct desk d;
+	bool anew;
+	size_t len;
+
+	(void)state;
+	open_desk(&d);
+	assert_int_equal(link_mend(d.link, &anew, why, sizeof(why)), ERR_OK);
+	assert_false(anew);
+	assert_int_equal(unlink(d.peer.sun_path), 0);
+	stop_reconciler(&d);
+	assert_int_equal(rmdir(d.directory), 0);
+	assert_int_equal(link_mend(d.link, &anew, why, sizeof(why)), ERR_IO);
+	assert_non_null(strstr(why, d.peer.sun_path));
+	assert_int_equal(mkdir(d.directory, 0700), 0);
+	start_reconciler(&d);
+	assert_int_equal(link_mend(d.link, &anew, why, sizeof(why)), ERR_OK);
+	assert_true(anew);
+	assert_int_equal(peer_encode(&consumed, data, sizeof(data), &len), ERR_OK);
+	tell(&d, data, len);
+	assert_int_equal(d.consumed, 5);
+	link_wake(d.link);
+	assert_int_equal(wakes(&d), 1);
+	close_desk(&d);
+}
+
 static void
 test_unusable_directory(void **state)
 {
@@ -249,6 +281,7 @@ main(void)
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_one_a_directory),
 		cmocka_unit_test(test_stale_name),
+		cmocka_unit_test(test_mended),
 		cmocka_unit_test(test_unusable_directory),
 	};
 

@@ -579,6 +579,50 @@ handle_where(void *arg, struct http_exchange *x)
 	http_reply(x, 200, "text/plain", http_exchange_is_unix(x) ? "unix" : "tcp", 4 - !http_exchange_is_unix(x), NULL);
 }
 
+/* Somebody removes the file: who is connected stays so, and others find it again. */
+static void
+a_removed_unix_socket_is_bound_anew(void **state)
+{
+	struct rig *r = *state;
+	char path[100], list[160], why[256];
+	struct raw before, after;
+	struct stat st;
+	bool anew;
+
+	unix_path(path);
+	snprintf(list, sizeof(list), "unix:%s 127.0.0.1:0", path);
+	rig_serve(r, (struct http_server_options){ .listen = list, .unix_mode = 0640 }, handle_where);
+	unix_adopt(r, &before, path);
+	raw_send(&before, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	run_until(r, &before.answers, 1);
+	assert_int_equal(http_server_mend(r->server, &anew, why, sizeof(why)), ERR_OK);
+	assert_false(anew);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(
+	    http_server_mend(r->server, &anew, why, sizeof(why)), ERR_OK); /* something is there: not ours to judge */
+	assert_int_equal(rmdir(path), 0);
+	for (int round = 0; round < 3; round++) {
+		(void)unlink(path);
+		assert_int_equal(http_server_mend(r->server, &anew, why, sizeof(why)), ERR_OK);
+		assert_true(anew);
+	}
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	unix_adopt(r, &after, path);
+	raw_send(&after, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	run_until(r, &after.closed, 1);
+	assert_non_null(strstr(after.got, "\r\n\r\nunix"));
+	raw_send(&before, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	run_until(r, &before.closed, 1);
+	assert_non_null(strstr(before.got, "\r\n\r\nunix"));
+	raw_free(&before);
+	raw_free(&after);
+	http_server_free(r->server);
+	r->server = NULL;
+	assert_int_equal(lstat(path, &st), -1);
+}
+
 static void
 unix_and_tcp_side_by_side(void **state)
 {
@@ -821,6 +865,7 @@ main(void)
 		TEST(many_connections_at_once_leave_nothing_behind),
 		TEST(random_life),
 		TEST(unix_and_tcp_side_by_side),
+		TEST(a_removed_unix_socket_is_bound_anew),
 		TEST(socket_in_use_is_left_alone_and_a_stale_one_replaced),
 		TEST(other_files_and_bad_addresses_are_refused),
 	};
