@@ -160,6 +160,7 @@ on_stats(void *arg, struct text *ret)
 	gauges.inbox_used_bytes = status.used_bytes;
 	gauges.inbox_file_bytes = status.file_bytes;
 	gauges.inbox_map_bytes = status.map_bytes;
+	gauges.heap_bytes = process_heap_bytes();
 	gauges.healthy = !d->stopping && intake_healthy(d->intake);
 	gauges.certificate_expires_unix = d->tls_facts.expires_unix;
 	metrics_text(&d->metrics, &gauges, ret);

@@ -107,6 +107,8 @@ metrics_text(const struct metrics *m, const struct gauges *g, struct text *ret)
 	put_gauge("inbox_used_bytes", "Bytes of the inbox in use.", g->inbox_used_bytes, ret);
 	put_gauge("inbox_file_bytes", "Size of the inbox file.", g->inbox_file_bytes, ret);
 	put_gauge("inbox_map_bytes", "What the inbox may grow to.", g->inbox_map_bytes, ret);
+	put_gauge(
+	    "heap_bytes", "Memory that was asked for and not given back. A steady rise over days is a leak.", g->heap_bytes, ret);
 	put_gauge("healthy", "1 while it accepts and can store.", g->healthy != 0, ret);
 	put_gauge("certificate_expiry_timestamp_seconds", "When the TLS certificate expires, Unix time.",
 	    g->certificate_expires_unix > 0 ? (uint64_t)g->certificate_expires_unix : 0, ret);

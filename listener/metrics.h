@@ -71,6 +71,7 @@ struct metrics {
 struct gauges {
 	size_t connections, backlog;
 	uint64_t inbox_records, inbox_used_bytes, inbox_file_bytes, inbox_map_bytes;
+	size_t heap_bytes;
 	int healthy;
 	int64_t certificate_expires_unix;
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/service.h"
 #include "graph/graph.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/summary.h"
@@ -144,6 +145,8 @@ static const struct series rows[] = {
 	ROW("store_commit_seconds", GAUGE, store_commit_s, "", "How long the last sync took."),
 	ROW("reconciler_start_time_seconds", GAUGE, start_time_s, "", "When the reconciler started, as Unix time."),
 	ROW("reconciler_resident_memory_bytes", GAUGE, resident_bytes, "", "Memory in use."),
+	ROW("reconciler_heap_bytes", GAUGE, heap_bytes, "",
+	    "Memory that was asked for and not given back. A steady rise over days, with as many ERGs, is a leak."),
 	ROW("reconciler_cpu_seconds_total", COUNTER, cpu_s, "", "Processor time used."),
 	ROW("reconciler_open_fds", GAUGE, descriptors, "", "Open descriptors. A steady rise is a leak."),
 };
@@ -225,6 +228,7 @@ take_process(struct figures *f)
 			pages = 0;
 		fclose(statm);
 	}
+	f->heap_bytes = (double)process_heap_bytes();
 	f->resident_bytes = (double)pages * (double)sysconf(_SC_PAGESIZE);
 	while (descriptors != NULL && readdir(descriptors) != NULL)
 		f->descriptors++;
