@@ -777,6 +777,15 @@ graph_tenant_claims(struct graph *g, const struct guid *directory)
 	return graph_login_claims(view.text);
 }
 
+json_t *
+graph_tenant_granted(struct graph *g, const struct guid *directory)
+{
+	const struct graph_tenant *t = tenant_get(g, directory, false);
+	const char *token = t != NULL && t->token != NULL ? graph_token_last(t->token) : NULL;
+
+	return token != NULL ? graph_login_claims(token) : NULL;
+}
+
 void
 graph_tenant_forget(struct graph *g, const struct guid *directory)
 {

@@ -543,6 +543,12 @@ graph_token_get(struct graph_token *t, bool urgent, struct graph_token_view *ret
 	return GRAPH_TOKEN_WAIT;
 }
 
+const char *
+graph_token_last(const struct graph_token *t)
+{
+	return t->text;
+}
+
 bool
 graph_token_reject(struct graph_token *t, uint64_t number)
 {

@@ -398,10 +398,48 @@ unreadable(struct app_check *c)
 }
 
 void
+checkup_need(struct checkup_needs *n, const struct erg *erg)
+{
+	bool channel = erg->channel_type == CHANNEL_PRIVATE || erg->channel_type == CHANNEL_SHARED;
+	bool on = erg->membership != MEMBERSHIP_OFF, writes = on && erg->membership != MEMBERSHIP_TEAMS;
+
+	n->ergs++;
+	n->team = n->team || (on && !channel);
+	n->team_writes = n->team_writes || (writes && !channel);
+	n->channel = n->channel || (on && channel);
+	n->channel_writes = n->channel_writes || (writes && channel);
+	n->meetings = n->meetings || erg->meetings != MEETINGS_OFF;
+}
+
+/* "A (why), B (why)", empty when nothing is. */
+static void
+find_missing(const char *granted, unsigned bits, struct text *ret)
+{
+	for (size_t i = 0; i < PERMISSION_ROWS; i++)
+		if ((permissions[i].needs & bits) != 0 && !is_satisfied(granted, i))
+			text_addf(ret, "%s%s (%s)", ret->len > 0 ? ", " : "", permissions[i].name, permissions[i].why);
+}
+
+bool
+checkup_lacks_permission(const struct checkup_needs *needs, bool delegated, const json_t *claims)
+{
+	struct text granted, missing;
+	bool lacks;
+
+	text_init(&granted, 65536);
+	text_init(&missing, 4096);
+	if (granted_read(claims, delegated, &granted))
+		find_missing(granted.data, bits_of(needs), &missing);
+	lacks = missing.len > 0;
+	text_done(&missing);
+	text_done(&granted);
+	return lacks;
+}
+
+void
 checkup_permissions(struct app_check *c, const struct checkup_needs *needs, bool delegated, const json_t *claims)
 {
 	struct text granted, missing;
-	unsigned bits = bits_of(needs);
 
 	text_init(&granted, 65536);
 	text_init(&missing, 4096);
@@ -410,9 +448,7 @@ checkup_permissions(struct app_check *c, const struct checkup_needs *needs, bool
 		text_done(&granted);
 		return;
 	}
-	for (size_t i = 0; i < PERMISSION_ROWS; i++)
-		if ((permissions[i].needs & bits) != 0 && !is_satisfied(granted.data, i))
-			text_addf(&missing, "%s%s (%s)", missing.len > 0 ? ", " : "", permissions[i].name, permissions[i].why);
+	find_missing(granted.data, bits_of(needs), &missing);
 	if (missing.len == 0) {
 		say(c, APP_OK, "Everything that is needed is granted.");
 		fine(c);

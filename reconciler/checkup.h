@@ -48,6 +48,10 @@ struct checkup_needs {
 	int64_t ergs;
 	bool team, team_writes, channel, channel_writes, meetings;
 };
+/* Adds what one of them needs. */
+void checkup_need(struct checkup_needs *n, const struct erg *erg);
+/* Whether something needed was not granted; false when the claims do not say. */
+bool checkup_lacks_permission(const struct checkup_needs *needs, bool delegated, const json_t *claims);
 /* claims: of the tenant's access token, NULL when unreadable. The first fills what is missing, the second what is too much. */
 void checkup_permissions(struct app_check *c, const struct checkup_needs *needs, bool delegated, const json_t *claims);
 void checkup_unneeded(struct app_check *c, const struct checkup_needs *needs, bool delegated, const json_t *claims);

@@ -16,6 +16,7 @@
 #include "graph/wire.h"
 #include "net/http_client.h"
 #include "reconciler/checkup.h"
+#include "reconciler/permissions.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/rich.h"
 #include "reconciler/sign_in.h"
@@ -279,34 +280,6 @@ ask_graph(struct run *run, const struct tenant *tenant)
 /* ---------- what the store knows ---------- */
 
 static void
-need(struct checkup_needs *n, const struct erg *erg)
-{
-	bool channel = erg->channel_type == CHANNEL_PRIVATE || erg->channel_type == CHANNEL_SHARED;
-	bool on = erg->membership != MEMBERSHIP_OFF, writes = on && erg->membership != MEMBERSHIP_TEAMS;
-
-	n->ergs++;
-	n->team = n->team || (on && !channel);
-	n->team_writes = n->team_writes || (writes && !channel);
-	n->channel = n->channel || (on && channel);
-	n->channel_writes = n->channel_writes || (writes && channel);
-	n->meetings = n->meetings || erg->meetings != MEETINGS_OFF;
-}
-
-static void
-look_at_ergs(struct run *run, const struct tenant *tenant)
-{
-	struct reconciler *r = reconciler_of(run);
-	struct store_cursor *c = tenant_ergs(r, &tenant->id);
-	struct erg_ref ref;
-	struct erg erg;
-
-	while (store_next(c, NULL, &ref) == ERR_OK)
-		if (erg_load(r, &ref.erg, &erg) == ERR_OK)
-			need(&run->needs, &erg);
-	store_cursor_close(c);
-}
-
-static void
 count_subscription(const struct reconciler *r, const struct subscription *s, struct checkup_subscriptions *ret)
 {
 	int64_t now_ms = clock_wall_ms(r->clock);
@@ -404,7 +377,7 @@ run_start(struct run *run, const struct tenant *tenant)
 		checkup_begin(&run->report.checks[i], (enum app_check_kind)i);
 	look_at_credential(run);
 	look_at_notification_key(run);
-	look_at_ergs(run, tenant);
+	permissions_needs(r, &tenant->id, &run->needs);
 	look_at_subscriptions(run);
 	run->pending = 1;
 	ask_graph(run, tenant);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/service.h"
 #include "graph/graph.h"
+#include "reconciler/permissions.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/summary.h"
 #include "state/outbox.h"
@@ -91,6 +92,8 @@ static const struct series rows[] = {
 	    "plan was approved."),
 	STATES("ergs", ergs, erg_state_names, "ERGs by state. broken and held want a person: see ergsyncctl status."),
 	STATES("tenants", tenants, tenant_state_names, "Tenants by state. consent_missing wants the customer's admin."),
+	ROW("tenants_permission_missing", GAUGE, permission_missing, "",
+	    "Tenants that have not granted all that their ERGs need. Any: ergsyncctl doctor TENANT names what is missing."),
 	STATES("subscriptions", subscriptions, subscription_state_names,
 	    "Graph subscriptions by state. failing for long: changes are found by sweeps only."),
 	ROW("subscription_expiry_timestamp_seconds", GAUGE, subscription_expiry_s, "",
@@ -252,6 +255,7 @@ take_status(struct reconciler *r, struct figures *f)
 		f->tenants[i] = (double)s.tenants[i];
 	for (size_t i = 0; i < APP_SUBSCRIPTION_STATES; i++)
 		f->subscriptions[i] = (double)s.subscriptions[i];
+	f->permission_missing = (double)permissions_missing(r);
 	f->subscription_expiry_s = seconds(s.subscription_expiry_wall_ms);
 	f->proved_oldest_s = seconds(s.unproved_wall_ms);
 	f->inbox_backlog = (double)s.inbox_backlog;

@@ -22,6 +22,7 @@
 #include "reconciler/mailbox.h"
 #include "reconciler/meeting_push.h"
 #include "reconciler/meetings.h"
+#include "reconciler/permissions.h"
 #include "reconciler/push.h"
 #include "reconciler/rekey.h"
 #include "reconciler/resync.h"
@@ -163,6 +164,8 @@ start_parts(struct reconciler *r, char *why, size_t why_size)
 	if (e == ERR_OK)
 		e = retention_new(r, &r->retention);
 	if (e == ERR_OK)
+		e = permissions_new(r, &r->permissions);
+	if (e == ERR_OK)
 		e = ingest_new(r, &r->ingest);
 	if (e == ERR_OK)
 		e = rekey_new(r, &r->rekey);
@@ -238,6 +241,7 @@ stop_parts(struct reconciler *r)
 	r->heal = NULL;
 	rekey_free(r->rekey);
 	ingest_free(r->ingest);
+	permissions_free(r->permissions);
 	retention_free(r->retention);
 	drift_free(r->drift);
 	audit_free(r->audit);

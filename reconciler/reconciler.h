@@ -29,6 +29,7 @@
  *	drift    what changed in the directory, for fifty teams a call: hints for work
  *	retention  what the change feed need not keep any longer
  *	backend  the app API's operations (app/api.h) on all of these
+ *	permissions  how many tenants lack one, for the metrics
  *	heal     records that do not open -> quarantine, and what they were of read anew
  *	rekey    values under keys that are to go -> sealed anew
  *	peer     datagrams with the listener: wake-up in, "consumed up to N" out; listener_watch: is it there
@@ -68,6 +69,7 @@ struct meeting_pushes;
 struct meetings;
 struct outbox;
 struct peer_socket;
+struct permissions;
 struct pushes;
 struct rekey;
 struct resyncs;
@@ -146,6 +148,7 @@ struct reconciler {
 	struct sign_ins *sign_ins;
 	struct retention *retention;
 	struct doctor *doctor;
+	struct permissions *permissions;
 	struct summaries *summaries;
 	bool changes_told;             /* on_changes is to be called after this turn */
 	void (*on_changes)(void *arg); /* the feed has new entries on disk; set by the daemon's main, may be NULL */
