@@ -77,4 +77,30 @@ touch "$dir/backups/notes" "$dir"/backups/ergsync-2026010{1..9}T020000Z.backup
 /bin/sh -ec "$line" || { echo "ergsync-backup.service: its command fails"; bad=1; }
 kept=$(cd "$dir/backups" && printf '%s ' *)
 [[ $kept =~ ^(ergsync-2026010[4-9]T020000Z\.backup\ ){6}ergsync-[0-9]{8}T[0-9]{6}Z\.backup\ notes\ $ ]] || { echo "ergsync-backup.service leaves: $kept"; bad=1; }
+
+# What is told when a unit has given up: each names the hook, and the hook's own line puts it into the journal, here a stand-in's.
+for unit in ergsync-*.service; do
+	[[ $unit = ergsync-failed@* ]] || grep -qx 'OnFailure=ergsync-failed@%n.service' "$unit" || { echo "$unit: nobody is told when it has failed"; bad=1; }
+done
+line=$(sed -n 's/^ExecStart=//p' ergsync-failed@.service)
+line=${line//%i/ergsync-reconciler.service}
+cat >"$dir/journal.mjs" <<'EOF'
+import net from 'node:net';
+import { spawn } from 'node:child_process';
+let heard = '';
+const journal = net.createServer((c) => c.on('data', (d) => { heard += d; }).on('end', () => { console.log(heard); process.exit(); }));
+journal.listen('/run/systemd/journal/stdout', () => spawn('/bin/sh', ['-c', process.argv[2]], { stdio: 'inherit' }));
+EOF
+isolated=(unshare --mount)
+[ "$(id -u)" -eq 0 ] || isolated=(unshare --map-root-user --mount)
+if "${isolated[@]}" true 2>/dev/null; then
+	# shellcheck disable=SC2016  # expanded by the inner shell
+	told=$("${isolated[@]}" sh -ec 'mount -t tmpfs none /run; mkdir -p /run/systemd/journal; exec timeout 20 node "$0" "$1"' "$dir/journal.mjs" "$line") || told="failed $?"
+	[ "$(head -1 <<<"$told")" = ergsync ] || { printf 'ergsync-failed@.service tells by another name:\n%s\n' "$told"; bad=1; }
+	[ "$(sed -n 3p <<<"$told")" = 1 ] || { printf 'ergsync-failed@.service is no alert:\n%s\n' "$told"; bad=1; }
+	grep -qx 'event=unit_failed unit=ergsync-reconciler.service consequence="it is not tried again" next="journalctl -u ergsync-reconciler.service"' <<<"$told" ||
+		{ printf 'ergsync-failed@.service tells:\n%s\n' "$told"; bad=1; }
+else
+	echo 'SKIPPED: no right to stand in for the journal here; what ergsync-failed@.service tells is not shown'
+fi
 exit $bad
