@@ -14,7 +14,7 @@ secrets=$(LC_ALL=C.UTF-8 MANWIDTH=2000 man -l "$build/man/ergsync.conf.5" 2>/dev
 command=$(grep -o 'systemd-creds encrypt .*' <<<"$secrets")
 drop_in=$(grep -A1 -x ' *\[Service\]' <<<"$secrets" | sed 's/^ *//')
 mapfile -t units < <(grep 'wants a drop-in' <<<"$secrets" | grep -o 'ergsync-[a-z]*\.service')
-[ "${#units[@]}" -ge 2 ] && [ -n "$command" ] && [[ $drop_in = *LoadCredentialEncrypted=* ]] || { printf 'ergsync.conf(5) does not tell how:\n%s\n' "$secrets"; exit 1; }
+if [ "${#units[@]}" -lt 2 ] || [ -z "$command" ] || [[ $drop_in != *LoadCredentialEncrypted=* ]]; then printf "ergsync.conf(5) does not tell how:\n%s\n" "$secrets"; exit 1; fi
 
 # Every unit that loads the secret is named.
 name=$(sed -n 's/^LoadCredentialEncrypted=\([^:]*\):.*/\1/p' <<<"$drop_in")
