@@ -3,7 +3,6 @@
  * long as something needs that. So an interrupted change is gone on with by running it again.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/config.h"
+#include "base/durable_file.h"
 #include "base/encode.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -26,62 +26,23 @@
 
 /* ---------- the file ---------- */
 
-static bool
-write_all(int fd, const char *text)
-{
-	size_t len = strlen(text);
-
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		text += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) == 0;
-}
-
-static bool
-folder_sync(const char *path)
-{
-	char folder[PATH_MAX], *slash;
-	bool good;
-	int fd;
-
-	(void)snprintf(folder, sizeof(folder), "%s", path);
-	if ((slash = strrchr(folder, '/')) != NULL)
-		slash[slash == folder] = '\0';
-	fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	good = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		(void)close(fd);
-	return good;
-}
-
 /* Never half written: the key is all that opens the state. Owner and mode stay. */
 static bool
 replace(const char *path, const char *text)
 {
 	char fresh[PATH_MAX];
 	struct stat st;
-	bool good;
-	int fd;
+	int error;
 
 	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh) || stat(path, &st) != 0)
 		return false;
 	(void)unlink(fresh);
-	if ((fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
-		return false;
-	good = write_all(fd, text) && (geteuid() != 0 || fchown(fd, st.st_uid, st.st_gid) == 0) &&
-	       fchmod(fd, st.st_mode & 0777) == 0;
-	(void)close(fd);
-	good = good && rename(fresh, path) == 0 && folder_sync(path);
-	if (!good)
-		(void)unlink(fresh);
-	return good;
+	if (durable_file_replace(path, fresh, text, strlen(text), &st))
+		return true;
+	error = errno;
+	(void)unlink(fresh);
+	errno = error;
+	return false;
 }
 
 static bool

@@ -22,6 +22,7 @@
 
 #include "base/certificate.h"
 #include "base/config.h"
+#include "base/durable_file.h"
 #include "base/encode.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -94,24 +95,6 @@ give_away(struct findings *f, const char *path)
 		found(f, FINDING_FAILED, "%s cannot be given to user " SERVICE_USER ": %s", path, strerror(errno));
 }
 
-static bool
-write_all(int fd, const char *text)
-{
-	size_t len = strlen(text);
-
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		text += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) == 0;
-}
-
 /* Only if there is nothing of that name, not even a dangling link. False when it was there or failed. */
 static bool
 make_file(struct findings *f, const char *path, const char *text, unsigned mode, const char *what)
@@ -131,7 +114,7 @@ make_file(struct findings *f, const char *path, const char *text, unsigned mode,
 			found(f, FINDING_FAILED, "%s cannot be made: %s", path, strerror(errno));
 		return false;
 	}
-	good = write_all(fd, text) && fchmod(fd, mode) == 0;
+	good = durable_file_write(fd, text, strlen(text)) && fsync(fd) == 0 && fchmod(fd, mode) == 0;
 	good = close(fd) == 0 && good;
 	if (!good) {
 		found(f, FINDING_FAILED, "%s cannot be written: %s", path, strerror(errno));

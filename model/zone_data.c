@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/big_endian.h"
 #include "model/posix_zone.h"
 
 #define HEADER_LEN     44
@@ -32,25 +33,13 @@ struct header {
 	uint32_t isut, isstd, leap, time, type, text; /* counts */
 };
 
-static uint32_t
-get_u32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static int64_t
-get_i64(const uint8_t *p)
-{
-	return (int64_t)((uint64_t)get_u32(p) << 32 | get_u32(p + 4));
-}
-
 static bool
 read_header(const uint8_t *p, size_t len, struct header *ret)
 {
 	if (len < HEADER_LEN || memcmp(p, "TZif", 4) != 0 || p[4] < '2')
 		return false;
-	*ret = (struct header){ get_u32(p + 20), get_u32(p + 24), get_u32(p + 28), get_u32(p + 32), get_u32(p + 36),
-		get_u32(p + 40) };
+	*ret = (struct header){ big_endian_get_u32(p + 20), big_endian_get_u32(p + 24), big_endian_get_u32(p + 28),
+		big_endian_get_u32(p + 32), big_endian_get_u32(p + 36), big_endian_get_u32(p + 40) };
 	return ret->time <= TRANSITION_MAX && ret->type >= 1 && ret->type <= TYPE_MAX && ret->text <= 4096 && ret->leap <= 4096 &&
 	       ret->isut <= TYPE_MAX && ret->isstd <= TYPE_MAX;
 }
@@ -68,11 +57,12 @@ read_transitions(struct zone_data *z, const struct header *h, const uint8_t *p)
 {
 	const uint8_t *kinds = p + h->time * 8u, *types = kinds + h->time;
 
-	z->first_offset_s = (int32_t)get_u32(types);
+	z->first_offset_s = (int32_t)big_endian_get_u32(types);
 	for (uint32_t i = 0; i < h->time; i++) {
 		if (kinds[i] >= h->type)
 			return false;
-		z->transitions[i] = (struct transition){ get_i64(p + i * 8u), (int32_t)get_u32(types + kinds[i] * 6u) };
+		z->transitions[i] = (struct transition){ (int64_t)big_endian_get_u64(p + i * 8u),
+			(int32_t)big_endian_get_u32(types + kinds[i] * 6u) };
 		if (i > 0 && z->transitions[i].unix_s <= z->transitions[i - 1].unix_s)
 			return false;
 	}

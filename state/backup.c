@@ -19,7 +19,9 @@
 
 #include <openssl/evp.h>
 
+#include "base/big_endian.h"
 #include "base/clock.h"
+#include "base/durable_file.h"
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/timestamp.h"
@@ -45,24 +47,6 @@ told(enum err e, const char *what, const char *path, char *why, size_t why_size)
 }
 
 /* ---------- bytes ---------- */
-
-static bool
-write_all(int fd, const void *data, size_t len)
-{
-	const char *at = data;
-
-	while (len > 0) {
-		ssize_t n = write(fd, at, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		at += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
 
 static bool
 read_all(int fd, void *ret, size_t len, uint64_t offset)
@@ -115,40 +99,6 @@ digest_file(int fd, uint64_t len, uint8_t ret[HASH_LEN])
 	          EVP_DigestFinal_ex(ctx, ret, NULL) == 1;
 
 	EVP_MD_CTX_free(ctx);
-	return ok;
-}
-
-static void
-put_u64(uint8_t *at, uint64_t n)
-{
-	for (size_t i = 0; i < 8; i++)
-		at[i] = (uint8_t)(n >> (56 - 8 * i));
-}
-
-static uint64_t
-get_u64(const uint8_t *at)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < 8; i++)
-		n = n << 8 | at[i];
-	return n;
-}
-
-static bool
-directory_sync(const char *path)
-{
-	char parent[PATH_MAX], *slash;
-	bool ok;
-	int fd;
-
-	(void)snprintf(parent, sizeof(parent), "%s", path);
-	if ((slash = strrchr(parent, '/')) != NULL)
-		slash[slash == parent] = '\0';
-	fd = open(slash != NULL ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ok = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		(void)close(fd);
 	return ok;
 }
 
@@ -261,13 +211,13 @@ footer_write(int fd, uint64_t image_len, uint64_t keys_len, uint64_t manifest_le
 	uint64_t body = image_len + keys_len + manifest_len;
 
 	memcpy(footer, magic, sizeof(magic));
-	put_u64(footer + 16, image_len);
-	put_u64(footer + 24, keys_len);
-	put_u64(footer + 32, manifest_len);
+	big_endian_put_u64(footer + 16, image_len);
+	big_endian_put_u64(footer + 24, keys_len);
+	big_endian_put_u64(footer + 32, manifest_len);
 	/* The digest is over the footer's beginning, too. */
-	return write_all(fd, footer, FOOTER_LEN - HASH_LEN) && fsync(fd) == 0 &&
+	return durable_file_write(fd, footer, FOOTER_LEN - HASH_LEN) && fsync(fd) == 0 &&
 	       digest_file(fd, body + FOOTER_LEN - HASH_LEN, footer + FOOTER_LEN - HASH_LEN) &&
-	       write_all(fd, footer + FOOTER_LEN - HASH_LEN, HASH_LEN) && fsync(fd) == 0;
+	       durable_file_write(fd, footer + FOOTER_LEN - HASH_LEN, HASH_LEN) && fsync(fd) == 0;
 }
 
 /* ---------- reading one ---------- */
@@ -284,9 +234,9 @@ footer_read(int fd, struct backup_manifest *ret)
 	size = (uint64_t)st.st_size;
 	if (!read_all(fd, footer, FOOTER_LEN, size - FOOTER_LEN) || memcmp(footer, magic, sizeof(magic)) != 0)
 		return ERR_CORRUPT;
-	ret->image_len = get_u64(footer + 16);
-	ret->keys_len = get_u64(footer + 24);
-	ret->manifest_len = get_u64(footer + 32);
+	ret->image_len = big_endian_get_u64(footer + 16);
+	ret->keys_len = big_endian_get_u64(footer + 24);
+	ret->manifest_len = big_endian_get_u64(footer + 32);
 	if (ret->image_len > size || ret->keys_len > KEYS_MAX_BYTES || ret->manifest_len > MANIFEST_MAX ||
 	    ret->image_len + ret->keys_len + ret->manifest_len + FOOTER_LEN != size)
 		return ERR_CORRUPT;
@@ -390,7 +340,7 @@ write_parts(const struct backup_options *o, int fd, const char *partial, char *w
 		st.st_size = 0;
 	examine(partial, true, (uint64_t)st.st_size, NULL, &x); /* counts */
 	if ((e = manifest_make(o, &x, &manifest)) == ERR_OK &&
-	    (!write_all(fd, keys, keys_len) || !write_all(fd, manifest, strlen(manifest)) ||
+	    (!durable_file_write(fd, keys, keys_len) || !durable_file_write(fd, manifest, strlen(manifest)) ||
 	        !footer_write(fd, (uint64_t)st.st_size, keys_len, strlen(manifest))))
 		e = told(ERR_IO, "cannot write", partial, why, why_size);
 	free(keys);
@@ -428,7 +378,7 @@ backup_write(
 	/* Again, should keys have been destroyed while it was copied. */
 	for (int i = 0; i < TRIES && e == ERR_CORRUPT; i++)
 		e = write_once(o, partial, ret, ret_examined, why, why_size);
-	if (e == ERR_OK && (rename(partial, o->file) != 0 || !directory_sync(o->file)))
+	if (e == ERR_OK && (rename(partial, o->file) != 0 || !durable_file_sync_folder(o->file)))
 		e = told(ERR_IO, "cannot write", o->file, why, why_size);
 	if (e != ERR_OK)
 		(void)unlink(partial);
@@ -501,7 +451,7 @@ place_check(struct restore *r)
 static bool
 copy_step(void *arg, const void *data, size_t n)
 {
-	return write_all(*(int *)arg, data, n);
+	return durable_file_write(*(int *)arg, data, n);
 }
 
 /* The bytes [from, from + len) of the backup, as a file of the new store. */
@@ -520,7 +470,7 @@ extract(struct restore *r, int from_fd, uint64_t from, uint64_t len, const char 
 		ok = each_chunk(from_fd, len, copy_step, &fd);
 	} else {
 		data = malloc((size_t)len + 1);
-		ok = data != NULL && read_all(from_fd, data, (size_t)len, from) && write_all(fd, data, (size_t)len);
+		ok = data != NULL && read_all(from_fd, data, (size_t)len, from) && durable_file_write(fd, data, (size_t)len);
 		free(data);
 	}
 	ok = ok && fsync(fd) == 0;
@@ -615,7 +565,7 @@ swap(struct restore *r)
 			(void)unlink(path);
 		}
 	}
-	if (rename(r->fresh, r->store) != 0 || !directory_sync(r->store))
+	if (rename(r->fresh, r->store) != 0 || !durable_file_sync_folder(r->store))
 		return told(ERR_IO, "cannot rename", r->fresh, r->why, r->why_size);
 	return ERR_OK;
 }

@@ -18,6 +18,7 @@
 
 #include <openssl/rand.h>
 
+#include "base/big_endian.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "state/codec.h"
@@ -162,8 +163,7 @@ static MDB_val
 log_key(uint64_t seq, uint8_t buffer[LOG_KEY_LEN])
 {
 	buffer[0] = 1;
-	for (size_t i = 0; i < 8; i++)
-		buffer[1 + i] = (uint8_t)(seq >> (56 - 8 * i));
+	big_endian_put_u64(buffer + 1, seq);
 	return (MDB_val){ LOG_KEY_LEN, buffer };
 }
 
@@ -172,13 +172,8 @@ static uint64_t
 log_seq(const MDB_val *key)
 {
 	const uint8_t *b = key->mv_data;
-	uint64_t seq = 0;
 
-	if (key->mv_size != LOG_KEY_LEN || b[0] != 1)
-		return 0;
-	for (size_t i = 1; i < LOG_KEY_LEN; i++)
-		seq = seq << 8 | b[i];
-	return seq;
+	return key->mv_size == LOG_KEY_LEN && b[0] == 1 ? big_endian_get_u64(b + 1) : 0;
 }
 
 static MDB_val

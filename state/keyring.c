@@ -14,6 +14,8 @@
 
 #include <openssl/rand.h>
 
+#include "base/big_endian.h"
+#include "base/durable_file.h"
 #include "state/seal.h"
 
 #define CHECK_LEN   16
@@ -53,20 +55,7 @@ struct keyring {
 	bool rewrapped;
 };
 
-/* --- bytes --- */
-
-static void
-put_u32(uint8_t *at, uint32_t n)
-{
-	for (size_t i = 0; i < 4; i++)
-		at[i] = (uint8_t)(n >> (24 - 8 * i));
-}
-
-static uint32_t
-get_u32(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
+/* --- what a ring is known by --- */
 
 static void
 check_of(const struct key32 *master, uint8_t ret[CHECK_LEN])
@@ -195,7 +184,7 @@ static void
 place_write(const struct entry *e, uint8_t ret[PLACE_LEN])
 {
 	memset(ret, 0, PLACE_LEN);
-	put_u32(ret, e->id);
+	big_endian_put_u32(ret, e->id);
 	ret[4] = (uint8_t)e->use;
 	ret[5] = e->retired;
 	memcpy(ret + 8, e->owner.b, KEY_OWNER_LEN);
@@ -219,8 +208,8 @@ encode(const struct keyring *k, uint8_t **ret)
 	if (e == ERR_OK) {
 		memcpy(data, magic, sizeof(magic));
 		check_of(&k->master, data + sizeof(magic));
-		put_u32(data + HEAD_LEN - 8, k->next_id);
-		put_u32(data + HEAD_LEN - 4, (uint32_t)k->count);
+		big_endian_put_u32(data + HEAD_LEN - 8, k->next_id);
+		big_endian_put_u32(data + HEAD_LEN - 4, (uint32_t)k->count);
 	}
 	for (size_t i = 0; i < k->count && e == ERR_OK; i++) {
 		at = data + HEAD_LEN + i * ENTRY_LEN;
@@ -247,13 +236,14 @@ entry_decode(struct keyring *k, struct seal *wrap, const uint8_t *at)
 	size_t len;
 
 	memcpy(&owner, at + 8, sizeof(owner));
-	if (at[4] < KEY_INDEX || at[4] > KEY_TENANT || at[5] > 1 || (k->count > 0 && get_u32(at) <= k->entries[k->count - 1].id))
+	if (at[4] < KEY_INDEX || at[4] > KEY_TENANT || at[5] > 1 ||
+	    (k->count > 0 && big_endian_get_u32(at) <= k->entries[k->count - 1].id))
 		return ERR_CORRUPT;
 	if ((entry = entry_add(k, (enum key_use)at[4], &owner)) == NULL)
 		return ERR_NOMEM;
 	if (seal_unwrap(wrap, &(struct seal_place){ "keys", at, PLACE_LEN }, at + PLACE_LEN, WRAPPED_LEN, key, &len) != ERR_OK)
 		return ERR_CORRUPT;
-	entry->id = get_u32(at);
+	entry->id = big_endian_get_u32(at);
 	entry->retired = at[5] != 0;
 	memcpy(&entry->key, key, sizeof(entry->key));
 	secret_wipe(key, sizeof(key));
@@ -269,8 +259,8 @@ decode(struct keyring *k, const uint8_t *data, size_t len)
 	uint32_t next, count;
 	enum err e;
 
-	next = get_u32(data + HEAD_LEN - 8);
-	count = get_u32(data + HEAD_LEN - 4);
+	next = big_endian_get_u32(data + HEAD_LEN - 8);
+	count = big_endian_get_u32(data + HEAD_LEN - 4);
 	if (count > KEYS_MAX || len != file_len(count))
 		return ERR_CORRUPT;
 	mac_of(&k->master, data, len - HASH_LEN, mac);
@@ -304,64 +294,39 @@ overwrite(int fd)
 	(void)fsync(fd);
 }
 
-static bool
-write_all(int fd, const uint8_t *data, size_t len)
+static int
+former_open(const char *path)
 {
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) == 0;
+	return open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static bool
-directory_sync(const char *path)
+static void
+former_end(int fd)
 {
-	char parent[PATH_MAX], *slash;
-	bool ok;
-	int fd;
-
-	(void)snprintf(parent, sizeof(parent), "%s", path);
-	if ((slash = strrchr(parent, '/')) != NULL)
-		*slash = '\0';
-	fd = open(slash != NULL ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ok = fd >= 0 && fsync(fd) == 0;
+	overwrite(fd);
 	if (fd >= 0)
 		(void)close(fd);
-	return ok;
 }
 
 static enum err
 replace(const char *path, const uint8_t *data, size_t len)
 {
 	char fresh[PATH_MAX];
-	int fd, former;
-	bool ok;
+	int former;
 
 	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
 		return ERR_TOOBIG;
 	/* Left over by a crash, it may hold a key that was to go. */
-	former = open(fresh, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	overwrite(former);
-	if (former >= 0)
-		(void)close(former);
-	if ((fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
+	former_end(former_open(fresh));
+	(void)unlink(fresh);
+	former = former_open(path);
+	if (!durable_file_replace(path, fresh, data, len, NULL)) {
+		if (former >= 0)
+			(void)close(former);
 		return ERR_IO;
-	ok = write_all(fd, data, len);
-	(void)close(fd);
-	former = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	ok = ok && rename(fresh, path) == 0 && directory_sync(path);
-	if (ok)
-		overwrite(former);
-	if (former >= 0)
-		(void)close(former);
-	return ok ? ERR_OK : ERR_IO;
+	}
+	former_end(former);
+	return ERR_OK;
 }
 
 static enum err

@@ -2,6 +2,7 @@
  * seal.c - one cipher context a direction, keyed once and given a new nonce for each value: keying costs more than a short value.
  */
 #include "state/seal.h"
+#include "base/big_endian.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -95,7 +96,7 @@ seal_key_id(const void *sealed, size_t sealed_len)
 
 	switch (header_len(in, sealed_len)) {
 	case 2: return in[1];
-	case 5: return (uint32_t)in[1] << 24 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 8 | in[4];
+	case 5: return big_endian_get_u32(in + 1);
 	default: return 0;
 	}
 }
@@ -109,8 +110,7 @@ header_write(const struct seal *s, uint8_t *ret)
 		return 2;
 	}
 	ret[0] = 2;
-	for (size_t i = 0; i < 4; i++)
-		ret[1 + i] = (uint8_t)(s->id >> (24 - 8 * i));
+	big_endian_put_u32(ret + 1, s->id);
 	return 5;
 }
 

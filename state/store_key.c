@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/big_endian.h"
 #include "state/keyring.h"
 #include "state/store_parts.h"
 
@@ -26,21 +27,14 @@ store_key_u64(struct store_key *k, uint64_t n)
 {
 	uint8_t b[8];
 
-	for (size_t i = 0; i < 8; i++)
-		b[i] = (uint8_t)(n >> (56 - 8 * i));
+	big_endian_put_u64(b, n);
 	store_key_bytes(k, b, sizeof(b));
 }
 
 uint64_t
 store_key_number(const struct store_key *k)
 {
-	uint64_t n = 0;
-
-	if (k->len < 8)
-		return 0;
-	for (size_t i = k->len - 8U; i < k->len; i++)
-		n = n << 8 | k->b[i];
-	return n;
+	return k->len < 8 ? 0 : big_endian_get_u64(k->b + k->len - 8);
 }
 
 void
