@@ -59,16 +59,6 @@ callback_body(const struct callback_event *event, json_t *data, char *ret, size_
 	return e;
 }
 
-/* o when all went well. */
-static json_t *
-checked(json_t *o, int bad)
-{
-	if (bad == 0)
-		return o;
-	json_decref(o);
-	return NULL;
-}
-
 json_t *
 callback_data_member(const char *erg, const struct person *person, enum role role)
 {
@@ -81,7 +71,7 @@ callback_data_member(const char *erg, const struct person *person, enum role rol
 	bad |= json_object_set_new(o, "email", view_text(person->email));
 	bad |= json_object_set_new(o, "name", view_text(person->name));
 	bad |= jx_set_str(o, "role", role_names[role <= ROLE_GUEST ? role : ROLE_MEMBER]);
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 json_t *
@@ -94,7 +84,7 @@ callback_data_member_trouble(const char *erg, const struct person *person, const
 	bad |= json_object_set_new(o, "user", view_text(person->user.s));
 	bad |= json_object_set_new(o, "email", view_text(person->email));
 	bad |= json_object_set_new(o, "detail", view_text(detail));
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 /* Room for the envelope and everything in a meeting's event that is not a field of it. */
@@ -131,7 +121,7 @@ meeting_fields(const struct event_fields *fields, unsigned mask, json_t *omitted
 		bad |= event_fields_write(fields, (mask & ~EVENT_MASK(CANCELLED)) | EVENT_MASK_RESPONSES, o);
 	while (bad == 0 && json_dumpb(o, NULL, 0, JSON_COMPACT) > MEETING_ROOM && omit_longest(o, omitted))
 		continue;
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 json_t *
@@ -153,7 +143,7 @@ callback_data_meeting(const struct event *event, const struct event_fields *fiel
 	bad |= json_object_set_new(o, "responses", view_responses(&event->responses));
 	json_decref(changed);
 	json_decref(omitted);
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 json_t *
@@ -164,7 +154,7 @@ callback_data_erg(const char *erg, const char *detail)
 
 	bad |= json_object_set_new(o, "erg", view_text(erg));
 	bad |= json_object_set_new(o, "detail", view_text(detail));
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 json_t *
@@ -175,7 +165,7 @@ callback_data_plan(const char *erg, const char *detail, const char *hash, int64_
 
 	bad |= json_object_set_new(o, "hash", view_text(hash));
 	bad |= json_object_set_new(o, "removals", json_integer(removals));
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 json_t *

@@ -116,9 +116,8 @@ fields_object(const struct field *fields, size_t count, const void *base)
 
 #define OBJECT_OF(fields, base) fields_object(fields, COUNT(fields), base)
 
-/* o when all went well. */
-static json_t *
-checked(json_t *o, int bad)
+json_t *
+view_checked(json_t *o, int bad)
 {
 	if (bad == 0)
 		return o;
@@ -161,7 +160,7 @@ view_check(const struct app_check *check)
 
 	bad |= json_object_set_new(o, "detail", view_text(check->detail));
 	bad |= json_object_set_new(o, "next", view_text(check->next));
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 json_t *
@@ -182,7 +181,7 @@ view_doctor(const struct app_doctor *doctor)
 	bad |= jx_set_time(o, "started_at", doctor->started_wall_ms);
 	bad |= jx_set_time(o, "finished_at", doctor->finished_wall_ms);
 	bad |= json_object_set_new(o, "checks", checks);
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 json_t *
@@ -246,7 +245,7 @@ erg_subscriptions(const struct erg_view *erg)
 
 	for (unsigned i = 0; i < erg->subscription_count && i < ERG_VIEW_SUBSCRIPTIONS_MAX; i++)
 		bad |= json_array_append_new(list, OBJECT_OF(fields, &erg->subscriptions[i]));
-	return checked(list, bad);
+	return view_checked(list, bad);
 }
 
 /* A kind that has not been read yet, or that Graph has added, is null. */
@@ -279,7 +278,7 @@ view_erg(const struct erg_view *erg)
 	bad |= json_object_set_new(o, "members", erg_members(&erg->erg.counts));
 	bad |= json_object_set_new(o, "events", erg_events(&erg->events));
 	bad |= json_object_set_new(o, "subscriptions", erg_subscriptions(erg));
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 /* A guest is what Teams says; else the app's word comes first where both have one. */
@@ -318,7 +317,7 @@ view_member(const struct member_view *member)
 	person_reference(&member->person, reference, sizeof(reference));
 	bad |= jx_set_str(o, "user", member->person.user.s[0] != '\0' ? member->person.user.s : reference);
 	bad |= json_object_set_new(o, "role", enum_name(role_names, shown_role(&member->member)));
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 json_t *
@@ -371,7 +370,7 @@ view_event(const struct event_view *event)
 	bad |= event_fields_write(event->fields, VIEW_MASK, o);
 	bad |= set_fields(o, tail, COUNT(tail), event->event);
 	bad |= json_object_set_new(o, "responses", view_responses(&event->event->responses));
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 static json_t *
@@ -399,7 +398,7 @@ resync_errors(const struct resync *resync)
 
 	for (unsigned i = 0; i < RESYNC_ERRORS_MAX && resync->errors[i][0] != '\0'; i++)
 		bad |= json_array_append_new(list, view_text(resync->errors[i]));
-	return checked(list, bad);
+	return view_checked(list, bad);
 }
 
 json_t *
@@ -425,7 +424,7 @@ view_resync(const struct resync *resync)
 	bad |= json_object_set_new(o, "scope", view_text(scope));
 	bad |= json_object_set_new(o, "changes", resync_changes(&resync->changes));
 	bad |= json_object_set_new(o, "errors", resync_errors(resync));
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 json_t *
@@ -469,7 +468,7 @@ view_plan(const struct app_plan *plan, json_t *items)
 		json_decref(items);
 		return NULL;
 	}
-	return checked(o, json_object_set_new(o, "items", items));
+	return view_checked(o, json_object_set_new(o, "items", items));
 }
 
 /* {"total": N, "<name of state>": n, ...} */
@@ -485,7 +484,7 @@ counts_by_state(const int64_t *counts, const char *const *names)
 		bad |= json_object_set_new(o, names[i], json_integer(counts[i]));
 	}
 	bad |= json_object_set_new(o, "total", json_integer(total));
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 static json_t *
@@ -504,7 +503,7 @@ status_attention(const struct attention *items, size_t count)
 		bad |= json_object_set_new(item, "next", json_string(next));
 		bad |= json_array_append_new(list, item);
 	}
-	return checked(list, bad);
+	return view_checked(list, bad);
 }
 
 /* The verdict and what it rests on: in words. */
@@ -535,7 +534,7 @@ status_problems(const struct app_status *status)
 		bad |= json_object_set_new(problem, "detail", view_text(status->problems[i].detail));
 		bad |= json_array_append_new(list, problem);
 	}
-	return checked(list, bad);
+	return view_checked(list, bad);
 }
 
 static json_t *
@@ -543,7 +542,7 @@ status_subscriptions(const struct app_status *status)
 {
 	json_t *o = counts_by_state(status->subscriptions, subscription_state_names);
 
-	return checked(o, o == NULL ? -1 : jx_set_time(o, "next_expiry_at", status->subscription_expiry_wall_ms));
+	return view_checked(o, o == NULL ? -1 : jx_set_time(o, "next_expiry_at", status->subscription_expiry_wall_ms));
 }
 
 /* Null while there is no ERG at all. */
@@ -588,7 +587,7 @@ view_receipt(const struct receipt *receipt)
 	bad |= jx_set_time(o, "requested_at", receipt->requested_wall_ms);
 	bad |= jx_set_time(o, "erased_at", receipt->erased_wall_ms);
 	bad |= jx_set_time(o, "keys_destroyed_at", receipt->keys_destroyed_wall_ms);
-	return checked(o, bad);
+	return view_checked(o, bad);
 }
 
 json_t *
@@ -680,5 +679,5 @@ view_status(const struct app_status *status)
 	bad |= status_parts(o, status);
 	bad |= json_object_set_new(o, "oldest_unproved", status_unproved(status));
 	bad |= json_object_set_new(o, "problems", status_problems(status));
-	return checked(o, bad);
+	return view_checked(o, bad);
 }

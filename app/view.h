@@ -29,6 +29,8 @@ json_t *view_receipt(const struct receipt *receipt);
 json_t *view_key_rotation(const struct app_key_rotation *rotation);
 json_t *view_status(const struct app_status *status);
 
+/* o when all went well; else frees it. */
+json_t *view_checked(json_t *o, int bad);
 /* A string, or null for "". */
 json_t *view_text(const char *s);
 

@@ -6,9 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/pem.h"
+#include "base/timestamp.h"
 
 #define HOST_SIZE           256
 #define SECURITY_BITS_LEAST 112 /* OpenSSL's security level 2: RSA of 2048 bits, SHA-224 */
@@ -46,25 +46,14 @@ host_of(const char *url, char ret[HOST_SIZE])
 }
 
 static void
-day_of(int64_t unix_s, char ret[32])
-{
-	time_t t = (time_t)unix_s;
-	struct tm tm;
-
-	ret[0] = '\0';
-	if (gmtime_r(&t, &tm) != NULL)
-		(void)strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm);
-}
-
-static void
 look_at_end(const X509 *c, const char *what, int64_t now_s, struct certificate_doubts *ret)
 {
 	int64_t end_s = 0;
-	char day[32];
+	char day[TIMESTAMP_SIZE];
 
 	if (!pem_time(X509_get0_notAfter(c), &end_s) || end_s - now_s >= CERTIFICATE_EXPIRY_NEAR_S)
 		return;
-	day_of(end_s, day);
+	timestamp_for_people(end_s, day);
 	doubt(ret, "%s %s on %s", what, end_s <= now_s ? "has expired" : "expires", day);
 }
 

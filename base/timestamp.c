@@ -156,3 +156,13 @@ timestamp_format(int64_t ms, char ret[TIMESTAMP_SIZE])
 	    (unsigned)c.month % 100u, (unsigned)c.day % 100u, (unsigned)(second / 3600) % 100u, (unsigned)(second / 60 % 60),
 	    (unsigned)(second % 60), fraction);
 }
+
+void
+timestamp_for_people(int64_t unix_s, char ret[TIMESTAMP_SIZE])
+{
+	const int64_t limit = INT64_MAX / 1000;
+	char iso[TIMESTAMP_SIZE];
+
+	timestamp_format((unix_s > limit ? limit : unix_s < -limit ? -limit : unix_s) * 1000, iso);
+	(void)snprintf(ret, TIMESTAMP_SIZE, "%.10s %.5s UTC", iso, iso + 11);
+}

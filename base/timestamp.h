@@ -17,5 +17,7 @@
 enum err timestamp_parse(const char *s, int64_t *ret_ms);
 /* "2026-11-22T08:00:00Z"; milliseconds only when they are not zero. Clamped to the years above. */
 void timestamp_format(int64_t ms, char ret[TIMESTAMP_SIZE]);
+/* For people: "2026-11-22 08:00 UTC". Clamped likewise. */
+void timestamp_for_people(int64_t unix_s, char ret[TIMESTAMP_SIZE]);
 
 #endif

@@ -4,9 +4,9 @@
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/pem.h"
+#include "base/timestamp.h"
 
 /* The suites of reliability.md 2.5; TLS 1.3's own list has only AEAD. */
 static const char suites12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -51,34 +51,23 @@ context_with_settings(void)
 	return ctx;
 }
 
-static void
-day_of(int64_t unix_s, char ret[32])
-{
-	time_t t = (time_t)unix_s;
-	struct tm tm;
-
-	ret[0] = '\0';
-	if (gmtime_r(&t, &tm) != NULL)
-		(void)strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm);
-}
-
 static enum err
 check_validity(const X509 *leaf, int64_t now_unix, const char *file, struct tls_facts *facts, char *why, size_t why_size)
 {
 	int64_t from;
-	char day[32];
+	char day[TIMESTAMP_SIZE];
 
 	if (!pem_time(X509_get0_notBefore(leaf), &from) || !pem_time(X509_get0_notAfter(leaf), &facts->expires_unix)) {
 		(void)snprintf(why, why_size, "certificate %s has unreadable dates", file);
 		return ERR_INVALID;
 	}
 	if (now_unix >= facts->expires_unix) {
-		day_of(facts->expires_unix, day);
+		timestamp_for_people(facts->expires_unix, day);
 		(void)snprintf(why, why_size, "certificate %s has expired on %s: renew it", file, day);
 		return ERR_INVALID;
 	}
 	if (now_unix < from) {
-		day_of(from, day);
+		timestamp_for_people(from, day);
 		(void)snprintf(
 		    why, why_size, "certificate %s is not valid before %s: check it, and this machine's clock", file, day);
 		return ERR_INVALID;

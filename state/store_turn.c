@@ -29,32 +29,36 @@ store_fail(struct store *s, enum err e, const char *doing)
 
 /* ---------- transactions ---------- */
 
+static MDB_txn *
+begin(struct store *s, bool write, MDB_txn **ret)
+{
+	enum err e = env_begin(s->env, write, ret);
+
+	if (e != ERR_OK) {
+		*ret = NULL;
+		store_fail(s, e, write ? "begin" : "read");
+		return NULL;
+	}
+	timer_arm_sooner(s->turn, 0);
+	return *ret;
+}
+
 MDB_txn *
 store_reading(struct store *s)
 {
-	enum err e;
-
 	if (s->failed)
 		return NULL;
 	if (s->write != NULL)
 		return s->write;
 	if (s->read != NULL)
 		return s->read;
-	if ((e = env_begin(s->env, false, &s->read)) != ERR_OK) {
-		s->read = NULL;
-		store_fail(s, e, "read");
-		return NULL;
-	}
-	/* A read transaction left open would keep every freed page from being used again. */
-	timer_arm_sooner(s->turn, 0);
-	return s->read;
+	/* Left open, it would keep every freed page from being used again: it ends with the turn. */
+	return begin(s, false, &s->read);
 }
 
 MDB_txn *
 store_writing(struct store *s)
 {
-	enum err e;
-
 	if (s->failed)
 		return NULL;
 	if (s->write != NULL)
@@ -62,14 +66,8 @@ store_writing(struct store *s)
 	if (s->read != NULL)
 		mdb_txn_abort(s->read);
 	s->read = NULL;
-	if ((e = env_begin(s->env, true, &s->write)) != ERR_OK) {
-		s->write = NULL;
-		store_fail(s, e, "begin");
-		return NULL;
-	}
 	s->turn_bytes = 0;
-	timer_arm_sooner(s->turn, 0);
-	return s->write;
+	return begin(s, true, &s->write);
 }
 
 void

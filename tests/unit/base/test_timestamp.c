@@ -105,6 +105,20 @@ formats_clamped(void **state)
 }
 
 static void
+tells_people_the_minute(void **state)
+{
+	char text[TIMESTAMP_SIZE];
+
+	(void)state;
+	timestamp_for_people(1795334459, text);
+	assert_string_equal(text, "2026-11-22 08:00 UTC");
+	timestamp_for_people(INT64_MAX, text);
+	assert_string_equal(text, "9999-12-31 23:59 UTC");
+	timestamp_for_people(INT64_MIN, text);
+	assert_string_equal(text, "0001-01-01 00:00 UTC");
+}
+
+static void
 agrees_with_timegm(void **state)
 {
 	struct rng rng = test_rng("timestamp");
@@ -133,6 +147,7 @@ main(void)
 		cmocka_unit_test(reads_what_graph_and_rfc_3339_write),
 		cmocka_unit_test(refuses_the_rest),
 		cmocka_unit_test(formats_clamped),
+		cmocka_unit_test(tells_people_the_minute),
 		cmocka_unit_test(agrees_with_timegm),
 	};
 

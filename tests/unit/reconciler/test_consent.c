@@ -1,24 +1,6 @@
 /* Consent not yet given, given, withdrawn, given again: what the tenant says, and how soon it is noticed. */
 #include "reconciler/consent.h"
-#include "unit/reconciler/rig.h"
-
-static struct rig rig;
-
-static int
-start(void **state)
-{
-	(void)state;
-	rig_make(&rig, 41, 12, 8);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	rig_done(&rig);
-	return 0;
-}
+#include "unit/reconciler/rig_group.h"
 
 static void
 set_consent(const char *consent)
@@ -177,13 +159,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(consent_given_is_noticed_at_once, start, stop),
-		cmocka_unit_test_setup_teardown(the_link_stays, start, stop),
-		cmocka_unit_test_setup_teardown(consent_withdrawn_freezes_and_regained_resumes, start, stop),
-		cmocka_unit_test_setup_teardown(consent_regained_elsewhere, start, stop),
-		cmocka_unit_test_setup_teardown(the_admin_who_consented_leaves, start, stop),
-		cmocka_unit_test_setup_teardown(a_permission_granted_later, start, stop),
-		cmocka_unit_test_setup_teardown(visits_cost_little, start, stop),
+		cmocka_unit_test_setup_teardown(consent_given_is_noticed_at_once, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(the_link_stays, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(consent_withdrawn_freezes_and_regained_resumes, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(consent_regained_elsewhere, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(the_admin_who_consented_leaves, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(a_permission_granted_later, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(visits_cost_little, rig_group_start, rig_group_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

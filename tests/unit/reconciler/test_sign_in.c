@@ -1,23 +1,5 @@
 /* A tenant whose dedicated account signs in: from the code to calls in its name, and every way that ends. */
-#include "unit/reconciler/rig.h"
-
-static struct rig rig;
-
-static int
-start(void **state)
-{
-	(void)state;
-	rig_make(&rig, 31, 12, 8);
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	rig_done(&rig);
-	return 0;
-}
+#include "unit/reconciler/rig_group.h"
 
 static void
 put_tenant(int sign_in)
@@ -245,13 +227,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_application_needs_no_account, start, stop),
-		cmocka_unit_test_setup_teardown(an_account_signs_in_and_works, start, stop),
-		cmocka_unit_test_setup_teardown(the_refresh_token_turns_and_outlives_restarts, start, stop),
-		cmocka_unit_test_setup_teardown(each_end_says_what_to_do, start, stop),
-		cmocka_unit_test_setup_teardown(codes_that_lead_nowhere, start, stop),
-		cmocka_unit_test_setup_teardown(an_app_without_public_flows, start, stop),
-		cmocka_unit_test_setup_teardown(back_to_the_application, start, stop),
+		cmocka_unit_test_setup_teardown(the_application_needs_no_account, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(an_account_signs_in_and_works, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(the_refresh_token_turns_and_outlives_restarts, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(each_end_says_what_to_do, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(codes_that_lead_nowhere, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(an_app_without_public_flows, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(back_to_the_application, rig_group_start, rig_group_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

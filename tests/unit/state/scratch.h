@@ -5,6 +5,7 @@
 #define TESTS_UNIT_STATE_SCRATCH_H
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +71,32 @@ scratch_file(const struct scratch *s, const char *name, char ret[PATH_MAX + 300]
 {
 	(void)snprintf(ret, PATH_MAX + 300, "%s/%s", s->path, name);
 	return ret;
+}
+
+/* Turns pages of an LMDB file into rubbish: those behind its two meta pages, each but for its header. */
+static inline void
+scratch_spoil(const struct scratch *s, const char *name, struct rng *rng)
+{
+	char path[PATH_MAX + 300];
+	uint8_t page[4096];
+	int fd = open(scratch_file(s, name, path), O_RDWR | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	rng_bytes(rng, page, sizeof(page));
+	for (off_t at = 2; at < 100; at++)
+		assert_int_equal(pwrite(fd, page + 16, sizeof(page) - 16, at * 4096 + 16), sizeof(page) - 16);
+	(void)close(fd);
+}
+
+/* So many bytes, and no file can grow beyond: stands for a full disk. RLIM_INFINITY: there is room again. */
+static inline void
+scratch_limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 static inline struct rng

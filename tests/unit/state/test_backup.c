@@ -231,21 +231,14 @@ static void
 a_damaged_store_is_not_copied(void **state)
 {
 	struct rng rng = scratch_rng();
-	char path[PATH_MAX + 300];
-	uint8_t page[4096];
 	struct world w;
-	int fd;
 
 	(void)state;
 	world_make(&w);
 	fill(&w, 300);
 	store_close(w.store);
 	w.store = NULL;
-	assert_true((fd = open(scratch_file(&w.dir, "state/data.mdb", path), O_RDWR)) >= 0);
-	rng_bytes(&rng, page, sizeof(page));
-	for (off_t at = 2; at < 100; at++)
-		assert_int_equal(pwrite(fd, page + 16, sizeof(page) - 16, at * 4096 + 16), sizeof(page) - 16);
-	(void)close(fd);
+	scratch_spoil(&w.dir, "state/data.mdb", &rng);
 	examine(w.state, false, 100 << 20, NULL, &w.x);
 	assert_int_equal(w.x.err, ERR_CORRUPT);
 	world_done(&w);

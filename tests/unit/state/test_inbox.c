@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "unit/state/scratch.h"
@@ -513,16 +512,6 @@ killed_writers_lose_nothing(void **state)
 
 /* --- a full disk --- */
 
-static void
-limit_files(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 /* RLIMIT_FSIZE stands for a full disk: no file can grow any more. */
 static void
 a_full_disk_refuses_and_recovers(void **state)
@@ -538,7 +527,7 @@ a_full_disk_refuses_and_recovers(void **state)
 	scratch_make(&dir);
 	in = open_as(&dir, INBOX_WRITER);
 	assert_int_equal(inbox_stats(in, &st), ERR_OK);
-	limit_files(st.file_bytes);
+	scratch_limit_files(st.file_bytes);
 	while ((e = append_numbers(in, n + 1, 1000)) == ERR_OK)
 		n += 1000;
 	assert_int_equal(e, ERR_FULL);
@@ -552,7 +541,7 @@ a_full_disk_refuses_and_recovers(void **state)
 	assert_int_equal(inbox_trim(in, n - 10), ERR_OK);
 	assert_int_equal(read_numbers(in, n - 10), n);
 	refused = n;
-	limit_files(RLIM_INFINITY);
+	scratch_limit_files(RLIM_INFINITY);
 	assert_int_equal(append_numbers(in, n + 1, 1000), ERR_OK);
 	assert_int_equal(read_numbers(in, refused), refused + 1000);
 	inbox_close(in);
@@ -572,9 +561,9 @@ a_failed_commit_acknowledges_nothing(void **state)
 	in = open_as(&dir, INBOX_WRITER);
 	assert_int_equal(append_numbers(in, 1, 100), ERR_OK);
 	for (rlim_t limit = 4096; limit <= 16 * 4096; limit += 4096) {
-		limit_files(limit);
+		scratch_limit_files(limit);
 		assert_int_equal(append_numbers(in, 101, 3000), ERR_IO);
-		limit_files(RLIM_INFINITY);
+		scratch_limit_files(RLIM_INFINITY);
 		assert_int_equal(append_numbers(in, 101, 1), ERR_IO);
 		assert_int_equal(inbox_trim(in, 1), ERR_IO);
 		assert_int_equal(inbox_reopen(in), ERR_OK);

@@ -143,17 +143,12 @@ after_crashes_the_file_is_examined(void **state)
 {
 	struct rng rng = scratch_rng();
 	char path[PATH_MAX + 300];
-	uint8_t page[4096];
 	struct world w;
 	int fd;
 
 	(void)state;
 	world_make(&w);
-	assert_true((fd = open(scratch_file(&w.dir, "state/data.mdb", path), O_RDWR)) >= 0);
-	rng_bytes(&rng, page, sizeof(page));
-	for (off_t at = 2; at < 100; at++)
-		assert_int_equal(pwrite(fd, page + 16, sizeof(page) - 16, at * 4096 + 16), sizeof(page) - 16);
-	(void)close(fd);
+	scratch_spoil(&w.dir, "state/data.mdb", &rng);
 	/* As a process that was ended by it leaves things. */
 	assert_true((fd = open(scratch_file(&w.dir, "state/starts", path), O_WRONLY | O_CREAT, 0600)) >= 0);
 	assert_int_equal(write(fd, "xxx", RESCUE_STARTS), RESCUE_STARTS);

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -1021,16 +1020,6 @@ damaged_rows_go_to_quarantine(void **state)
 /* --- a full disk --- */
 
 static void
-limit_files(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
-static void
 a_full_disk_is_known_before_a_commit_fails(void **state)
 {
 	struct store_key key;
@@ -1042,7 +1031,7 @@ a_full_disk_is_known_before_a_commit_fails(void **state)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	world_make(&w);
 	store_stats(w.store, &st);
-	limit_files(st.file_bytes);
+	scratch_limit_files(st.file_bytes);
 	for (i = 0; store_has_room(w.store) && i < 100000; i++) {
 		char id[16];
 
@@ -1063,7 +1052,7 @@ a_full_disk_is_known_before_a_commit_fails(void **state)
 			store_commit(w.store);
 	}
 	assert_int_equal(w.failures, 0);
-	limit_files(RLIM_INFINITY);
+	scratch_limit_files(RLIM_INFINITY);
 	put_erg(&w, "blue", 1);
 	store_commit(w.store);
 	assert_true(store_has_room(w.store));
@@ -1085,9 +1074,9 @@ a_commit_that_fails_ends_all(void **state)
 	store_commit(w.store);
 	put_erg(&w, "blue", 2);
 	store_after_commit(w.store, say_a, &o);
-	limit_files(4096);
+	scratch_limit_files(4096);
 	store_commit(w.store);
-	limit_files(RLIM_INFINITY);
+	scratch_limit_files(RLIM_INFINITY);
 	assert_int_equal(w.failures, 1);
 	assert_string_equal(o.text, "");
 	put_erg(&w, "blue", 3); /* does nothing any more */
