@@ -10,6 +10,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { clientState, intakeKey, makeCertificate, notification } from '../raw/listener.mjs';
 
@@ -28,7 +29,6 @@ const bodies = Object.fromEntries([1, 50].map((n) => {
   writeFileSync(file, JSON.stringify({ value: Array.from({ length: n }, (_, i) => notification(clientState(), `MCMjMSMj${i}`)) }));
   return [n, file];
 }));
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const onCore = (core, ...command) => ['taskset', '-c', core, ...command];
 const children = new Set();
 

@@ -2,21 +2,14 @@
 // exchange and notification against Microsoft's description of Graph.
 //   node simulator.mjs PROGRAM DIRECTORY      exit 77: the description is not at hand
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
+import { makeCertificate } from '../e2e/lib/stack.mjs';
 import { judge, loadChecker } from './lib/description.mjs';
 
 const [program, directory] = process.argv.slice(2);
-function makeCertificate() {
-  const run = (...args) => execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  run('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=contract test authority');
-  run('req', ...key, '-keyout', 'tls.key', '-out', 'tls.csr', '-subj', '/CN=localhost');
-  fs.writeFileSync(path.join(directory, 'tls.ext'), 'subjectAltName=IP:127.0.0.1\n');
-  run('x509', '-req', '-in', 'tls.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'tls.ext', '-out', 'tls.pem');
-}
 
 /** A client's endpoint: answers the handshake, keeps what it is told. */
 async function startEndpoint() {
@@ -314,7 +307,8 @@ async function driveRefusals(team) {
 const log = path.join(directory, 'exchanges.ndjson');
 fs.mkdirSync(directory, { recursive: true });
 fs.rmSync(log, { force: true });
-makeCertificate();
+fs.rmSync(path.join(directory, 'ca.pem'), { force: true }); // of an earlier run
+makeCertificate(directory);
 const check = await loadChecker();
 const endpoint = await startEndpoint();
 const simulator = await startSimulator(log);

@@ -2,10 +2,9 @@
 // and everybody was mailed once for each.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Stack, eventually, random, sleep } from './lib/stack.mjs';
+import { Stack, eventually, random, sleep, timeIn } from './lib/stack.mjs';
 
 const rounds = Number(process.env.ERGSYNC_MEETING_KILLS ?? 30);
-const local = (hour) => `${new Date(Date.now() + 7 * 24 * 3600 * 1000).toISOString().slice(0, 10)}T${hour}:00:00`;
 
 test(`${rounds} kills while meetings are made, changed and cancelled`, async (t) => {
   const stack = await Stack.make(t, { config: { sync: { mail_limit: '100000' } } });
@@ -13,7 +12,7 @@ test(`${rounds} kills while meetings are made, changed and cancelled`, async (t)
   const world = await stack.world({ users: 6 });
   await stack.link(world, { meetings: 'two-way', membership: 'off' });
   const [organizer, ann, ben] = world.users.map((u) => u.mail);
-  const body = (i, more) => ({ subject: `Tea ${i}`, start: local('17'), end: local('18'), time_zone: 'UTC', attendees: [{ email: ann }, { email: ben }], ...more });
+  const body = (i, more) => ({ subject: `Tea ${i}`, start: timeIn(7), end: timeIn(7, '18:00:00'), time_zone: 'UTC', attendees: [{ email: ann }, { email: ben }], ...more });
   const kill = async (within) => {
     await sleep(random(within));
     await stack.reconciler.kill('SIGKILL');

@@ -2,12 +2,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import test from 'node:test';
-import { Stack, eventually } from './lib/stack.mjs';
+import { Stack, eventually, timeIn } from './lib/stack.mjs';
 
-const day = 24 * 3600 * 1000;
-/** Local time of so many days from now, in UTC. */
-const local = (days, time = '17:00:00') => `${new Date(Date.now() + days * day).toISOString().slice(0, 10)}T${time}`;
-const tea = (more = {}) => ({ subject: 'Tea', start: local(7), end: local(7, '18:00:00'), time_zone: 'Europe/Warsaw', ...more });
+const tea = (more = {}) => ({ subject: 'Tea', start: timeIn(7), end: timeIn(7, '18:00:00'), time_zone: 'Europe/Warsaw', ...more });
 const people = (n) => Array.from({ length: n }, (_, i) => ({ email: `guest${i}@acme.example` }));
 
 async function setUp(t, meetings, options = {}) {
@@ -25,8 +22,8 @@ test('what is wrong with an event is named, with what would be right', async (t)
     [{}, '/subject', '/start', '/end', '/time_zone'],
     [[], ''],
     [tea({ subject: '' }), '/subject'], [tea({ subject: 5 }), '/subject'], [tea({ subject: 'x'.repeat(256) }), '/subject'], [tea({ subject: 'a\u0007b' }), '/subject'],
-    [tea({ start: 'soon' }), '/start'], [tea({ start: `${local(7)}Z` }), '/start'], [tea({ start: '2027-02-30T10:00:00' }), '/start'],
-    [tea({ end: local(7, '16:00:00') }), '/end'], [tea({ end: local(4000) }), '/end'],
+    [tea({ start: 'soon' }), '/start'], [tea({ start: `${timeIn(7)}Z` }), '/start'], [tea({ start: '2027-02-30T10:00:00' }), '/start'],
+    [tea({ end: timeIn(7, '16:00:00') }), '/end'], [tea({ end: timeIn(4000) }), '/end'],
     [tea({ time_zone: 'Middle/Earth' }), '/time_zone'], [tea({ time_zone: '' }), '/time_zone'],
     [tea({ all_day: true }), '/start'], [tea({ all_day: 'yes' }), '/all_day'], [tea({ online: 1 }), '/online'],
     [tea({ location: 'x'.repeat(256) }), '/location'], [tea({ body_html: 'x'.repeat(262145) }), '/body_html'],
@@ -97,7 +94,7 @@ test('an admin sees and writes events with ergsyncctl', async (t) => {
   fs.writeFileSync(stack.file('tea.json'), JSON.stringify(tea()));
   let r = await stack.ctl('event', 'add', 'pride', 'tea', '--file', stack.file('tea.json'));
   assert.equal(r.code, 0, r.output);
-  fs.writeFileSync(stack.file('soon.json'), JSON.stringify(tea({ subject: 'Breakfast', start: local(2), end: local(2, '18:00:00') })));
+  fs.writeFileSync(stack.file('soon.json'), JSON.stringify(tea({ subject: 'Breakfast', start: timeIn(2), end: timeIn(2, '18:00:00') })));
   assert.equal((await stack.ctl('event', 'add', 'pride', 'breakfast', '--file', stack.file('soon.json'))).code, 0);
   r = await stack.ctl('event', 'list', 'pride');
   assert.equal(r.code, 0, r.output);
@@ -227,11 +224,11 @@ test('an event has one meeting, equal on both sides', async (t) => {
   });
 
   await t.test('one of a series cancelled in Outlook', async () => {
-    const start = local(7);
-    await put('run', tea({ subject: 'Run', start, end: local(7, '18:00:00'), recurrence: 'FREQ=DAILY;COUNT=5' }));
+    const start = timeIn(7);
+    await put('run', tea({ subject: 'Run', start, end: timeIn(7, '18:00:00'), recurrence: 'FREQ=DAILY;COUNT=5' }));
     await told(stack, 'scheduled', 'run');
     const { id } = await inOutlook(stack, organizer, 'Run');
-    await act('cancel', id, { date: local(9).slice(0, 10) });
+    await act('cancel', id, { date: timeIn(9).slice(0, 10) });
     const { occurrences } = await told(stack, 'updated', 'run');
     assert.equal(occurrences.length, 1);
     assert.equal(occurrences[0].cancelled, true);

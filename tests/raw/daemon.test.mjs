@@ -6,11 +6,11 @@ import { appendFileSync, copyFileSync, readFileSync, rmSync, writeFileSync } fro
 import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { Listener, makeCertificate, makeFolder, notification, parseAnswers } from './listener.mjs';
 
 const program = process.env.LISTENER;
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const request = (items = [notification()], headers = '') => {
   const body = JSON.stringify({ value: items });
   return `POST /graph/notifications HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;

@@ -24,6 +24,9 @@ export function random(below) {
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/** A time of day so many days from now, in UTC, as events have it. */
+export const timeIn = (days, time = '17:00:00') => `${new Date(Date.now() + days * 24 * 3600 * 1000).toISOString().slice(0, 10)}T${time}`;
+
 /** Polls until probe() answers something truthy; its last answer or error is told when the time is up. */
 export async function eventually(what, probe, { within = 60_000, every = 20 } = {}) {
   const end = Date.now() + within;
