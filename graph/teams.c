@@ -1,5 +1,5 @@
 /*
- * teams.c - look-ups of teams, groups, channels and people. $select keeps answers small and resource units low.
+ * teams.c - look-ups of teams, channels and people. $select keeps answers small and resource units low.
  */
 #include "graph/teams.h"
 
@@ -47,43 +47,6 @@ graph_team_read(const struct graph_answer *a, struct graph_team *ret)
 }
 
 struct graph_call *
-graph_group_get(struct graph *g, const struct graph_where *w, const struct guid *group, graph_done done, void *arg)
-{
-	struct graph_build b;
-
-	graph_build_init(&b, w, GRAPH_DIRECTORY_READ, "GET", NULL, NULL);
-	graph_build_path(&b, "/groups/", group->s,
-	    "?$select=id,displayName,groupTypes,onPremisesSyncEnabled,resourceProvisioningOptions", NULL);
-	return graph_build_start(g, &b, done, arg);
-}
-
-static bool
-holds_word(const json_t *array, const char *word)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(
-	    (json_t *)array, i, item) if (json_is_string(item) && str_equal_nocase(json_string_value(item), word)) return true;
-	return false;
-}
-
-enum err
-graph_group_read(const struct graph_answer *a, struct graph_group *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (a->err != ERR_OK)
-		return a->err;
-	if (!read_guid(a->json, "id", &ret->id))
-		return ERR_UNEXPECTED;
-	graph_copy_cut(ret->name, sizeof(ret->name), jx_get_str(a->json, "displayName"));
-	ret->dynamic = holds_word(jx_get_array(a->json, "groupTypes"), "DynamicMembership");
-	ret->synced = jx_get_bool(a->json, "onPremisesSyncEnabled", false);
-	ret->has_team = holds_word(jx_get_array(a->json, "resourceProvisioningOptions"), "Team");
-	return ERR_OK;
-}
-
-struct graph_call *
 graph_channel_get(
     struct graph *g, const struct graph_where *w, const struct guid *team, const char *channel_id, graph_done done, void *arg)
 {
@@ -115,10 +78,9 @@ read_type(const char *name)
 	return CHANNEL_UNKNOWN;
 }
 
-enum err
-graph_channel_item_read(const json_t *item, void *ret_channel)
+static enum err
+channel_read(const json_t *item, struct graph_channel *c)
 {
-	struct graph_channel *c = ret_channel;
 	const char *id = jx_get_str(item, "id");
 
 	memset(c, 0, sizeof(*c));
@@ -136,25 +98,10 @@ enum err
 graph_channel_read(const struct graph_answer *a, struct graph_channel *ret)
 {
 	if (a->err == ERR_OK && a->json != NULL)
-		return graph_channel_item_read(a->json, ret);
+		return channel_read(a->json, ret);
 	memset(ret, 0, sizeof(*ret));
 	ret->type = CHANNEL_UNKNOWN;
 	return a->err != ERR_OK ? a->err : ERR_UNEXPECTED;
-}
-
-struct graph_pages *
-graph_channels_list(struct graph *g, const struct graph_where *w, const struct guid *team,
-    void (*item)(void *arg, const void *channel), void (*end)(void *arg, const struct graph_page_end *end), void *arg)
-{
-	struct graph_page_options options = {
-		.read = graph_channel_item_read, .record_size = sizeof(struct graph_channel), .item = item, .end = end, .arg = arg
-	};
-	struct graph_build b;
-
-	graph_build_init(&b, w, GRAPH_CHANNEL_LIST, "GET", team->s, NULL);
-	graph_build_path(&b, "/teams/", team->s, "/channels", NULL);
-	b.request.headers = prefer_unknown;
-	return graph_build_pages(g, &b, &options);
 }
 
 struct graph_call *

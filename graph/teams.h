@@ -25,16 +25,6 @@ struct graph_call *
 graph_team_get(struct graph *g, const struct graph_where *w, const struct guid *team, graph_done done, void *arg);
 enum err graph_team_read(const struct graph_answer *a, struct graph_team *ret);
 
-/* The group behind a team: dynamic and synced ones refuse membership writes. */
-struct graph_group {
-	struct guid id;
-	char name[ERG_NAME_SIZE];
-	bool dynamic, synced, has_team;
-};
-struct graph_call *
-graph_group_get(struct graph *g, const struct graph_where *w, const struct guid *group, graph_done done, void *arg);
-enum err graph_group_read(const struct graph_answer *a, struct graph_group *ret);
-
 struct graph_channel {
 	char id[CHANNEL_ID_SIZE];
 	char name[ERG_NAME_SIZE];
@@ -48,10 +38,6 @@ struct graph_call *graph_channel_get(
 struct graph_call *
 graph_channel_primary(struct graph *g, const struct graph_where *w, const struct guid *team, graph_done done, void *arg);
 enum err graph_channel_read(const struct graph_answer *a, struct graph_channel *ret);
-/* All channels; item gets a const struct graph_channel. */
-struct graph_pages *graph_channels_list(struct graph *g, const struct graph_where *w, const struct guid *team,
-    void (*item)(void *arg, const void *channel), void (*end)(void *arg, const struct graph_page_end *end), void *arg);
-enum err graph_channel_item_read(const json_t *item, void *ret_channel);
 
 struct graph_user {
 	struct guid id;

@@ -2,18 +2,8 @@
 #include "model/policy.h"
 
 #include <stddef.h>
-#include <string.h>
 
 const char *const membership_policy_names[] = { "two-way", "teams", "app", "off", NULL };
 const char *const meetings_policy_names[] = { "two-way", "app", "off", NULL };
 const char *const role_names[] = { "member", "owner", "guest", NULL };
 const char *const channel_type_names[] = { "standard", "private", "shared", "unknown", NULL };
-
-int
-policy_find(const char *const *names, const char *name)
-{
-	for (int i = 0; name != NULL && names[i] != NULL; i++)
-		if (strcmp(names[i], name) == 0)
-			return i;
-	return -1;
-}

@@ -22,7 +22,4 @@ extern const char *const role_names[];
 enum channel_type { CHANNEL_STANDARD, CHANNEL_PRIVATE, CHANNEL_SHARED, CHANNEL_UNKNOWN };
 extern const char *const channel_type_names[];
 
-/* The index of name in a table like those above; -1 when it is not there or NULL. */
-int policy_find(const char *const *names, const char *name);
-
 #endif

@@ -54,12 +54,6 @@ chore_id(const struct chore *c)
 	return c->id;
 }
 
-int64_t
-chore_attempts(const struct chore *c)
-{
-	return c->attempts;
-}
-
 struct reconciler *
 chore_reconciler(const struct chore *c)
 {

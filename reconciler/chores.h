@@ -25,7 +25,6 @@ enum chore_kind { CHORE_LINK, CHORE_TENANT, CHORE_ERASE_ERG, CHORE_ERASE_TENANT,
 
 struct chore;
 const char *chore_id(const struct chore *c); /* the ERG's or tenant's */
-int64_t chore_attempts(const struct chore *c);
 struct reconciler *chore_reconciler(const struct chore *c);
 
 /* Runs one; it ends, now or in a later turn, by exactly one chore_done or chore_again. */

@@ -204,12 +204,6 @@ meeting_push_creating(const struct reconciler *r, const struct guid *mailbox)
 	return false;
 }
 
-struct meeting_push_stats
-meeting_push_stats(const struct reconciler *r)
-{
-	return (struct meeting_push_stats){ .in_flight = r->meeting_pushes != NULL ? r->meeting_pushes->running : 0 };
-}
-
 /* ---------- life ---------- */
 
 enum err

@@ -42,9 +42,4 @@ void meeting_push_retry(struct reconciler *r, const struct guid *mailbox);
 /* Is a meeting being made there, whose id we may hear of before the answer? */
 bool meeting_push_creating(const struct reconciler *r, const struct guid *mailbox);
 
-struct meeting_push_stats {
-	uint64_t in_flight;
-};
-struct meeting_push_stats meeting_push_stats(const struct reconciler *r);
-
 #endif

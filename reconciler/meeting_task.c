@@ -34,7 +34,6 @@ meeting_task_new(struct meeting_lane *l, const struct event_ref *ref, const stru
 	t->next = l->tasks;
 	l->tasks = t;
 	l->running++;
-	l->owner->running++;
 	return t;
 }
 
@@ -47,7 +46,6 @@ meeting_task_free(struct meeting_task *t)
 		p = &(*p)->next;
 	*p = t->next;
 	t->lane->running--;
-	t->lane->owner->running--;
 	graph_cancel(t->lane->owner->r->graph, t->call);
 	free(t->join_block);
 	free(t);

@@ -63,7 +63,6 @@ struct meeting_lane {
 struct meeting_pushes {
 	struct reconciler *r;
 	struct meeting_lane *first;
-	unsigned running;
 };
 
 /* ---------- meeting_task.c ---------- */

@@ -34,7 +34,6 @@ struct busy_scope {
 struct work {
 	struct reconciler *r;
 	struct busy_scope *buckets[BUCKETS];
-	struct work_stats stats;
 };
 
 /* ---------- deciding ---------- */
@@ -132,7 +131,6 @@ busy_find(struct work *w, const struct scope_id *scope, bool make)
 	b->pace.last_read_ms = b->pace.last_hint_ms = b->pace.spoken_ms = -1;
 	b->next = *bucket;
 	*bucket = b;
-	w->stats.scopes++;
 	return b;
 }
 
@@ -144,7 +142,6 @@ busy_free(struct busy_scope *b)
 	while (*p != b)
 		p = &(*p)->next;
 	*p = b->next;
-	b->work->stats.scopes--;
 	compare_cancel(b->job);
 	mailbox_cancel(b->mailbox);
 	timer_free(b->timer);
@@ -203,7 +200,6 @@ read_start(struct busy_scope *b, const struct dirty_summary *dirt, const struct 
 		return;
 	}
 	b->pace.in_flight = true;
-	b->work->stats.reading++;
 }
 
 static struct work_dirt
@@ -294,7 +290,6 @@ on_read(void *arg, const struct compare_result *result)
 	b->job = NULL;
 	b->mailbox = NULL;
 	b->pace.in_flight = false;
-	b->work->stats.reading--;
 	if (result->err != ERR_OK) {
 		wait_ms = work_backoff_ms(attempts, result->err, result->retry_after_ms, (uint32_t)rng_below(r->rng, 1000));
 		log_put(LOG_WARN, "read_failed", LS("err", err_name(result->err)), LI("attempts", attempts + 1),
@@ -362,12 +357,6 @@ work_tenant_back(struct reconciler *r, const struct tenant_id *tenant)
 		push_resume(r, &erg);
 	}
 	store_cursor_close(c);
-}
-
-struct work_stats
-work_stats(const struct reconciler *r)
-{
-	return r->work->stats;
 }
 
 static void

@@ -70,9 +70,4 @@ void work_pace_read(struct work_pace *pace, int64_t hint_count, int64_t now_ms);
 /* A tenant can be reached again: all its scopes are dirty, now. */
 void work_tenant_back(struct reconciler *r, const struct tenant_id *tenant);
 
-struct work_stats {
-	uint64_t scopes, reading;
-};
-struct work_stats work_stats(const struct reconciler *r);
-
 #endif

@@ -166,12 +166,6 @@ journal_in_flight(struct journal *j, int by)
 		j->in_flight_max = j->in_flight;
 }
 
-uint64_t
-journal_count(const struct journal *j, enum journal_kind kind)
-{
-	return j->kinds[kind];
-}
-
 static bool
 wanted(const struct request_entry *e, const struct journal_filter *f)
 {

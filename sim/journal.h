@@ -55,7 +55,6 @@ void journal_request(
 void
 journal_note(struct journal *j, int64_t at_ms, enum journal_kind kind, const char *method, const char *path, const char *detail);
 void journal_in_flight(struct journal *j, int by);
-uint64_t journal_count(const struct journal *j, enum journal_kind kind);
 
 struct journal_filter {
 	const char *method, *template, *path; /* NULL = any */

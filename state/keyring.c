@@ -643,12 +643,6 @@ keyring_drop_retired(struct keyring *k, size_t *ret_count)
 	return *ret_count > 0 ? save(k) : ERR_OK;
 }
 
-size_t
-keyring_count(const struct keyring *k)
-{
-	return k->count;
-}
-
 bool
 keyring_rewrapped(const struct keyring *k)
 {

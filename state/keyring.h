@@ -74,7 +74,6 @@ bool keyring_retiring(const struct keyring *k, const struct key_owner *owner);
 bool keyring_is_retired(const struct keyring *k, uint32_t id);
 /* Forgets all retired keys. Whatever is still sealed with them is lost for good. *ret_count: how many. */
 enum err keyring_drop_retired(struct keyring *k, size_t *ret_count);
-size_t keyring_count(const struct keyring *k);
 /* Was it opened with the previous master key, just now? */
 bool keyring_rewrapped(const struct keyring *k);
 

@@ -71,12 +71,6 @@ store_change_master(struct store *s, const struct key32 *key, const struct key32
 }
 
 bool
-store_has_master(const struct store *s, const struct key32 *key)
-{
-	return keyring_has_master(s->keys, key);
-}
-
-bool
 store_rewrapped(const struct store *s)
 {
 	return keyring_rewrapped(s->keys);

@@ -35,8 +35,6 @@ enum err store_reseal(struct store *s, size_t max, struct store_reseal *ret);
 /* From now on with another master key: the ring is wrapped anew, and all data keys are retired. Nothing happens when it is that key
  * already. ERR_UNAUTHORIZED: previous is not the present one. ERR_IO. */
 enum err store_change_master(struct store *s, const struct key32 *key, const struct key32 *previous);
-/* Is this the master key? */
-bool store_has_master(const struct store *s, const struct key32 *key);
 /* Was it opened with the previous master key, so that a change of it has begun just now? */
 bool store_rewrapped(const struct store *s);
 

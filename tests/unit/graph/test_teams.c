@@ -39,7 +39,6 @@ static void
 teams_groups_and_people_are_read(void **state)
 {
 	struct graph_team team;
-	struct graph_group group;
 	struct graph_user user;
 	struct graph_answer a;
 	json_t *json;
@@ -49,13 +48,6 @@ teams_groups_and_people_are_read(void **state)
 	assert_int_equal(graph_team_read(&a, &team), ERR_OK);
 	assert_true(team.archived);
 	json_decref(json);
-	a = fake_answer(200,
-	    "{\"id\":\"" TEAM_1 "\",\"groupTypes\":[\"Unified\",\"DynamicMembership\"],\"onPremisesSyncEnabled\":null,"
-	    "\"resourceProvisioningOptions\":[\"Team\"]}",
-	    &json);
-	assert_int_equal(graph_group_read(&a, &group), ERR_OK);
-	assert_true(group.dynamic && group.has_team && !group.synced);
-	json_decref(json);
 	a = fake_answer(200, "{\"id\":\"" USER_1 "\",\"mail\":null,\"accountEnabled\":false,\"userType\":\"Guest\"}", &json);
 	assert_int_equal(graph_user_read(&a, &user), ERR_OK);
 	assert_true(!user.enabled && user.guest && user.email[0] == '\0');
@@ -63,7 +55,6 @@ teams_groups_and_people_are_read(void **state)
 	a = fake_answer(200, "{\"id\":\"nobody\"}", &json);
 	assert_int_equal(graph_user_read(&a, &user), ERR_UNEXPECTED);
 	assert_int_equal(graph_team_read(&a, &team), ERR_UNEXPECTED);
-	assert_int_equal(graph_group_read(&a, &group), ERR_UNEXPECTED);
 	json_decref(json);
 }
 
