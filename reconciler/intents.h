@@ -1,7 +1,7 @@
 /*
  * intents.h - what is still to be done in Teams, one row a member: the to-do list of push.h, and its memory across a crash.
  *
- * roster_store keeps the rows in step with the members. A row whose started_wall_ms is set stands for a call that may have been
+ * roster_book_put keeps the rows in step with the members. A row whose started_wall_ms is set stands for a call that may have been
  * made: found again after a crash, its outcome is unknown and is read back before anything else.
  */
 #ifndef RECONCILER_INTENTS_H
