@@ -21,7 +21,7 @@ const struct log_explanation log_catalog[] = {
 	{ "config_mistake", "A mistake in the configuration, or a change that needs a restart",
 	    "@ERGSYNC_FILE@, line @ERGSYNC_LINE@: @ERGSYNC_MESSAGE@" },
 	{ "peer_message_malformed", "A message between the two daemons was not understood", "Are both of the same version? Restart both." },
-	{ "socket_gone", "A Unix socket has gone and cannot be bound again", "@ERGSYNC_DETAIL@ Somebody has removed the runtime directory, or "
+	{ "socket_gone", "A Unix socket has gone and cannot be bound again", "@ERGSYNC_DETAIL@. Somebody has removed the runtime directory, or "
 	    "something else is in its place. It is tried again every few seconds." },
 	{ "socket_bound_anew", "A Unix socket was bound again", "Somebody had removed it from the runtime directory. Whoever cleans there must "
 	    "leave it alone." },
