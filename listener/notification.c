@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "listener/envelope.h"
 #include "listener/known_states.h"
+#include "model/resource.h"
 
 static const struct {
 	const char *name;
@@ -157,6 +158,7 @@ notification_hint(struct known_states *known, const struct envelope_item *item, 
 	ret->kind = kind_of(item);
 	ret->received_wall_ms = now_wall_ms;
 	ret->rich = NULL;
+	(void)resource_team(item->resource.at, item->resource.len, &ret->team);
 	put_item(ret, item);
 	put_digest(ret, item);
 	return true;

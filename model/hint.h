@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "model/client_state.h"
+#include "model/ids.h"
 #include "model/rich_item.h"
 
 /* Membership ids seen are ~100 bytes, immutable event ids ~170; longer ones make the whole scope dirty. */
@@ -30,6 +31,7 @@ struct hint {
 	uint8_t digest[HINT_DIGEST_LEN]; /* of what Graph sent for this item: equal for a repeated delivery */
 	uint16_t item_len;               /* 0: no item named, the scope is dirty as a whole */
 	char item[HINT_ITEM_MAX];        /* membership or event id, percent-decoded, not NUL-terminated */
+	struct guid team;                /* that the resource names; "" = none. Only a scope of more than one team needs it */
 	struct rich_packed *rich;        /* of a rich notification; whose it is, each header says. NULL: none */
 };
 

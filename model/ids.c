@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/text.h"
 
 static bool
@@ -85,6 +86,35 @@ guid_parse(const char *s, struct guid *ret)
 	}
 	ret->s[i] = '\0';
 	return true;
+}
+
+void
+guid_pack(const struct guid *guid, uint8_t ret[GUID_BYTES])
+{
+	char digits[2 * GUID_BYTES];
+	size_t n = 0;
+
+	for (const char *c = guid->s; *c != '\0' && n < sizeof(digits); c++)
+		if (*c != '-')
+			digits[n++] = *c;
+	if (n < sizeof(digits) || hex_decode(digits, n, ret) != ERR_OK)
+		memset(ret, 0, GUID_BYTES);
+}
+
+void
+guid_unpack(const uint8_t bytes[GUID_BYTES], struct guid *ret)
+{
+	static const uint8_t none[GUID_BYTES];
+	char digits[2 * GUID_BYTES + 1];
+	size_t n = 0;
+
+	ret->s[0] = '\0';
+	if (memcmp(bytes, none, sizeof(none)) == 0)
+		return;
+	hex_encode(bytes, GUID_BYTES, digits);
+	for (size_t i = 0; i < GUID_SIZE - 1; i++)
+		ret->s[i] = i == 8 || i == 13 || i == 18 || i == 23 ? '-' : digits[n++];
+	ret->s[GUID_SIZE - 1] = '\0';
 }
 
 bool

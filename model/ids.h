@@ -8,6 +8,7 @@
 #define MODEL_IDS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define APP_ID_SIZE         129 /* 128 characters (contract.md section 4) and NUL */
 #define GUID_SIZE           37  /* 8-4-4-4-12 hex digits and NUL */
@@ -42,6 +43,10 @@ bool event_id_parse(const char *s, struct event_id *ret);
 
 /* Any case, without braces. */
 bool guid_parse(const char *s, struct guid *ret);
+/* The 16 bytes behind the digits; of none, zeros, which come back as none. */
+#define GUID_BYTES 16
+void guid_pack(const struct guid *guid, uint8_t ret[GUID_BYTES]);
+void guid_unpack(const uint8_t bytes[GUID_BYTES], struct guid *ret);
 
 /* A person in a path: the app's id in *ret_user, or "entra:<object id>" in *ret_entra; the other one is left empty. */
 bool person_ref_parse(const char *s, struct user_id *ret_user, struct guid *ret_entra);

@@ -28,11 +28,16 @@
 #define INBOX_FORMAT  1
 #define INBOX_RESERVE (16ULL << 20)
 #define TRIM_BATCH    1000
-#define GROUP_VERSION 1
+/* The first two are those of hints without a team, as former versions wrote them: still read. */
+#define GROUP_VERSION_TEAMLESS      1
+#define GROUP_VERSION_TEAMLESS_RICH 2
+#define GROUP_VERSION               3
 /* One hint and what a rich notification said: a value of its own size. */
-#define GROUP_VERSION_RICH 2
-/* scope, kind, time, digest, length and bytes of the item */
-#define HINT_ENCODED_MAX (SCOPE_ID_LEN + 1 + 10 + HINT_DIGEST_LEN + 3 + HINT_ITEM_MAX)
+#define GROUP_VERSION_RICH 4
+/* scope, kind, time, digest, length and bytes of the item, and of the team */
+#define HINT_ENCODED_MAX (SCOPE_ID_LEN + 1 + 10 + HINT_DIGEST_LEN + 3 + HINT_ITEM_MAX + 1 + GUID_BYTES)
+/* without item and team, and a time of one byte */
+#define HINT_ENCODED_MIN (HINT_ENCODED_MAX - HINT_ITEM_MAX - 11 - GUID_BYTES)
 /* LMDB keeps key and value up to 2,038 bytes in a page of 4 KiB; what is larger gets pages of its own. */
 #define GROUP_SEALED_MAX 1984
 #define GROUP_PLAIN_MAX  (GROUP_SEALED_MAX - SEAL_OVERHEAD)
@@ -40,7 +45,7 @@
 #define GROUP_HEAD      2
 #define RICH_PLAIN_MAX  (GROUP_HEAD + HINT_ENCODED_MAX + 3 + RICH_ITEM_MAX)
 #define RICH_SEALED_MAX (RICH_PLAIN_MAX + SEAL_OVERHEAD)
-#define GROUP_HINTS_MAX ((GROUP_PLAIN_MAX - GROUP_HEAD) / (HINT_ENCODED_MAX - HINT_ITEM_MAX - 11))
+#define GROUP_HINTS_MAX ((GROUP_PLAIN_MAX - GROUP_HEAD) / HINT_ENCODED_MIN)
 /* LMDB's node header, the key and an offset in the page */
 #define HINT_NODE_BYTES (8 + 9 + 2)
 /* The last page of a value with pages of its own is not full. */
@@ -68,17 +73,21 @@ struct inbox {
 static void
 hint_encode(struct encoder *e, const struct hint *h)
 {
+	uint8_t team[GUID_BYTES];
+
+	guid_pack(&h->team, team);
 	encode_bytes(e, h->scope.b, sizeof(h->scope.b));
 	encode_u8(e, (uint8_t)h->kind);
 	encode_i64(e, h->received_wall_ms);
 	encode_bytes(e, h->digest, sizeof(h->digest));
 	encode_string(e, h->item, h->item_len);
+	encode_string(e, (const char *)team, h->team.s[0] != '\0' ? sizeof(team) : 0);
 }
 
 static void
-hint_decode(struct decoder *d, struct hint *ret)
+hint_decode(struct decoder *d, bool with_team, struct hint *ret)
 {
-	uint8_t kind;
+	uint8_t kind, team[GUID_BYTES] = { 0 };
 
 	decode_bytes(d, ret->scope.b, sizeof(ret->scope.b));
 	kind = decode_u8(d);
@@ -86,6 +95,9 @@ hint_decode(struct decoder *d, struct hint *ret)
 	decode_bytes(d, ret->digest, sizeof(ret->digest));
 	ret->item_len = (uint16_t)decode_string(d, ret->item, sizeof(ret->item));
 	ret->kind = (enum hint_kind)kind;
+	if (with_team)
+		(void)decode_string(d, (char *)team, sizeof(team));
+	guid_unpack(team, &ret->team);
 	if (kind > HINT_OTHER)
 		d->err = ERR_CORRUPT;
 }
@@ -138,7 +150,7 @@ struct group {
 	uint8_t plain[RICH_SEALED_MAX];
 	struct decoder d;
 	size_t count;
-	bool is_rich;
+	bool is_rich, with_team;
 };
 
 static enum err
@@ -152,9 +164,11 @@ group_open(struct seal *seal, const struct seal_place *place, const MDB_val *val
 		return ERR_CORRUPT;
 	decoder_init(&ret->d, ret->plain, len);
 	version = decode_u8(&ret->d);
-	ret->is_rich = version == GROUP_VERSION_RICH;
+	ret->is_rich = version == GROUP_VERSION_RICH || version == GROUP_VERSION_TEAMLESS_RICH;
+	ret->with_team = version == GROUP_VERSION || version == GROUP_VERSION_RICH;
 	ret->count = decode_u8(&ret->d);
-	if ((version != GROUP_VERSION && !ret->is_rich) || ret->count == 0 || (ret->is_rich && ret->count != 1))
+	if (version < GROUP_VERSION_TEAMLESS || version > GROUP_VERSION_RICH || ret->count == 0 ||
+	    (ret->is_rich && ret->count != 1))
 		return ERR_CORRUPT;
 	return ret->d.err;
 }
@@ -604,7 +618,7 @@ read_group(struct inbox *in, const MDB_val *key, const MDB_val *value, struct ru
 	seq = last - group.count + 1;
 	for (; seq <= last && run->count + run->damaged < run->max; seq++) {
 		hint = seq > run->last ? &run->hints[run->count] : &skipped;
-		hint_decode(&group.d, hint);
+		hint_decode(&group.d, group.with_team, hint);
 		hint->rich = NULL;
 		if (group.is_rich && seq > run->last)
 			rich_decode(&group, hint);

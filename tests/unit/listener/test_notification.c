@@ -106,6 +106,20 @@ test_items(void **state)
 	}
 }
 
+/* The team is kept whatever else is made of the item: a subscription for all teams needs it. */
+static void
+test_teams(void **state)
+{
+	static const char team[] = "20000000-0000-4000-8000-00000000abcd";
+
+	(void)state;
+	assert_string_equal(
+	    hint_of("created", NULL, "Teams('20000000-0000-4000-8000-00000000ABCD')/members('x')", "x").team.s, team);
+	assert_string_equal(hint_of("renamed", NULL, "teams/20000000-0000-4000-8000-00000000abcd/members/x", NULL).team.s, team);
+	assert_string_equal(hint_of("created", NULL, "Users/20000000-0000-4000-8000-00000000abcd/Events/x", NULL).team.s, "");
+	assert_string_equal(hint_of(NULL, "missed", NULL, NULL).team.s, "");
+}
+
 static void
 test_long_items(void **state)
 {
@@ -159,6 +173,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_items),
+		cmocka_unit_test(test_teams),
 		cmocka_unit_test(test_long_items),
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_digest),

@@ -84,6 +84,26 @@ people_have_two_kinds_of_name(void **state)
 }
 
 static void
+guids_are_packed(void **state)
+{
+	static const char *const texts[] = { "01234567-89ab-cdef-0123-456789abcdef", "ffffffff-ffff-ffff-ffff-ffffffffffff", "" };
+	uint8_t bytes[GUID_BYTES];
+	struct guid guid, back;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		(void)guid_parse(texts[i], &guid);
+		guid_pack(&guid, bytes);
+		guid_unpack(bytes, &back);
+		assert_string_equal(back.s, texts[i]);
+	}
+	memcpy(guid.s, "no guid", sizeof("no guid"));
+	guid_pack(&guid, bytes);
+	guid_unpack(bytes, &back);
+	assert_string_equal(back.s, "");
+}
+
+static void
 emails(void **state)
 {
 	static const char *const good[] = {
@@ -129,6 +149,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(app_ids),
 		cmocka_unit_test(guids),
+		cmocka_unit_test(guids_are_packed),
 		cmocka_unit_test(people_have_two_kinds_of_name),
 		cmocka_unit_test(emails),
 	};

@@ -6,6 +6,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "state/codec.h"
+#include "state/env.h"
+#include "state/seal.h"
 #include "unit/state/scratch.h"
 
 #define MAP  (64ULL << 20)
@@ -22,6 +25,8 @@ hint_number(uint64_t n)
 	memcpy(h.scope.b, "scope of a team!", SCOPE_ID_LEN);
 	memcpy(h.digest, &n, sizeof(n));
 	h.item_len = (uint16_t)snprintf(h.item, sizeof(h.item), ITEM "-%llu", (unsigned long long)n);
+	if (n % 3 == 0)
+		(void)snprintf(h.team.s, sizeof(h.team.s), "20000000-0000-4000-8000-%012llx", (unsigned long long)n);
 	return h;
 }
 
@@ -36,6 +41,7 @@ assert_hint_number(const struct hint *h, uint64_t n)
 	assert_true(h->received_wall_ms == want.received_wall_ms);
 	assert_int_equal(h->item_len, want.item_len);
 	assert_memory_equal(h->item, want.item, want.item_len);
+	assert_string_equal(h->team.s, want.team.s);
 }
 
 static enum err
@@ -139,6 +145,54 @@ items_of_every_length(void **state)
 	hints[0].item_len = HINT_ITEM_MAX + 1;
 	assert_int_equal(inbox_append(in, hints, 1), ERR_INVALID);
 	assert_int_equal(append_numbers(in, 514, 1), ERR_OK);
+	inbox_close(in);
+	scratch_remove(&dir);
+}
+
+/* What a former version has left in the log: hints that name no team. */
+static void
+hints_without_a_team_are_read(void **state)
+{
+	static const uint8_t log_key[] = { 1, 0, 0, 0, 0, 0, 0, 0, 2 };
+	struct env_options options = { .what = "inbox", .format = 1, .map_size_bytes = MAP, .writer = true };
+	uint8_t plain[256], sealed[256 + SEAL_OVERHEAD];
+	const struct seal_place place = { "inbox", log_key, sizeof(log_key) };
+	const struct hint h = hint_number(2);
+	MDB_val at = { sizeof(log_key), (void *)(uintptr_t)log_key }, value = { 0, sealed };
+	char path[PATH_MAX + 300], why[256];
+	struct encoder e;
+	struct scratch dir;
+	struct inbox *in;
+	struct seal *seal;
+	struct env *env;
+	MDB_txn *txn;
+
+	(void)state;
+	scratch_make(&dir);
+	in = open_as(&dir, INBOX_WRITER);
+	assert_int_equal(append_numbers(in, 1, 1), ERR_OK);
+	inbox_close(in);
+	encoder_init(&e, plain, sizeof(plain));
+	encode_u8(&e, 1);
+	encode_u8(&e, 1);
+	encode_bytes(&e, h.scope.b, sizeof(h.scope.b));
+	encode_u8(&e, (uint8_t)h.kind);
+	encode_i64(&e, h.received_wall_ms);
+	encode_bytes(&e, h.digest, sizeof(h.digest));
+	encode_string(&e, h.item, h.item_len);
+	assert_int_equal(seal_new(&key, "inbox seal v1", &seal), ERR_OK);
+	assert_int_equal(seal_wrap(seal, &place, plain, e.len, sealed), ERR_OK);
+	seal_free(seal);
+	value.mv_size = e.len + SEAL_OVERHEAD;
+	options.directory = scratch_file(&dir, "inbox", path);
+	assert_int_equal(env_open(&options, &env, why, sizeof(why)), ERR_OK);
+	assert_int_equal(env_begin(env, true, &txn), ERR_OK);
+	assert_int_equal(mdb_put(txn, env_main(env), &at, &value, 0), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	env_close(env);
+	in = open_as(&dir, INBOX_WRITER);
+	assert_int_equal(append_numbers(in, 3, 1), ERR_OK);
+	assert_int_equal(read_numbers(in, 0), 3);
 	inbox_close(in);
 	scratch_remove(&dir);
 }
@@ -614,6 +668,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(appends_are_read_in_order),
 		cmocka_unit_test(items_of_every_length),
+		cmocka_unit_test(hints_without_a_team_are_read),
 		cmocka_unit_test(rich_parts_are_kept),
 		cmocka_unit_test(trimmed_numbers_are_not_given_again),
 		cmocka_unit_test(one_writer_only),
