@@ -176,19 +176,33 @@ build_users(struct control *k, struct tenant *t, const json_t *users)
 	return true;
 }
 
+static bool
+read_wide(struct control *k, const json_t *o, int *ret)
+{
+	static const char *const names[] = { [WIDE_GRANTED] = "granted", [WIDE_DEAF] = "deaf" };
+	const json_t *v = json_object_get(o, "tenant_wide");
+
+	if (!json_is_integer(v))
+		return control_name(k, o, "tenant_wide", names, 2, ret);
+	if (json_integer_value(v) < 400 || json_integer_value(v) > 599)
+		return control_fail(k, "\"tenant_wide\" is \"granted\", \"deaf\" or the status of a refusal");
+	*ret = (int)json_integer_value(v);
+	return true;
+}
+
 bool
 build_tenant(struct control *k, const json_t *o, struct tenant **ret)
 {
 	const char *id = NULL, *domain = NULL;
 	const json_t *permissions = json_object_get(o, "permissions"), *teams = json_object_get(o, "teams");
 	unsigned granted = PERMISSION_ALL;
-	int consent = -1;
+	int consent = -1, wide = -1;
 	struct tenant *t;
 	struct team *team;
 
-	if (!control_only(k, o, " id domain consent permissions users teams ") || !control_guid(k, o, "id", &id) ||
+	if (!control_only(k, o, " id domain consent permissions tenant_wide users teams ") || !control_guid(k, o, "id", &id) ||
 	    !control_text(k, o, "domain", &domain) || !control_name(k, o, "consent", control_consents, 3, &consent) ||
-	    (permissions != NULL && !control_permissions(k, permissions, &granted)))
+	    (permissions != NULL && !control_permissions(k, permissions, &granted)) || !read_wide(k, o, &wide))
 		return false;
 	t = id == NULL ? NULL : world_tenant(&k->sim->world, id);
 	k->created = t == NULL;
@@ -200,6 +214,8 @@ build_tenant(struct control *k, const json_t *o, struct tenant **ret)
 		t->permissions = granted;
 	if (consent >= 0)
 		t->consent = (enum consent)consent;
+	if (wide >= 0)
+		t->wide = wide;
 	*ret = t;
 	if (!build_users(k, t, json_object_get(o, "users")))
 		return false;

@@ -542,7 +542,7 @@ static const struct row {
 	    "{apps, tenants: [{..., users: [user] | N, teams: [{..., channels: [...]}]}], faults, settings}: adds all of it." },
 	{ "POST", "/_sim/apps", do_app,
 	    "{client_id, client_secret, certificate}: who may sign in; while there is none, everybody may." },
-	{ "POST", "/_sim/tenants", do_tenant, "{id, domain, consent, permissions, users, teams}" },
+	{ "POST", "/_sim/tenants", do_tenant, "{id, domain, consent, permissions, tenant_wide, users, teams}" },
 	{ "POST", "/_sim/users", do_users,
 	    "{tenant, id, upn, mail, display_name, enabled, guest, licensed, deleted} or {tenant, count}" },
 	{ "POST", "/_sim/teams", do_team,

@@ -13,8 +13,10 @@
  *   POST /_sim/apps       {"client_id", "client_secret"?, "certificate"?: PEM, may hold several, "confidential"?: true = people,
  *                         too, sign in only beside one of these}; while no app is known, any id with any secret or well-formed
  *                         assertion signs in
- *   POST /_sim/tenants    {"id"?, "domain"?, "consent"?: "granted" | "withdrawn" | "absent", "permissions"?: ["TeamMember.Read.All"...]}
- *                         a new tenant has consent and all permissions the simulator knows
+ *   POST /_sim/tenants    {"id"?, "domain"?, "consent"?: "granted" | "withdrawn" | "absent", "permissions"?: ["TeamMember.Read.All"...],
+ *                         "tenant_wide"?: "granted" | "deaf" | status}
+ *                         a new tenant has consent and all permissions the simulator knows. tenant_wide: subscriptions to getAllMembers
+ *                         of all teams are granted, granted but told of nothing, or refused with that status
  *   POST /_sim/users      {"tenant", "id"?, "upn"?, "mail"?, "display_name"?, "enabled"?, "guest"?, "licensed"?, "deleted"?,
  *                          "mailbox"?: "open" | "absent" | "denied" (there, but a policy keeps the application out)}
  *                         or {"tenant", "count": N}; -> {"users":[{"id","upn","mail","display_name"}]}

@@ -344,6 +344,19 @@ refuse_forbidden(struct call *c, const struct subscription *x, enum journal_kind
 		call_refuse(c, 403, "Authorization_RequestDenied", kind, "%s", reason);
 }
 
+/* Of the members of all teams: facts 1.5 and 2.3. False after refusing. */
+static bool
+wide_granted(struct call *c, const struct subscription *x)
+{
+	int status = x->tenant->wide;
+
+	if (strchr(x->kind->pattern, '*') != NULL || strstr(x->kind->pattern, "getallmembers") == NULL || status <= WIDE_DEAF)
+		return true;
+	call_refuse(c, status, status == 400 ? "BadRequest" : "ExtensionError", JOURNAL_REFUSED,
+	    "Resource '%s' is not supported for subscriptions in this tenant.", x->resource);
+	return false;
+}
+
 /* Everything but the handshake; false after refusing. */
 static bool
 acceptable(struct call *c, struct subscription *x)
@@ -356,7 +369,7 @@ acceptable(struct call *c, struct subscription *x)
 		refuse_body(c, problem != NULL ? problem : "changeType must be of created, updated, deleted.");
 		return false;
 	}
-	if (!read_resource(c, x) || !mailbox_open(c, x))
+	if (!read_resource(c, x) || !wide_granted(c, x) || !mailbox_open(c, x))
 		return false;
 	if ((problem = rich_problem(x, c->json)) != NULL) {
 		refuse_body(c, problem);

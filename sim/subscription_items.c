@@ -253,7 +253,7 @@ sim_subscriptions_tell(struct subscriptions *s, const struct happening *h)
 
 	snprintf(key, sizeof(key), "%s%s%s", keys[h->kind].before, id, keys[h->kind].after);
 	tell_key(s, h, tell, 1u << h->change, key);
-	if (keys[h->kind].wide != NULL)
+	if (keys[h->kind].wide != NULL && (h->tenant->wide != WIDE_DEAF || strstr(keys[h->kind].wide, "getallmembers") == NULL))
 		tell_key(s, h, tell, 1u << h->change, keys[h->kind].wide);
 	if (h->kind == HAPPENING_TEAM_MEMBER || h->kind == HAPPENING_TEAM)
 		tell_groups(s, h);

@@ -49,12 +49,15 @@ enum role { ROLE_MEMBER, ROLE_OWNER, ROLE_GUEST };
 enum channel_type { CHANNEL_STANDARD, CHANNEL_PRIVATE, CHANNEL_SHARED };
 /* Denied: there, but a policy keeps the application out. Guests and the unlicensed have none in any case. */
 enum mailbox_access { MAILBOX_OPEN, MAILBOX_ABSENT, MAILBOX_DENIED };
+/* Documents disagree on them (facts 2.3). Deaf: granted, but nothing is told by them. */
+enum wide { WIDE_GRANTED, WIDE_DEAF };
 
 struct tenant {
 	char id[GUID_SIZE];
 	char *domain;
 	enum consent consent;
 	unsigned permissions; /* enum permission bits */
+	int wide;             /* subscriptions for all teams: enum wide, or the status that creating one is refused with */
 	struct user **users;
 	size_t user_count, user_cap;
 	struct team **teams;

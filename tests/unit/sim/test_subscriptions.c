@@ -205,6 +205,32 @@ tells_who_asked(void **state)
 	}
 }
 
+/* Facts 2.3: documents disagree on those for all teams. A tenant grants them, refuses them, or grants them and stays silent. */
+static void
+all_teams_as_the_tenant_has_it(void **state)
+{
+	static const char whole[] = SUB("created", "/teams/getAllMembers", EXPIRY);
+
+	(void)state;
+	drive_control(&d, "POST", "tenants", "{\"id\":\"" TENANT "\",\"tenant_wide\":404}");
+	assert_int_equal(drive_graph(&d, "POST", "/subscriptions", whole), 404);
+	assert_int_equal(
+	    drive_graph(&d, "POST", "/subscriptions", SUB("created", "/teams/getAllChannels/getAllMembers", EXPIRY)), 404);
+	assert_int_equal(drive_graph(&d, "POST", "/subscriptions", SUB("created", "/teams/" TEAM "/members", EXPIRY)), 201);
+	drive_control(&d, "POST", "tenants", "{\"id\":\"" TENANT "\",\"tenant_wide\":\"deaf\"}");
+	subscribe(whole);
+	drive_control(&d, "POST", "members", CHANGE("add", CAT));
+	drive_wait(&d, 1000);
+	assert_int_equal(drive_items(&d), 1);
+	assert_string_not_equal(jx_get_str(drive_item(&d, 0), "subscriptionId"), id);
+	drive_control(&d, "POST", "tenants", "{\"id\":\"" TENANT "\",\"tenant_wide\":\"granted\"}");
+	drive_control(&d, "POST", "members", CHANGE("remove", CAT));
+	drive_control(&d, "POST", "members", CHANGE("add", CAT));
+	drive_wait(&d, 1000);
+	assert_int_equal(drive_items(&d), 3);
+	assert_string_equal(jx_get_str(drive_item(&d, 2), "subscriptionId"), id);
+}
+
 /* Whoever joins a team gains the channels shared with it: told to who asked for it, and to be read under the name told. */
 static void
 tells_of_indirect_members_on_request(void **state)
@@ -363,6 +389,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(keeps_to_lifetimes, drive_setup, drive_teardown),
 		cmocka_unit_test_setup_teardown(tells_of_changes_until_it_ends, drive_setup, drive_teardown),
 		cmocka_unit_test(tells_who_asked),
+		cmocka_unit_test_setup_teardown(all_teams_as_the_tenant_has_it, drive_setup, drive_teardown),
 		cmocka_unit_test_setup_teardown(tells_of_indirect_members_on_request, drive_setup, drive_teardown),
 		cmocka_unit_test_setup_teardown(spells_as_documented, drive_setup, drive_teardown),
 		cmocka_unit_test_setup_teardown(pauses_without_authorization, drive_setup, drive_teardown),
