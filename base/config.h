@@ -35,7 +35,8 @@ struct config {
 	int assertion_algorithm;    /* 0 PS256, 1 RS256 */
 	char *base_url, *login_url; /* without a trailing slash */
 	char *graph_ca_file;
-	int notifications; /* CONFIG_NOTIFICATIONS_... */
+	int64_t tenant_wide_from; /* linked teams; 0 = never */
+	int notifications;        /* CONFIG_NOTIFICATIONS_... */
 	char *notification_keys;
 	/* [app] */
 	char *app_listen, *app_token_file, *app_tls_certificate, *app_tls_key;

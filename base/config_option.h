@@ -50,7 +50,7 @@ struct config_option {
 	bool reloadable;
 };
 
-#define CONFIG_OPTION_COUNT 42
+#define CONFIG_OPTION_COUNT 43
 extern const struct config_option config_options[]; /* CONFIG_OPTION_COUNT rows */
 
 /* The row of a key, the first of a section (key NULL), or the first of that key (section NULL); NULL when there is none. */

@@ -219,7 +219,8 @@ const struct command commands[] = {
 	    run_changes,
 	    { { "follow", NULL, "Go on and show changes as they come." }, { "after", "SEQ", "Begin after this one." } } },
 	{ "subscriptions", "", 0, 0, "List the subscriptions on Graph",
-	    "Which resources are watched, until when, and which of them fail and why.\n\n"
+	    "Which resources are watched, until when, and which of them fail and why. /teams/getAllMembers stands for all\n"
+	    "teams of a tenant; refused: Graph does not grant it there, or it kept silent, and each team has its own.\n\n"
 	    "Example:\n"
 	    "  ergsyncctl subscriptions\n",
 	    run_subscriptions, { { NULL, NULL, NULL } } },

@@ -27,6 +27,23 @@ run_status(struct ctl *c)
 	return EXIT_DONE;
 }
 
+/* What is one and the same: resources of two tenants may be spelt alike. */
+static bool
+subscription_seen(json_t *seen, const json_t *erg, const char *resource)
+{
+	const char *tenant = jx_get_str(erg, "tenant");
+	json_t *of_tenant = json_object_get(seen, tenant != NULL ? tenant : "");
+	bool known;
+
+	if (of_tenant == NULL) {
+		of_tenant = json_object();
+		json_object_set_new(seen, tenant != NULL ? tenant : "", of_tenant);
+	}
+	known = json_object_get(of_tenant, resource) != NULL;
+	json_object_set_new(of_tenant, resource, json_true());
+	return known;
+}
+
 /* Shared subscriptions are shown once, under the first ERG that needs them, with its last proof that nothing was missed. */
 static json_t *
 subscriptions_of(const json_t *ergs)
@@ -41,10 +58,9 @@ subscriptions_of(const json_t *ergs)
 			const char *resource = jx_get_str(s, "resource");
 			json_t *copy;
 
-			if (resource == NULL || json_object_get(seen, resource) != NULL)
+			if (resource == NULL || subscription_seen(seen, erg, resource))
 				continue;
 			copy = json_copy(s);
-			json_object_set_new(seen, resource, json_true());
 			json_object_set(copy, "erg", json_object_get(erg, "erg"));
 			json_object_set(copy, "tenant", json_object_get(erg, "tenant"));
 			json_object_set(copy, "proved_at", json_object_get(erg, "proved_at"));

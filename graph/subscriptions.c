@@ -18,7 +18,7 @@
 #define EXPIRY_MARGIN_MS (5 * MINUTE_MS)
 
 static const struct {
-	const char *before, *after; /* of the object's id */
+	const char *before, *after; /* of the object's id; after NULL: there is none */
 	const char *change_types;
 	int64_t life_max_ms;
 	bool immutable_ids;
@@ -27,6 +27,7 @@ static const struct {
 	[SUBSCRIPTION_CHANNEL_MEMBERS] = { "/teams/", "/channels/getAllMembers", "created,updated,deleted", 4320 * MINUTE_MS,
 	    false },
 	[SUBSCRIPTION_MAILBOX_EVENTS] = { "/users/", "/events", "created,updated,deleted", 10080 * MINUTE_MS, true },
+	[SUBSCRIPTION_TENANT_MEMBERS] = { "/teams/getAllMembers", NULL, "created,updated,deleted", 4320 * MINUTE_MS, false },
 };
 
 /* Without it on creating, a mailbox's notifications carry ids that change when an event moves (graph-facts section 9.5). */
@@ -47,9 +48,11 @@ graph_subscription_change_types(enum subscription_kind kind)
 enum err
 graph_subscription_resource(enum subscription_kind kind, const struct guid *object_id, char ret[SUBSCRIPTION_RESOURCE_SIZE])
 {
-	int n = snprintf(ret, SUBSCRIPTION_RESOURCE_SIZE, "%s%s%s", kinds[kind].before, object_id->s, kinds[kind].after);
+	bool whole = kinds[kind].after == NULL;
+	int n = snprintf(ret, SUBSCRIPTION_RESOURCE_SIZE, "%s%s%s", kinds[kind].before, whole ? "" : object_id->s,
+	    whole ? "" : kinds[kind].after);
 
-	return object_id->s[0] != '\0' && n > 0 && n < SUBSCRIPTION_RESOURCE_SIZE ? ERR_OK : ERR_INVALID;
+	return (whole || object_id->s[0] != '\0') && n > 0 && n < SUBSCRIPTION_RESOURCE_SIZE ? ERR_OK : ERR_INVALID;
 }
 
 int64_t

@@ -3,4 +3,4 @@
 
 #include <stddef.h>
 
-const char *const subscription_state_names[] = { "wanted", "active", "failing", "leaving", NULL };
+const char *const subscription_state_names[] = { "wanted", "active", "failing", "leaving", "covered", "refused", NULL };

@@ -14,9 +14,23 @@
 #define SUBSCRIPTION_RESOURCE_SIZE      256
 #define SUBSCRIPTION_ENCRYPTION_ID_SIZE 65
 
-enum subscription_kind { SUBSCRIPTION_TEAM_MEMBERS, SUBSCRIPTION_CHANNEL_MEMBERS, SUBSCRIPTION_MAILBOX_EVENTS };
-enum subscription_state { SUBSCRIPTION_WANTED, SUBSCRIPTION_ACTIVE, SUBSCRIPTION_FAILING, SUBSCRIPTION_LEAVING };
-extern const char *const subscription_state_names[]; /* wanted, active, failing, leaving */
+enum subscription_kind {
+	SUBSCRIPTION_TEAM_MEMBERS,
+	SUBSCRIPTION_CHANNEL_MEMBERS,
+	SUBSCRIPTION_MAILBOX_EVENTS,
+	SUBSCRIPTION_TENANT_MEMBERS, /* of all teams of the tenant; object_id is empty */
+	SUBSCRIPTION_KIND_COUNT
+};
+enum subscription_state {
+	SUBSCRIPTION_WANTED,
+	SUBSCRIPTION_ACTIVE,
+	SUBSCRIPTION_FAILING,
+	SUBSCRIPTION_LEAVING,
+	SUBSCRIPTION_COVERED, /* of a team: that of the tenant tells of it; one of its own, if still there, is to go */
+	SUBSCRIPTION_REFUSED, /* of a tenant: it does not work there; not asked for again before retry_wall_ms */
+	SUBSCRIPTION_STATE_COUNT
+};
+extern const char *const subscription_state_names[]; /* wanted, active, failing, leaving, covered, refused */
 
 struct subscription {
 	struct scope_id scope;
@@ -30,6 +44,7 @@ struct subscription {
 	int64_t retry_wall_ms, failures;
 	int64_t generation; /* grows with each creation */
 	char detail[DETAIL_SIZE];
+	int64_t refusals;                                    /* of a tenant's: in a row */
 	char encryption_id[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* of a rich one: the key Graph was last told of; "" = basic */
 };
 

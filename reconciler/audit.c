@@ -13,10 +13,11 @@
 #include "reconciler/reconciler.h"
 #include "reconciler/tables.h"
 
-#define START_MS   5000  /* after the start: what was under way when we stopped is settled first */
-#define BETWEEN_MS 1000  /* two tenants */
-#define YOUNG_MS   5000  /* a list may be older than what was created just now */
-#define SEEN_MAX   20000 /* more subscriptions of one tenant than Graph allows */
+#define START_MS      5000   /* after the start: what was under way when we stopped is settled first */
+#define BETWEEN_MS    1000   /* two tenants */
+#define YOUNG_MS      5000   /* a list may be older than what was created just now */
+#define PROBE_NEAR_MS 120000 /* a creation takes no longer */
+#define SEEN_MAX      20000  /* more subscriptions of one tenant than Graph allows */
 
 struct listed {
 	char id[SUBSCRIPTION_ID_SIZE];
@@ -119,11 +120,13 @@ judge_row(void *arg, const struct subscription *s)
 	struct listed *there;
 	int64_t now_ms;
 
+	(void)graph_time(a->r->graph, &now_ms);
 	if (s->id[0] == '\0') {
-		a->creating = true;
+		/* A covered one is not to be, and a refused one not before its time. */
+		a->creating |= s->state != SUBSCRIPTION_COVERED &&
+		               (s->state != SUBSCRIPTION_REFUSED || s->retry_wall_ms < now_ms + PROBE_NEAR_MS);
 		return;
 	}
-	(void)graph_time(a->r->graph, &now_ms);
 	if ((there = find(a, s->id)) != NULL) {
 		there->known = true;
 		if (there->elsewhere)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "reconciler/chores.h"
+#include "reconciler/keeper_wide.h"
 #include "reconciler/links.h"
 #include "reconciler/meeting_due.h"
 #include "reconciler/meetings.h"
@@ -48,6 +49,21 @@ subscription_show(struct reconciler *r, const struct subscription *wanted, struc
 		ret->subscription_count++;
 }
 
+/* That of its team, unless the tenant's covers it, and the tenant's, if there is one. */
+static void
+roster_subscriptions_show(struct reconciler *r, const struct subscription *wanted, struct erg_view *ret)
+{
+	const struct subscription *own = &ret->subscriptions[ret->subscription_count];
+
+	subscription_show(r, wanted, ret);
+	if (wanted->kind != SUBSCRIPTION_TEAM_MEMBERS)
+		return;
+	if (ret->subscription_count > 0 && own->state == SUBSCRIPTION_COVERED && own->id[0] == '\0')
+		ret->subscription_count--;
+	if (keeper_wide_load(r, &wanted->tenant, &ret->subscriptions[ret->subscription_count]) == ERR_OK)
+		ret->subscription_count++;
+}
+
 /* The roster's, and the calendar's of whoever organizes its meetings now. */
 static void
 erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
@@ -62,7 +78,7 @@ erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
 	ret->events.scheduled = meeting_sum_get(r, MEETING_SUM_LIVE, erg->id.s);
 	ret->events.pending = meeting_sum_get(r, MEETING_SUM_OPEN, erg->id.s);
 	if (erg->membership != MEMBERSHIP_OFF && scope_of_erg(r, erg, &wanted) == ERR_OK)
-		subscription_show(r, &wanted, ret);
+		roster_subscriptions_show(r, &wanted, ret);
 	if (erg->meetings != MEETINGS_OFF && meeting_organizer(r, erg, &mailbox, why) == ERR_OK &&
 	    scope_of_mailbox(r, &erg->tenant, &mailbox, &wanted) == ERR_OK)
 		subscription_show(r, &wanted, ret);

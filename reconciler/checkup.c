@@ -520,6 +520,17 @@ checkup_unneeded(struct app_check *c, const struct checkup_needs *needs, bool de
 
 /* ---------- subscriptions ---------- */
 
+static void
+say_active(struct app_check *c, const struct checkup_subscriptions *s, int64_t minutes)
+{
+	char wide[96] = "";
+
+	if (s->covered > 0)
+		(void)snprintf(wide, sizeof(wide), ", one of them for all teams, %" PRId64 " of which have an ERG", s->covered);
+	say(c, APP_OK, "%" PRId64 " active%s; the next one would expire in %" PRId64 " min if it were not renewed.%s%s",
+	    s->active, wide, minutes, s->refused[0] != '\0' ? " " : "", s->refused);
+}
+
 void
 checkup_subscriptions(struct app_check *c, const struct checkup_subscriptions *s, int64_t now_wall_ms)
 {
@@ -534,8 +545,7 @@ checkup_subscriptions(struct app_check *c, const struct checkup_subscriptions *s
 		say(c, APP_WARN, "%" PRId64 " subscriptions are not made yet.", s->wanted);
 		advise(c, "Wait a minute and run the doctor again.");
 	} else if (s->active > 0) {
-		say(c, APP_OK, "%" PRId64 " active; the next one would expire in %" PRId64 " min if it were not renewed.",
-		    s->active, (s->next_expiry_wall_ms - now_wall_ms) / 60000);
+		say_active(c, s, (s->next_expiry_wall_ms - now_wall_ms) / 60000);
 		fine(c);
 	} else {
 		say(c, APP_OK, "None is needed: no ERG of this tenant is linked.");

@@ -337,6 +337,8 @@ card_subscriptions(const struct app_status *s, struct text *t)
 		{ SUBSCRIPTION_WANTED, "Being made", "", false },
 		{ SUBSCRIPTION_FAILING, "Failing", "changes are found by comparing only", true },
 		{ SUBSCRIPTION_LEAVING, "Being deleted", "", false },
+		{ SUBSCRIPTION_COVERED, "Teams without one", "their tenant has one for all", false },
+		{ SUBSCRIPTION_REFUSED, "Refused for all teams", "in these tenants each team has its own", false },
 	};
 
 	_Static_assert(COUNT(states) == APP_SUBSCRIPTION_STATES, "each state has a row");

@@ -285,6 +285,9 @@ count_subscription(const struct reconciler *r, const struct subscription *s, str
 	int64_t now_ms = clock_wall_ms(r->clock);
 
 	ret->wanted += s->state == SUBSCRIPTION_WANTED;
+	ret->covered += s->state == SUBSCRIPTION_COVERED;
+	if (s->state == SUBSCRIPTION_REFUSED)
+		(void)str_copy(ret->refused, sizeof(ret->refused), s->detail);
 	if (s->state == SUBSCRIPTION_FAILING) {
 		ret->failing++;
 		(void)str_copy(ret->detail, sizeof(ret->detail), s->detail);

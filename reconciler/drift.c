@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "graph/delta.h"
 #include "reconciler/dirty.h"
+#include "reconciler/keeper_wide.h"
 #include "reconciler/people.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/scope.h"
@@ -157,8 +158,9 @@ link_store(struct drift *d, const char *link)
 
 /* ---------- differences ---------- */
 
+/* news: it is known that something changed. */
 static void
-read_team(struct drift *d, const struct guid *team)
+read_team(struct drift *d, const struct guid *team, bool news)
 {
 	struct store_cursor *c = team_ergs(d->r, team);
 	struct subscription scope;
@@ -173,8 +175,11 @@ read_team(struct drift *d, const struct guid *team)
 	if (!found)
 		return;
 	/* A notification that is still to be read is none that was lost. */
-	if (!dirty_pending(d->r, &scope.scope))
+	if (!dirty_pending(d->r, &scope.scope)) {
 		d->r->counters.missed_drift++;
+		if (news)
+			keeper_wide_missed(d->r, &scope.scope);
+	}
 	dirty_mark(d->r, &scope.scope, 0);
 }
 
@@ -220,7 +225,7 @@ on_group(void *arg, const void *record)
 	for (size_t i = 0; !news && i < graph_delta_member_count(group); i++)
 		news = graph_delta_member(group, i, &change) == ERR_OK && differs(d, &group->id, &change);
 	if (news)
-		read_team(d, &group->id);
+		read_team(d, &group->id, true);
 }
 
 /* ---------- a round ---------- */
@@ -236,7 +241,7 @@ on_end(void *arg, const struct graph_page_end *end)
 	if (end->err == ERR_GONE) {
 		/* What happened since the lost link is not known. */
 		for (size_t i = 0; i < d->team_count; i++)
-			read_team(d, &d->teams[i]);
+			read_team(d, &d->teams[i], false);
 		ask(d, NULL);
 		return;
 	}

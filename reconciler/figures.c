@@ -41,7 +41,9 @@ struct series {
 		"ergsync_" name, GAUGE, offsetof(struct figures, field), names, "state", help                                    \
 	}
 
-#define HINTS "Notifications read from the inbox. No rise for long while teams change: is the listener reachable?"
+#define HINTS                                                                                                                    \
+	"Notifications read from the inbox. No rise for long while teams change: is the listener reachable? other_team: of "     \
+	"teams that are no ERG's, told by a subscription for all teams of a tenant."
 #define READS "Reads of Teams rosters begun. A steep rise without changes: a storm of notifications, or retries."
 #define RICH                                                                                                                     \
 	"Rich notifications by whether they were proved and opened. A rise of refused ones: key folder, clock, or a forger; "    \
@@ -66,6 +68,7 @@ static const struct series rows[] = {
 	ROW("hints_total", COUNTER, hints_read, "{outcome=\"accepted\"}", HINTS),
 	ROW("hints_total", COUNTER, hints_damaged, "{outcome=\"damaged\"}", HINTS),
 	ROW("hints_total", COUNTER, hints_unknown_scope, "{outcome=\"unknown_scope\"}", HINTS),
+	ROW("hints_total", COUNTER, hints_other_team, "{outcome=\"other_team\"}", HINTS),
 	ROW("rich_notifications_total", COUNTER, rich_believed, "{outcome=\"believed\"}", RICH),
 	ROW("rich_notifications_total", COUNTER, rich_refused, "{outcome=\"refused\"}", RICH),
 	ROW("roster_reads_total", COUNTER, reads_item, "{kind=\"one\"}", READS),
@@ -95,7 +98,9 @@ static const struct series rows[] = {
 	ROW("tenants_permission_missing", GAUGE, permission_missing, "",
 	    "Tenants that have not granted all that their ERGs need. Any: ergsyncctl doctor TENANT names what is missing."),
 	STATES("subscriptions", subscriptions, subscription_state_names,
-	    "Graph subscriptions by state. failing for long: changes are found by sweeps only."),
+	    "Graph subscriptions by state. failing for long: changes are found by sweeps only. covered: teams that the tenant's "
+	    "own "
+	    "subscription tells of; refused: tenants where Graph does not grant one."),
 	ROW("subscription_expiry_timestamp_seconds", GAUGE, subscription_expiry_s, "",
 	    "When the next subscription would expire, as Unix time; 0 without any. Must stay well ahead of now."),
 	ROW("proved_oldest_timestamp_seconds", GAUGE, proved_oldest_s, "",
@@ -271,6 +276,7 @@ take_counters(const struct reconciler_counters *c, struct figures *f)
 	f->hints_read = (double)c->hints_read;
 	f->hints_damaged = (double)c->hints_damaged;
 	f->hints_unknown_scope = (double)c->hints_unknown_scope;
+	f->hints_other_team = (double)c->hints_other_team;
 	f->rich_believed = (double)c->rich_believed;
 	f->rich_refused = (double)c->rich_refused;
 	f->reads_item = (double)c->reads_item;

@@ -19,7 +19,7 @@ struct reconciler;
 /* Everything a series may show, as it was at one instant. */
 struct figures {
 	double start_time_s, resident_bytes, heap_bytes, cpu_s, descriptors;
-	double hints_read, hints_damaged, hints_unknown_scope, rich_believed, rich_refused;
+	double hints_read, hints_damaged, hints_unknown_scope, hints_other_team, rich_believed, rich_refused;
 	double reads_item, reads_whole, reads_failed, members_compared;
 	double changes_added, changes_removed, changes_updated;
 	double missed_sweep, missed_drift, callbacks_refused;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "reconciler/dirty.h"
 #include "reconciler/keeper.h"
+#include "reconciler/keeper_wide.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/rich.h"
 #include "reconciler/tables.h"
@@ -33,8 +34,9 @@ struct ingest {
 	struct hint *hints;    /* INGEST_RUN_MAX */
 	struct entry *entries; /* INGEST_RUN_MAX */
 	size_t entry_count;
-	struct scope_id known; /* the last scope looked up, and whether it is ours */
+	struct scope_id known; /* the last scope looked up, whether it is ours, and then its row */
 	bool known_is_ours, known_set;
+	struct subscription known_row;
 	bool reading; /* a turn is open: the next run follows its commit */
 	bool more;
 	uint64_t cursor; /* what that turn will have made durable */
@@ -47,12 +49,10 @@ struct ingest {
 static bool
 scope_is_ours(struct ingest *in, const struct scope_id *scope)
 {
-	struct subscription s;
-
 	if (!in->known_set || memcmp(in->known.b, scope->b, sizeof(scope->b)) != 0) {
 		in->known = *scope;
 		in->known_set = true;
-		in->known_is_ours = dirty_scope_is_real(scope) && subscription_load(in->r, scope, &s) == ERR_OK;
+		in->known_is_ours = dirty_scope_is_real(scope) && subscription_load(in->r, scope, &in->known_row) == ERR_OK;
 	}
 	return in->known_is_ours;
 }
@@ -193,9 +193,9 @@ is_lifecycle(enum hint_kind kind)
 }
 
 static void
-take(struct ingest *in, const struct hint *h)
+take(struct ingest *in, struct hint *h)
 {
-	struct hint whole;
+	struct subscription *row = &in->known_row;
 
 	in->r->counters.hints_read++;
 	if (!scope_is_ours(in, &h->scope)) {
@@ -203,6 +203,8 @@ take(struct ingest *in, const struct hint *h)
 		return;
 	}
 	if (!is_lifecycle(h->kind)) {
+		if (row->kind == SUBSCRIPTION_TENANT_MEMBERS && !keeper_wide_place(in->r, row, h))
+			return;
 		take_change(in, h);
 		rich_hint(in->r, h);
 		return;
@@ -211,9 +213,11 @@ take(struct ingest *in, const struct hint *h)
 	/* reauthorizationRequired comes before anything is lost; the others say that something was (graph-facts 6). */
 	if (h->kind == HINT_REAUTHORIZATION_REQUIRED)
 		return;
-	whole = *h;
-	whole.item_len = 0;
-	take_change(in, &whole);
+	h->item_len = 0;
+	if (row->kind == SUBSCRIPTION_TENANT_MEMBERS)
+		keeper_wide_dirty(in->r, row);
+	else
+		take_change(in, h);
 }
 
 static void
@@ -259,7 +263,8 @@ all_dirty(struct ingest *in)
 	struct subscription s;
 
 	while (store_next(c, NULL, &s) == ERR_OK)
-		dirty_mark(in->r, &s.scope, 0);
+		if (s.kind != SUBSCRIPTION_TENANT_MEMBERS) /* its teams have rows of their own */
+			dirty_mark(in->r, &s.scope, 0);
 	store_cursor_close(c);
 }
 

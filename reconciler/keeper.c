@@ -17,6 +17,7 @@
 #include "graph/page.h"
 #include "reconciler/dirty.h"
 #include "reconciler/keeper_inside.h"
+#include "reconciler/keeper_wide.h"
 #include "reconciler/meeting_due.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/scope.h"
@@ -25,6 +26,7 @@
 
 #define TICK_MAX_MS       30000
 #define TICK_MIN_MS       200
+#define HELD_LOOK_MS      2000
 #define TENANT_CALLS_MAX  8 /* creations hold a Graph call open for up to 20 s each */
 #define FORGET_GIVE_UP_MS (30 * 60 * 1000LL)
 #define CLOCK_WRONG_MS    (5 * 60 * 1000LL)
@@ -52,12 +54,14 @@ entry_add(struct keeper *k, const struct subscription *s)
 	if (e == NULL)
 		return NULL;
 	e->keeper = k;
+	e->kind = s->kind;
 	e->book.scope = s->scope;
 	e->book.tenant = s->tenant;
 	if (book_add(&k->book, &e->book) != ERR_OK) {
 		free(e);
 		return NULL;
 	}
+	k->wide_count += s->kind == SUBSCRIPTION_TENANT_MEMBERS;
 	return e;
 }
 
@@ -182,6 +186,7 @@ step(struct entry *e)
 		keeper_dies(e);
 		return;
 	}
+	keeper_wide_settle(k, &s);
 	next = keeper_next_step(&s, now, k->r->config->renew_every_ms, e->book.scope.b[0]);
 	if (e->asked_for && keeper_knows_time(k)) {
 		e->asked_for = false;
@@ -196,6 +201,8 @@ step(struct entry *e)
 		keeper_ask_time(e, &where);
 	else if (next.step == KEEPER_REST)
 		keeper_due_in(e, next.due_wall_ms - now);
+	else if (keeper_wide_holds(k, &s, next.step))
+		keeper_due_in(e, HELD_LOOK_MS);
 	else if ((e->call = keeper_call(e, next.step, &s, &where)) == NULL)
 		keeper_due_in(e, KEEPER_BACKOFF_MIN_MS);
 }
@@ -232,8 +239,8 @@ keeper_rows(
 			each(arg, &s);
 }
 
-static void
-row_leave(struct keeper *k, struct subscription *s)
+void
+keeper_row_leave(struct keeper *k, struct subscription *s)
 {
 	s->state = SUBSCRIPTION_LEAVING;
 	s->retry_wall_ms = 0;
@@ -276,7 +283,7 @@ keeper_forget_tenant(
 {
 	struct keeper *k = r->keeper;
 
-	tenant_rows(k, &tenant->id, row_leave);
+	tenant_rows(k, &tenant->id, keeper_row_leave);
 	if (k->forget_count == KEEPER_FORGETS_MAX) { /* many at once: the caller asks again by its own timer */
 		log_event(LOG_WARN, "keeper_forgets_full");
 		return;
@@ -296,7 +303,9 @@ look(struct entry *e)
 	if (is_busy(e))
 		return;
 	if (e->dead) {
+		k->wide_count -= e->kind == SUBSCRIPTION_TENANT_MEMBERS;
 		book_remove(&k->book, &e->book);
+		free(e->hearing);
 		free(e);
 		return;
 	}
@@ -323,8 +332,8 @@ on_tick(void *arg)
 
 /* --- what others say --- */
 
-static void
-want(struct reconciler *r, const struct subscription *wanted)
+void
+keeper_row_want(struct reconciler *r, const struct subscription *wanted)
 {
 	struct subscription s;
 
@@ -347,8 +356,10 @@ keeper_want(struct reconciler *r, const struct erg *erg)
 {
 	struct subscription wanted;
 
-	if (scope_of_erg(r, erg, &wanted) == ERR_OK)
-		want(r, &wanted);
+	if (scope_of_erg(r, erg, &wanted) == ERR_OK) {
+		keeper_row_want(r, &wanted);
+		keeper_wide_kick(r);
+	}
 }
 
 void
@@ -357,7 +368,7 @@ keeper_want_mailbox(struct reconciler *r, const struct tenant_id *tenant, const 
 	struct subscription wanted;
 
 	if (scope_of_mailbox(r, tenant, mailbox, &wanted) == ERR_OK)
-		want(r, &wanted);
+		keeper_row_want(r, &wanted);
 }
 
 void
@@ -367,7 +378,7 @@ keeper_release_mailbox(struct reconciler *r, const struct tenant_id *tenant, con
 
 	if (!events_any_in_mailbox(r->store, mailbox) && !meeting_due_any(r, mailbox) &&
 	    scope_of_mailbox(r, tenant, mailbox, &wanted) == ERR_OK && subscription_load(r, &wanted.scope, &s) == ERR_OK)
-		row_leave(r->keeper, &s);
+		keeper_row_leave(r->keeper, &s);
 }
 
 void
@@ -388,8 +399,10 @@ keeper_release(struct reconciler *r, const struct erg *erg)
 		         other.membership != MEMBERSHIP_OFF && scope_covers(&wanted, &other);
 	}
 	store_cursor_close(c);
-	if (!needed)
-		row_leave(r->keeper, &s);
+	if (!needed) {
+		keeper_row_leave(r->keeper, &s);
+		keeper_wide_kick(r);
+	}
 }
 
 void
@@ -398,7 +411,7 @@ keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_k
 	struct book_entry *e;
 	struct subscription s;
 
-	if (subscription_load(r, scope, &s) != ERR_OK || s.state == SUBSCRIPTION_LEAVING ||
+	if (subscription_load(r, scope, &s) != ERR_OK || s.state == SUBSCRIPTION_LEAVING || s.state == SUBSCRIPTION_REFUSED ||
 	    (e = book_find(&r->keeper->book, &s.tenant, scope)) == NULL)
 		return;
 	if (kind == HINT_REAUTHORIZATION_REQUIRED) {
@@ -418,7 +431,8 @@ keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_k
 static void
 row_retry(struct keeper *k, struct subscription *s)
 {
-	if (s->retry_wall_ms == 0)
+	/* A refusal is no failure that has passed. */
+	if (s->retry_wall_ms == 0 || s->state == SUBSCRIPTION_REFUSED)
 		return;
 	s->retry_wall_ms = 0;
 	keeper_row_store(k->r, s);
@@ -429,6 +443,7 @@ void
 keeper_tenant_back(struct reconciler *r, const struct tenant_id *tenant)
 {
 	tenant_rows(r->keeper, tenant, row_retry);
+	keeper_wide_kick(r);
 }
 
 void
@@ -451,13 +466,14 @@ keeper_kick(struct reconciler *r)
 	struct subscription s;
 
 	while (store_next(c, NULL, &s) == ERR_OK) {
-		if (s.retry_wall_ms != 0) {
+		if (s.retry_wall_ms != 0 && s.state != SUBSCRIPTION_REFUSED) {
 			s.retry_wall_ms = 0;
 			keeper_row_store(r, &s);
 		}
 		keeper_due(r->keeper, &s);
 	}
 	store_cursor_close(c);
+	keeper_wide_kick(r);
 }
 
 /* --- life --- */
@@ -474,7 +490,8 @@ keeper_new(struct reconciler *r, struct keeper **ret)
 	if (k == NULL)
 		return ERR_NOMEM;
 	k->r = r;
-	if ((k->tick = timer_new(r->clock, on_tick, k)) == NULL) {
+	if ((k->tick = timer_new(r->clock, on_tick, k)) == NULL || keeper_wide_start(k) != ERR_OK) {
+		timer_free(k->tick);
 		free(k);
 		return ERR_NOMEM;
 	}
@@ -504,9 +521,11 @@ keeper_free(struct keeper *k)
 
 		graph_cancel(k->r->graph, e->call);
 		graph_pages_cancel(e->pages);
+		free(e->hearing);
 		free(e);
 	}
 	book_done(&k->book);
+	timer_free(k->review);
 	timer_free(k->tick);
 	free(k);
 }

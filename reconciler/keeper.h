@@ -28,7 +28,7 @@ void keeper_release(struct reconciler *r, const struct erg *erg);
 /* The same for an organizer's mailbox: needed from the first meeting asked for there to the last record of one. */
 void keeper_want_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox);
 void keeper_release_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox);
-/* A lifecycle notification: reauthorizationRequired, subscriptionRemoved, missed. The scope is made dirty by the caller. */
+/* A lifecycle notification: reauthorizationRequired, subscriptionRemoved, missed. What may be lost is made dirty by the caller. */
 void keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_kind kind);
 /* Graph's own list shows it with another notification URL than ours is now: deleted, created anew, its scope read. */
 void keeper_replace(struct reconciler *r, const struct scope_id *scope);

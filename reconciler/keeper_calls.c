@@ -14,6 +14,7 @@
 #include "graph/notification_keys.h"
 #include "graph/subscriptions.h"
 #include "reconciler/dirty.h"
+#include "reconciler/keeper_wide.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/rich.h"
 #include "reconciler/tables.h"
@@ -34,7 +35,7 @@ row_failed(struct entry *e, struct subscription *s, const struct graph_answer *a
 	if (a->retry_after_ms >= 0)
 		wait_ms = a->retry_after_ms;
 	s->retry_wall_ms = keeper_now_ms(r) + wait_ms;
-	if (s->state != SUBSCRIPTION_LEAVING)
+	if (s->state != SUBSCRIPTION_LEAVING && s->state != SUBSCRIPTION_REFUSED)
 		s->state = SUBSCRIPTION_FAILING;
 	snprintf(s->detail, sizeof(s->detail), "%s failed: %s", what, a->detail[0] != '\0' ? a->detail : err_text(a->err));
 	keeper_row_store(r, s);
@@ -122,10 +123,23 @@ on_deleted(void *arg, const struct graph_answer *a)
 	s.retry_wall_ms = 0;
 	if (s.state == SUBSCRIPTION_LEAVING) {
 		keeper_row_forget(e, &s);
-	} else {
-		s.state = SUBSCRIPTION_WANTED;
-		keeper_row_store(e->keeper->r, &s);
+		return;
 	}
+	if (s.state == SUBSCRIPTION_REFUSED)
+		keeper_wide_rest(e->keeper, &s);
+	else if (s.state != SUBSCRIPTION_COVERED)
+		s.state = SUBSCRIPTION_WANTED;
+	keeper_row_store(e->keeper->r, &s);
+}
+
+/* Something may have gone unannounced. */
+static void
+to_be_read(struct reconciler *r, const struct subscription *s)
+{
+	if (s->kind == SUBSCRIPTION_TENANT_MEMBERS)
+		keeper_wide_dirty(r, s);
+	else
+		dirty_mark(r, &s->scope, 0);
 }
 
 static void
@@ -133,7 +147,7 @@ on_renewed(void *arg, const struct graph_answer *a)
 {
 	struct entry *e = arg;
 	struct subscription s;
-	bool gap;
+	bool gap, refused;
 
 	if (!call_ended(e, &s))
 		return;
@@ -144,19 +158,24 @@ on_renewed(void *arg, const struct graph_answer *a)
 		s.id[0] = s.encryption_id[0] = '\0';
 		s.expires_wall_ms = 0;
 		s.retry_wall_ms = 0;
-		if (s.state != SUBSCRIPTION_LEAVING)
+		if (s.state == SUBSCRIPTION_REFUSED)
+			keeper_wide_rest(e->keeper, &s);
+		else if (s.state != SUBSCRIPTION_LEAVING)
 			s.state = SUBSCRIPTION_WANTED;
 		keeper_row_store(e->keeper->r, &s);
 		return;
 	}
+	refused = s.state == SUBSCRIPTION_REFUSED;
 	if (a->err != ERR_OK || !row_active(e, &s, a)) {
 		row_failed(e, &s, a, "Renewing the subscription");
 		return;
 	}
+	if (refused)
+		s.state = SUBSCRIPTION_REFUSED; /* while the call was under way */
 	keeper_row_store(e->keeper->r, &s);
 	log_put(LOG_DEBUG, "subscription_renewed", LS("tenant", s.tenant.s), LP("resource", s.resource));
 	if (gap)
-		dirty_mark(e->keeper->r, &s.scope, 0);
+		to_be_read(e->keeper->r, &s);
 }
 
 static void
@@ -238,6 +257,8 @@ on_created(void *arg, const struct graph_answer *a)
 		on_conflict(e, &s, a);
 		return;
 	}
+	if (a->err != ERR_OK && keeper_wide_refused(e->keeper, &s, a))
+		return;
 	if (a->err != ERR_OK || !row_active(e, &s, a)) {
 		row_failed(e, &s, a, "Creating the subscription");
 		return;
@@ -247,7 +268,10 @@ on_created(void *arg, const struct graph_answer *a)
 	keeper_row_store(r, &s);
 	log_put(LOG_INFO, "subscription_created", LS("tenant", s.tenant.s), LP("resource", s.resource),
 	    LI("lifetime_s", (s.expires_wall_ms - s.created_wall_ms) / 1000));
-	dirty_mark(r, &s.scope, 0); /* nothing was announced until now */
+	if (s.kind == SUBSCRIPTION_TENANT_MEMBERS)
+		keeper_wide_created(e->keeper, &s);
+	else
+		dirty_mark(r, &s.scope, 0); /* nothing was announced until now */
 }
 
 /* The newest key, noted as sent. */

@@ -1,7 +1,8 @@
 /*
  * keeper_inside.h - the inside of the keeper, shared by its parts; for reconciler/keeper*.c only.
  *
- * keeper.c knows which subscriptions there are and when each wants attention, keeper_calls.c does on Graph what is due for one.
+ * keeper.c knows which subscriptions there are and when each wants attention, keeper_calls.c does on Graph what is due for one,
+ * keeper_wide.c has one for all teams of a tenant stand in for theirs.
  * Rows are in Graph's time (keeper_now_ms), waiting is by the boot clock.
  */
 #ifndef RECONCILER_KEEPER_INSIDE_H
@@ -15,17 +16,21 @@
 #include "reconciler/keeper_book.h"
 #include "reconciler/keeper_plan.h"
 
+struct graph_answer;
 struct graph_call;
 struct graph_pages;
 struct graph_where;
 struct reconciler;
 struct timer;
+struct wide_hearing;
 
 #define KEEPER_FORGETS_MAX 32
 
 struct entry {
 	struct book_entry book; /* first: an entry is found by it */
 	struct keeper *keeper;
+	enum subscription_kind kind;
+	struct wide_hearing *hearing;                   /* of a tenant's; NULL: nothing was heard or missed yet */
 	struct graph_call *call;                        /* under way */
 	struct graph_pages *pages;                      /* looking for the one that is in the way */
 	char obstacle[SUBSCRIPTION_ID_SIZE];            /* a subscription to delete before we can create ours */
@@ -47,8 +52,10 @@ struct keeper {
 	struct reconciler *r;
 	struct timer *tick;
 	struct keeper_book book;
-	bool answered;      /* Graph has, so that it is known what time it is there */
-	struct entry *asks; /* that time */
+	size_t wide_count;    /* rows of tenants */
+	struct timer *review; /* who wants one */
+	bool answered;        /* Graph has, so that it is known what time it is there */
+	struct entry *asks;   /* that time */
 	struct forget forgets[KEEPER_FORGETS_MAX];
 	size_t forget_count;
 	int64_t warned_boot_ms;
@@ -70,6 +77,10 @@ void keeper_dies(struct entry *e);
 void keeper_free_again(struct entry *e);
 void keeper_row_store(struct reconciler *r, const struct subscription *s);
 void keeper_row_forget(struct entry *e, const struct subscription *s);
+/* It is wanted from now on: makes the row, or revives a leaving one. */
+void keeper_row_want(struct reconciler *r, const struct subscription *wanted);
+/* It turns to leaving. */
+void keeper_row_leave(struct keeper *k, struct subscription *s);
 
 /* --- keeper_calls.c --- */
 
@@ -83,5 +94,19 @@ bool keeper_is_other_sort(const struct reconciler *r, const struct subscription 
 /* Begins what is due; what comes of it is stored, and the row looked at again. NULL: out of memory. */
 struct graph_call *
 keeper_call(struct entry *e, enum keeper_step what, const struct subscription *s, const struct graph_where *where);
+
+/* --- keeper_wide.c --- */
+
+enum err keeper_wide_start(struct keeper *k);
+/* Before its next step: is the row of a team covered, or not any more? Stores what changes. */
+void keeper_wide_settle(struct keeper *k, struct subscription *s);
+/* Must that step wait: a creation for the tenant's, or the deletion of the tenant's for creations? */
+bool keeper_wide_holds(struct keeper *k, const struct subscription *s, enum keeper_step what);
+/* It was created: its teams are read, and need none of their own. */
+void keeper_wide_created(struct keeper *k, const struct subscription *s);
+/* After a creation that failed: true when that was a refusal, which is stored and told of. */
+bool keeper_wide_refused(struct keeper *k, struct subscription *s, const struct graph_answer *a);
+/* One that was set aside is gone from Graph: when it is asked for again. The caller stores it. */
+void keeper_wide_rest(struct keeper *k, struct subscription *s);
 
 #endif

@@ -1,6 +1,8 @@
 /* keeper_plan.c - the life of one subscription as a function of its row and the time. */
 #include "reconciler/keeper_plan.h"
 
+#include "reconciler/keeper_wide_plan.h"
+
 static int64_t
 min64(int64_t a, int64_t b)
 {
@@ -27,7 +29,11 @@ renewal_due(const struct subscription *s, int64_t renew_every_ms, uint8_t spread
 static int64_t
 retry_due(const struct subscription *s, int64_t now)
 {
-	return s->retry_wall_ms > now + 2 * KEEPER_BACKOFF_MAX_MS ? now : s->retry_wall_ms;
+	/* After a refusal it is days. */
+	int64_t longest =
+	    s->state == SUBSCRIPTION_REFUSED && s->id[0] == '\0' ? 2 * WIDE_RETRY_MAX_MS : 2 * KEEPER_BACKOFF_MAX_MS;
+
+	return s->retry_wall_ms > now + longest ? now : s->retry_wall_ms;
 }
 
 static struct keeper_next
@@ -47,6 +53,10 @@ keeper_next_step(const struct subscription *s, int64_t now_wall_ms, int64_t rene
 	if (s->state == SUBSCRIPTION_LEAVING)
 		return s->id[0] == '\0' ? (struct keeper_next){ KEEPER_FORGET, now_wall_ms }
 		                        : at(KEEPER_DELETE, retry, now_wall_ms);
+	if (s->state == SUBSCRIPTION_COVERED && s->id[0] == '\0')
+		return (struct keeper_next){ KEEPER_REST, now_wall_ms + KEEPER_COVERED_MS };
+	if ((s->state == SUBSCRIPTION_COVERED || s->state == SUBSCRIPTION_REFUSED) && s->id[0] != '\0')
+		return at(KEEPER_DELETE, retry, now_wall_ms);
 	if (s->id[0] == '\0' || s->expires_wall_ms <= now_wall_ms)
 		return at(KEEPER_CREATE, retry, now_wall_ms);
 	if (set_back)
@@ -57,7 +67,8 @@ keeper_next_step(const struct subscription *s, int64_t now_wall_ms, int64_t rene
 void
 keeper_hasten(const struct subscription *s, int64_t now_wall_ms, struct keeper_next *next)
 {
-	if (next->step == KEEPER_REST && s->id[0] != '\0' && s->state != SUBSCRIPTION_LEAVING &&
+	if (next->step == KEEPER_REST && s->id[0] != '\0' &&
+	    (s->state == SUBSCRIPTION_ACTIVE || s->state == SUBSCRIPTION_FAILING) &&
 	    (s->renewed_wall_ms > now_wall_ms || now_wall_ms - s->renewed_wall_ms >= KEEPER_PATCH_SPACING_MS))
 		*next = (struct keeper_next){ KEEPER_RENEW, now_wall_ms };
 }

@@ -17,6 +17,7 @@
 #define KEEPER_BACKOFF_MIN_MS   5000
 #define KEEPER_BACKOFF_MAX_MS   (10 * 60 * 1000LL) /* consent given back is noticed within 15 minutes */
 #define KEEPER_PATCH_SPACING_MS (10 * 60 * 1000LL)
+#define KEEPER_COVERED_MS       (10 * 60 * 1000LL) /* a covered row is looked at, though it is woken when that changes */
 /* Without a PATCH for an hour deliveries may have paused; less what clocks and calls may be off by. */
 #define KEEPER_AUTHORISATION_MS (59 * 60 * 1000LL)
 

@@ -23,6 +23,7 @@
  *	consent  the link an administrator opens, and what follows from coming back
  *	doctor   looks at a tenant and the installation on request; checkup judges what it sees
  *	keeper   the subscriptions table -> Graph: create, renew, replace, delete
+ *	keeper_wide  one subscription for all teams of a tenant, where that works
  *	audit    the subscriptions table against Graph's own list
  *	resync   sweeps and requested comparisons, by compare
  *	app_snapshot the app's own word on an ERG, before its comparison; staging holds it on disk until it is whole
@@ -92,7 +93,7 @@ struct work;
 
 /* What happened since the start, for metrics and the status. Only ever grow. */
 struct reconciler_counters {
-	uint64_t hints_read, hints_damaged, hints_unknown_scope, hints_collapsed;
+	uint64_t hints_read, hints_damaged, hints_unknown_scope, hints_other_team, hints_collapsed;
 	uint64_t reads_item, reads_whole, reads_failed; /* of Teams lists, as begun */
 	uint64_t members_compared;
 	uint64_t missed_sweep, missed_drift; /* changes in Teams found by a comparison or a drift check, without a notification */

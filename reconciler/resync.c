@@ -18,6 +18,7 @@
 #include "reconciler/app_snapshot.h"
 #include "reconciler/compare.h"
 #include "reconciler/dirty.h"
+#include "reconciler/keeper_wide.h"
 #include "reconciler/meeting_compare.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/scope.h"
@@ -226,8 +227,10 @@ note_missed(struct reconciler *r, const struct erg_id *id, const struct compare_
 	struct erg erg;
 
 	if (found > 0 && erg_load(r, id, &erg) == ERR_OK && scope_of_erg(r, &erg, &scope) == ERR_OK &&
-	    !dirty_pending(r, &scope.scope))
+	    !dirty_pending(r, &scope.scope)) {
 		r->counters.missed_sweep += (uint64_t)found;
+		keeper_wide_missed(r, &scope.scope);
+	}
 }
 
 static struct compare_options

@@ -10,6 +10,7 @@ static const char *const resource_formats[] = {
 	[SUBSCRIPTION_TEAM_MEMBERS] = "/teams/%s/members",
 	[SUBSCRIPTION_CHANNEL_MEMBERS] = "/teams/%s/channels/getAllMembers",
 	[SUBSCRIPTION_MAILBOX_EVENTS] = "/users/%s/events",
+	[SUBSCRIPTION_TENANT_MEMBERS] = "/teams/getAllMembers",
 };
 
 enum subscription_kind
@@ -24,7 +25,10 @@ scope_resource(enum subscription_kind kind, const struct guid *object, char ret[
 	const char *format = resource_formats[kind];
 	const char *hole = strchr(format, '%');
 
-	snprintf(ret, SUBSCRIPTION_RESOURCE_SIZE, "%.*s%s%s", (int)(hole - format), format, object->s, hole + 2);
+	if (hole == NULL)
+		snprintf(ret, SUBSCRIPTION_RESOURCE_SIZE, "%s", format);
+	else
+		snprintf(ret, SUBSCRIPTION_RESOURCE_SIZE, "%.*s%s%s", (int)(hole - format), format, object->s, hole + 2);
 }
 
 void
@@ -66,6 +70,20 @@ scope_of_erg(struct reconciler *r, const struct erg *erg, struct subscription *r
 	if (erg->team_id.s[0] == '\0' || erg->channel_type == CHANNEL_UNKNOWN)
 		return ERR_NOTFOUND;
 	return scope_fill(r, &erg->tenant, scope_kind(erg->channel_type), &erg->team_id, ret);
+}
+
+enum err
+scope_of_team(struct reconciler *r, const struct tenant_id *tenant, const struct guid *team, struct subscription *ret)
+{
+	return scope_fill(r, tenant, SUBSCRIPTION_TEAM_MEMBERS, team, ret);
+}
+
+enum err
+scope_of_tenant(struct reconciler *r, const struct tenant_id *tenant, struct subscription *ret)
+{
+	static const struct guid none;
+
+	return scope_fill(r, tenant, SUBSCRIPTION_TENANT_MEMBERS, &none, ret);
 }
 
 enum err

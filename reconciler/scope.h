@@ -26,6 +26,9 @@ void scope_make(const struct key32 *scope_key, const struct guid *directory, con
 /* What the ERG's members need watched, as a subscription row not yet created: scope, tenant, kind, object_id, resource.
  * ERR_NOTFOUND: not linked yet or the tenant is gone. */
 enum err scope_of_erg(struct reconciler *r, const struct erg *erg, struct subscription *ret);
+/* The same for the members of a team; and of all teams of a tenant. ERR_NOTFOUND: the tenant is gone. */
+enum err scope_of_team(struct reconciler *r, const struct tenant_id *tenant, const struct guid *team, struct subscription *ret);
+enum err scope_of_tenant(struct reconciler *r, const struct tenant_id *tenant, struct subscription *ret);
 /* The same for the events in an organizer's mailbox. ERR_NOTFOUND: the tenant is gone. */
 enum err
 scope_of_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox, struct subscription *ret);

@@ -163,7 +163,7 @@ count_subscriptions(struct reconciler *r, const struct tenant_id *tenant)
 
 	while (store_next(c, NULL, &s) == ERR_OK)
 		if (strcmp(s.tenant.s, tenant->s) == 0) {
-			count++;
+			count += s.state != SUBSCRIPTION_COVERED || s.id[0] != '\0';
 			hex_encode(s.scope.b, sizeof(s.scope.b), name + 8);
 			cursor_drop(r, name);
 		}

@@ -141,10 +141,10 @@ static const struct field member_fields[] = {
 static const struct field subscription_fields[] = {
 	BYTES(scope.b, 1),
 	STR(tenant.s, 1),
-	ENUM(kind, SUBSCRIPTION_MAILBOX_EVENTS + 1, 1),
+	ENUM(kind, SUBSCRIPTION_KIND_COUNT, 1),
 	STR(object_id.s, 1),
 	STR(resource, 1),
-	ENUM(state, SUBSCRIPTION_LEAVING + 1, 1),
+	ENUM(state, SUBSCRIPTION_STATE_COUNT, 1),
 	STR(id, 1),
 	I64(expires_wall_ms, 1),
 	I64(renewed_wall_ms, 1),
@@ -154,6 +154,7 @@ static const struct field subscription_fields[] = {
 	I64(generation, 1),
 	STR(detail, 1),
 	STR(encryption_id, 2),
+	I64(refusals, 3),
 };
 #undef RECORD
 
@@ -353,7 +354,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(PERSON_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(MEMBERS, member, member_fields, 3),
 	SCHEMA(MEMBERSHIPS, person_ref, person_ref_fields, 1),
-	SCHEMA(SUBSCRIPTIONS, subscription, subscription_fields, 2),
+	SCHEMA(SUBSCRIPTIONS, subscription, subscription_fields, 3),
 	SCHEMA(CURSORS, cursor_record, cursor_fields, 1),
 	SCHEMA(DIRTY, dirty_record, dirty_fields, 1),
 	SCHEMA(INTENTS, intent_record, intent_fields, 1),

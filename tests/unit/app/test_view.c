@@ -176,7 +176,7 @@ the_status(void **state)
 	    "'next':'ergsyncctl plan show ERG, then ergsyncctl plan approve ERG or ergsyncctl plan reject ERG'}],"
 	    "'tenants':{'active':2,'consent_missing':0,'unreachable':0,'removing':0,'sign_in_needed':0,'total':2},"
 	    "'ergs':{'linking':0,'in_sync':3,'working':0,'held':1,'broken':0,'off':0,'total':4},"
-	    "'subscriptions':{'wanted':0,'active':4,'failing':0,'leaving':0,'total':4,'next_expiry_at':'2026-11-22T09:00:00Z'},"
+	    "'subscriptions':{'wanted':0,'active':4,'failing':0,'leaving':0,'covered':0,'refused':0,'total':4,'next_expiry_at':'2026-11-22T09:00:00Z'},"
 	    "'inbox':{'present':true,'backlog':5,'dirty':6},"
 	    "'callbacks':{'backlog':7,'oldest_at':'2026-11-22T08:00:00Z','detail':'The app answered 500.'},"
 	    "'changes':{'newest':8},'resyncs':{'running':1,'ergs_done':7,'ergs_total':40},"

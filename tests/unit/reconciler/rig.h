@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "model/client_state.h"
+#include "model/resource.h"
 #include "net/http_client.h"
 #include "net/http_fake.h"
 #include "net/http_server.h"
@@ -85,7 +86,7 @@ static inline void
 rig_hint(struct rig *rig, const json_t *item)
 {
 	const char *state = jx_get_str(item, "clientState"), *change = jx_get_str(item, "changeType");
-	const char *id = jx_get_str(jx_get_object(item, "resourceData"), "id");
+	const char *id = jx_get_str(jx_get_object(item, "resourceData"), "id"), *resource = jx_get_str(item, "resource");
 	struct hint *h = calloc(1, sizeof(*h));
 
 	assert_non_null(h);
@@ -98,6 +99,8 @@ rig_hint(struct rig *rig, const json_t *item)
 			h->item_len = (uint16_t)strlen(id);
 			memcpy(h->item, id, h->item_len);
 		}
+		if (resource != NULL)
+			(void)resource_team(resource, strlen(resource), &h->team);
 		for (int i = 0; i < rig->repeat; i++)
 			assert_int_equal(inbox_append(rig->inbox, h, 1), ERR_OK);
 	}

@@ -56,6 +56,15 @@ test_table(void **state)
 		{ "retry in the far future: the clock was set back", SUBSCRIPTION_FAILING, "", 0, 0, DAY, KEEPER_CREATE, 0 },
 		{ "leaving: delete on Graph", SUBSCRIPTION_LEAVING, "s", LIFE, 0, 0, KEEPER_DELETE, 0 },
 		{ "leaving, deletion failed: wait", SUBSCRIPTION_LEAVING, "s", LIFE, 0, 7000, KEEPER_REST, 7000 },
+		{ "covered, none of its own: nothing", SUBSCRIPTION_COVERED, "", 0, 0, 0, KEEPER_REST, KEEPER_COVERED_MS },
+		{ "covered, its own still there: delete", SUBSCRIPTION_COVERED, "s", LIFE, 0, 0, KEEPER_DELETE, 0 },
+		{ "covered, deletion failed: wait", SUBSCRIPTION_COVERED, "s", LIFE, 0, 7000, KEEPER_REST, 7000 },
+		{ "refused: rest for days", SUBSCRIPTION_REFUSED, "", 0, 0, 2 * DAY, KEEPER_REST, 2 * DAY },
+		{ "refused, its time has come: try", SUBSCRIPTION_REFUSED, "", 0, 0, -1, KEEPER_CREATE, 0 },
+		{ "refused, retry in the far future: the clock was set back", SUBSCRIPTION_REFUSED, "", 0, 0, 60 * DAY,
+		    KEEPER_CREATE, 0 },
+		{ "set aside, still there: delete", SUBSCRIPTION_REFUSED, "s", LIFE, 0, 0, KEEPER_DELETE, 0 },
+		{ "set aside and expired: delete all the same", SUBSCRIPTION_REFUSED, "s", -1, DAY, 0, KEEPER_DELETE, 0 },
 		{ "leaving, nothing on Graph", SUBSCRIPTION_LEAVING, "", 0, 0, 7000, KEEPER_FORGET, 0 },
 	};
 
