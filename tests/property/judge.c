@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "reconciler/keeper_wide.h"
 #include "reconciler/tables.h"
 #include "state/feed.h"
 #include "state/inbox.h"
@@ -356,11 +357,46 @@ scopes_needed(const struct world *w)
 	return n;
 }
 
+/* What our side holds: those of tenants, those that are on Graph, and what nothing watches. */
+struct kept {
+	unsigned wide, on_graph, uncovered;
+};
+
+static void
+look_at_row(struct world *w, const struct subscription *s, struct kept *kept)
+{
+	struct subscription wide;
+
+	kept->wide += s->kind == SUBSCRIPTION_TENANT_MEMBERS;
+	kept->on_graph += s->id[0] != '\0';
+	if (s->state == SUBSCRIPTION_COVERED)
+		kept->uncovered += keeper_wide_load(w->r, &s->tenant, &wide) != ERR_OK || wide.state != SUBSCRIPTION_ACTIVE;
+	else if (s->state != SUBSCRIPTION_ACTIVE)
+		kept->uncovered += s->kind != SUBSCRIPTION_TENANT_MEMBERS;
+}
+
+static struct kept
+look_at_rows(struct world *w)
+{
+	struct store_cursor *c = store_seek(w->r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
+	struct kept kept = { 0 };
+	struct subscription s;
+
+	while (store_next(c, NULL, &s) == ERR_OK)
+		look_at_row(w, &s, &kept);
+	store_cursor_close(c);
+	return kept;
+}
+
 static void
 judge_subscriptions(struct world *w)
 {
 	json_t *answer = ask(w, "GET", "/_sim/subscriptions", NULL);
-	unsigned needed = scopes_needed(w);
+	const struct kept kept = look_at_rows(w);
+	unsigned needed = w->config.tenant_wide_from > 0 ? kept.on_graph : scopes_needed(w);
+
+	if (kept.uncovered > 0)
+		fail(w, "%u teams or channels have no subscription", kept.uncovered);
 
 	if (json_array_size(jx_get_array(answer, "subscriptions")) != needed)
 		fail(w, "Graph has %zu subscriptions, %u are needed", json_array_size(jx_get_array(answer, "subscriptions")),
@@ -387,7 +423,8 @@ judge_store(struct world *w)
 		fail(w, "%" PRIu64 " callbacks are still in the outbox", s.rows[TABLE_OUTBOX]);
 	if (!w->both && !w->ever_refused && s.rows[TABLE_MEMBERS] != members)
 		fail(w, "there are %" PRIu64 " member records for %" PRIu64 " members", s.rows[TABLE_MEMBERS], members);
-	if (s.rows[TABLE_MEMBERSHIPS] > s.rows[TABLE_MEMBERS] || s.rows[TABLE_SUBSCRIPTIONS] != scopes_needed(w))
+	if (s.rows[TABLE_MEMBERSHIPS] > s.rows[TABLE_MEMBERS] ||
+	    s.rows[TABLE_SUBSCRIPTIONS] != scopes_needed(w) + look_at_rows(w).wide)
 		fail(w, "%" PRIu64 " membership ids and %" PRIu64 " subscriptions are kept", s.rows[TABLE_MEMBERSHIPS],
 		    s.rows[TABLE_SUBSCRIPTIONS]);
 	if (s.used_bytes > STORE_MAX_BYTES)

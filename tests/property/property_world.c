@@ -41,13 +41,13 @@ struct totals {
 	_Atomic uint64_t lives, steps, crashes, entries, callbacks;
 	_Atomic int64_t simulated_ms;
 	uint64_t seeds[JOBS_MAX]; /* the one being lived by each job */
-	bool both[JOBS_MAX], meetings;
+	bool both[JOBS_MAX], meetings, wide;
 };
 
 struct options {
 	uint64_t seeds, first, jobs;
 	double seconds;
-	bool verbose, progress, both, mix, meetings;
+	bool verbose, progress, both, mix, meetings, wide;
 };
 
 /* ---------- one life ---------- */
@@ -102,12 +102,27 @@ live(struct world *w)
 		judge_settled(w);
 }
 
+/* One subscription for all teams of a tenant, from its first or second team on; of some it is refused, of some it is deaf. */
+static void
+widen(struct world *w)
+{
+	static const char *const kinds[] = { "\"granted\"", "\"granted\"", "\"granted\"", "403", "\"deaf\"" };
+	char directory[GUID_SIZE];
+
+	w->config.tenant_wide_from = between(w, 1, 2);
+	for (unsigned i = 0; i < w->tenant_count; i++)
+		tell(w, "/_sim/tenants", "{\"id\":\"%s\",\"tenant_wide\":%s}", directory_id(i, directory),
+		    kinds[rng_below(&w->rng, sizeof(kinds) / sizeof(kinds[0]))]);
+}
+
 static bool
 live_once(uint64_t seed, bool both, const struct options *o, struct totals *t)
 {
 	struct world *w = o->meetings ? meetings_live(seed, o->verbose) : world_new(seed, o->verbose, both);
 	bool good;
 
+	if (o->wide && !o->meetings)
+		widen(w);
 	if (!o->meetings)
 		live(w);
 	good = !w->failed;
@@ -198,8 +213,8 @@ job_ended(struct totals *t, unsigned slot, int status, const char *program)
 		printf("seed %" PRIu64 ": the process died\n", t->seeds[slot]);
 		t->lives++;
 	}
-	printf("again: %s%s%s --first %" PRIu64 " --seeds 1 --verbose\n\n", program, t->both[slot] ? " --both" : "",
-	    t->meetings ? " --meetings" : "", t->seeds[slot]);
+	printf("again: %s%s%s%s --first %" PRIu64 " --seeds 1 --verbose\n\n", program, t->both[slot] ? " --both" : "",
+	    t->meetings ? " --meetings" : "", t->wide ? " --wide" : "", t->seeds[slot]);
 	return true;
 }
 
@@ -269,6 +284,7 @@ take_option(int key, char *arg, struct argp_state *state)
 	case 'p': o->progress = true; return 0;
 	case 's': o->seconds = strtod(arg, NULL); return 0;
 	case 'v': o->verbose = true; return 0;
+	case 'w': o->wide = true; return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
 }
@@ -282,6 +298,7 @@ main(int argc, char **argv)
 		{ "both", 'b', NULL, 0, "The app edits its lists, too", 0 },
 		{ "meetings", 'e', NULL, 0, "Worlds of meetings instead", 0 },
 		{ "mix", 'm', NULL, 0, "Every other world is one where the app edits its lists, too", 0 },
+		{ "wide", 'w', NULL, 0, "Tenants are watched by one subscription for all teams, where that works", 0 },
 		{ "jobs", 'j', "N", 0, "So many at a time (default 1)", 0 },
 		{ "progress", 'p', NULL, 0, "Tell now and then how far it is", 0 },
 		{ "seconds", 's', "S", 0, "Begin no further world after so long", 0 },
@@ -301,6 +318,7 @@ main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	log_set_level(getenv("PROPERTY_LOG") != NULL ? LOG_DEBUG : LOG_ERROR);
 	t->meetings = o.meetings;
+	t->wide = o.wide;
 	failures = live_all(&o, t, argv[0], begin_s);
 	printf("%" PRIu64 " worlds, %" PRIu64 " wrong: %" PRIu64 " steps, %" PRIu64 " crashes, %" PRIu64 " changes told, %" PRIu64
 	       " callbacks, %.1f years simulated in %.1f s\n",
