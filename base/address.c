@@ -79,6 +79,17 @@ url_mistake(const char *url)
 	return secure || is_loopback_host(host) ? NULL : "http:// is for loopback hosts only; write https://";
 }
 
+bool
+url_is_loopback(const char *url)
+{
+	const char *begin = strstr(url, "://");
+	char authority[300], host[256];
+	uint16_t port;
+
+	return begin != NULL && str_copy_len(authority, sizeof(authority), begin + 3, strcspn(begin + 3, "/?#")) &&
+	       authority_parse(authority, host, &port) && is_loopback_host(host);
+}
+
 static enum err
 listen_item_parse(const char *item, struct listen_address *ret)
 {

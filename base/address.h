@@ -28,4 +28,7 @@ enum err listen_parse(const char *list, struct listen_address ret[LISTEN_MAX], s
 /* What is wrong with a URL, in words, or NULL: it must be https, or http to a loopback host; no user part, no fragment. */
 const char *url_mistake(const char *url);
 
+/* Whether the URL's host is this machine: localhost, 127.0.0.0/8 or ::1. False for what is no URL. */
+bool url_is_loopback(const char *url);
+
 #endif

@@ -12,6 +12,7 @@
 #include "base/encode.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "graph/wire.h"
 
 #define SCOPE_MAX     4096
 #define PERSON_SCOPES "openid profile offline_access " /* without offline_access there is no refresh token */
@@ -340,13 +341,13 @@ add_field(struct text *t, const char *name, const char *value)
 static void
 add_scope(struct text *t, const char *before, const char *base_url)
 {
-	const char *host = strstr(base_url, "://");
-	size_t origin_len = host == NULL ? strlen(base_url) : (size_t)(host + 3 - base_url) + strcspn(host + 3, "/");
+	const char *name = graph_wire_name(base_url), *host = strstr(name, "://");
+	size_t origin_len = host == NULL ? strlen(name) : (size_t)(host + 3 - name) + strcspn(host + 3, "/");
 	struct text scope;
 
 	text_init(&scope, SCOPE_MAX);
 	text_adds(&scope, before);
-	text_add(&scope, base_url, origin_len);
+	text_add(&scope, name, origin_len);
 	text_adds(&scope, "/.default");
 	add_field(t, "scope", scope.data != NULL ? scope.data : "");
 	text_done(&scope);

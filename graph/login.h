@@ -36,7 +36,7 @@ struct graph_login_verdict {
 };
 void graph_login_judge(enum err transport, int status, const json_t *json, bool person, struct graph_login_verdict *ret);
 
-/* Form-encoded bodies, appended to t; the scope is base_url's origin + "/.default". They hold secrets: wipe them. */
+/* Form-encoded bodies, appended to t; the scope is the origin of graph_wire_name(base_url) + "/.default". They hold secrets: wipe them. */
 void graph_login_body_app(struct text *t, const char *client_id, const char *base_url);
 void graph_login_body_refresh(struct text *t, const char *client_id, const char *base_url, const char *refresh);
 void graph_login_body_device(struct text *t, const char *client_id, const char *base_url);

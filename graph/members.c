@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "graph/build.h"
+#include "graph/wire.h"
 
 #define MEMBER_TYPE     "#microsoft.graph.aadUserConversationMember"
 #define PAGE_TOP        "999"
@@ -179,7 +180,7 @@ person_json(struct graph *g, const char *type, const struct guid *user, bool wit
 	int failed;
 
 	text_init(&bind, 4096);
-	text_addf(&bind, "%s/users('%s')", graph_base_url(g), user->s);
+	text_addf(&bind, "%s/users('%s')", graph_wire_name(graph_base_url(g)), user->s);
 	failed = json_object_set_new(o, "@odata.type", json_string(type));
 	if (with_roles)
 		failed |= json_object_set_new(o, "roles", roles_json(role));

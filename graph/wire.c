@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/hash.h"
 #include "base/json.h"
 
@@ -65,6 +66,12 @@ has_bad_segment(const char *path)
 		if (*path == '/' && (path[1] == '/' || path[1] == '\0' || path[1] == '?' || is_dot_segment(path + 1)))
 			return true;
 	return false;
+}
+
+const char *
+graph_wire_name(const char *base_url)
+{
+	return url_is_loopback(base_url) ? "https://graph.microsoft.com/v1.0" : base_url;
 }
 
 enum err

@@ -28,6 +28,12 @@ void graph_uuid(struct rng *rng, char ret[GRAPH_UUID_SIZE]);
  */
 enum err graph_wire_url(struct text *t, const char *base_url, const char *path);
 
+/*
+ * What Graph is called where a URL is a name rather than an address, as in a scope or in user@odata.bind: base_url. A stand-in
+ * for Graph on this machine goes by the global cloud's name, which is what the documentation has every client write.
+ */
+const char *graph_wire_name(const char *base_url);
+
 /* ERR_INVALID: a method, header or body we do not send. */
 enum err graph_wire_check(const struct graph_request *request);
 

@@ -78,6 +78,33 @@ urls(void **state)
 }
 
 static void
+urls_of_this_machine(void **state)
+{
+	static const struct {
+		const char *url;
+		bool loopback;
+	} cases[] = {
+		{ "http://127.0.0.1:80/v1.0", true },
+		{ "https://LocalHost", true },
+		{ "https://localhost?x", true },
+		{ "http://[::1]:8080/x", true },
+		{ "https://127.255.0.9/", true },
+		{ "https://graph.microsoft.com/v1.0", false },
+		{ "https://localhost.example.org/", false },
+		{ "https://128.0.0.1", false },
+		{ "https://[::2]:80", false },
+		{ "https://u@localhost", false },
+		{ "localhost", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (url_is_loopback(cases[i].url) != cases[i].loopback)
+			fail_msg("%s", cases[i].url);
+}
+
+static void
 lengths_are_limited(void **state)
 {
 	char url[3000] = "https://";
@@ -128,6 +155,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(listen_lists),
 		cmocka_unit_test(urls),
+		cmocka_unit_test(urls_of_this_machine),
 		cmocka_unit_test(lengths_are_limited),
 		cmocka_unit_test(noise_is_survived),
 	};

@@ -648,6 +648,9 @@ national_clouds_by_configuration(void **state)
 		{ "https://microsoftgraph.chinacloudapi.cn/v1.0", "https://login.chinacloudapi.cn",
 		    "https://login.chinacloudapi.cn/" TENANT_A "/oauth2/v2.0/token",
 		    "https%3A%2F%2Fmicrosoftgraph.chinacloudapi.cn%2F.default" },
+		/* A stand-in on this machine is asked for what Graph itself would be asked for. */
+		{ "http://127.0.0.1:8080/v1.0", "http://localhost:8080", "http://localhost:8080/" TENANT_A "/oauth2/v2.0/token",
+		    "https%3A%2F%2Fgraph.microsoft.com%2F.default" },
 	};
 	struct guid directory;
 

@@ -94,6 +94,15 @@ requests_are_checked(void **state)
 }
 
 static void
+a_stand_in_goes_by_the_name_of_graph(void **state)
+{
+	(void)state;
+	assert_string_equal(graph_wire_name("https://graph.microsoft.us/v1.0"), "https://graph.microsoft.us/v1.0");
+	assert_string_equal(graph_wire_name("http://127.0.0.1:8080/v1.0"), "https://graph.microsoft.com/v1.0");
+	assert_string_equal(graph_wire_name("https://localhost:8443/v1.0"), "https://graph.microsoft.com/v1.0");
+}
+
+static void
 uuids_are_version_4(void **state)
 {
 	struct rng rng = test_rng("uuid");
@@ -117,6 +126,7 @@ main(void)
 		cmocka_unit_test(urls_stay_with_graph),
 		cmocka_unit_test(hostile_paths_go_nowhere),
 		cmocka_unit_test(requests_are_checked),
+		cmocka_unit_test(a_stand_in_goes_by_the_name_of_graph),
 		cmocka_unit_test(uuids_are_version_4),
 	};
 
