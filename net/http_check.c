@@ -34,7 +34,7 @@ static const struct {
 /* What the headers say, in one pass. */
 struct tally {
 	unsigned count, hosts, lengths, codings;
-	const char *length;
+	const char *length, *coding;
 	bool malformed;
 };
 
@@ -57,7 +57,10 @@ headers_tally(const struct evhttp_request *req)
 		t.count++;
 		t.malformed |= !header_name_ok(h->key) || !header_value_ok(h->value);
 		t.hosts += str_equal_nocase(h->key, "Host");
-		t.codings += str_equal_nocase(h->key, "Transfer-Encoding");
+		if (str_equal_nocase(h->key, "Transfer-Encoding")) {
+			t.codings++;
+			t.coding = h->value;
+		}
 		if (str_equal_nocase(h->key, "Content-Length")) {
 			t.lengths++;
 			t.length = h->value;
@@ -94,8 +97,10 @@ refuse(int status, const char *detail, const char **ret_detail)
 static int
 framing_check(const struct evhttp_request *req, const struct tally *t, const char **ret_detail)
 {
-	if (t->codings > 0)
-		return refuse(411, "Send a Content-Length; transfer codings are not accepted.", ret_detail);
+	if (t->codings > 1 || (t->codings == 1 && !str_equal_nocase(t->coding, "chunked")))
+		return refuse(501, "Of the transfer codings, only chunked is known here.", ret_detail);
+	if (t->codings == 1 && (t->lengths > 0 || req->minor == 0))
+		return refuse(400, "Send either a Content-Length or, in HTTP/1.1, the transfer coding chunked.", ret_detail);
 	if (t->lengths > 1 || (t->lengths == 1 && !length_ok(t->length)))
 		return refuse(400, "Content-Length must be one plain number.", ret_detail);
 	if (req->type == EVHTTP_REQ_HEAD && t->lengths == 1 && strspn(t->length, "0") != strlen(t->length))

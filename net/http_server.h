@@ -7,7 +7,7 @@
  *
  * What never reaches a handler: requests evhttp cannot parse (400) or whose body is too large (413), which get its
  * own short page, and requests that http_check.h finds doubtful, which get a problem document. All of them end
- * the connection. Transfer codings are refused with 411.
+ * the connection. Of the transfer codings there is chunked, alone; evhttp undoes it.
  */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H

@@ -152,11 +152,37 @@ big_bodies_and_the_ceiling(void **state)
 	free(body);
 }
 
+/* What clients send that do not know the length beforehand, or did not care to count. */
+static void
+chunked_bodies(void **state)
+{
+	struct rig *r = *state;
+	struct raw c;
+
+	rig_serve(r, (struct http_server_options){ .body_max_bytes = 64 }, handle);
+	raw_open(r, &c);
+	raw_send(&c, "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\nConnection: close\r\n\r\n"
+	             "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n");
+	run_until(r, &c.closed, 1);
+	assert_non_null(strstr(c.got, " 200 "));
+	assert_string_equal(c.got + c.got_len - 5, "hello");
+	raw_free(&c);
+	raw_open(r, &c);
+	raw_send(&c, "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n41\r\n");
+	run_until(r, &c.closed, 1);
+	assert_non_null(strstr(c.got, " 413 "));
+	raw_free(&c);
+	assert_int_equal(r->handled, 1);
+}
+
 static const struct {
 	const char *why, *text, *status;
 } refusals[] = {
-	{ "chunked", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "411" },
-	{ "another coding", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", "411" },
+	{ "another coding", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", "501" },
+	{ "two codings", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "501" },
+	{ "chunked twice",
+	    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400" },
+	{ "chunked in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400" },
 	{ "length and coding", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	    "400" },
 	{ "two equal lengths", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", "400" },
@@ -846,6 +872,7 @@ main(void)
 		TEST(echoes_status_headers_and_body),
 		TEST(answers_carry_safe_headers_and_no_foreign_ones),
 		TEST(big_bodies_and_the_ceiling),
+		TEST(chunked_bodies),
 		TEST(strange_requests_are_refused_and_the_connection_ends),
 		TEST(too_many_or_too_long_headers),
 		TEST(pipelined_requests_are_answered_in_order),
