@@ -130,6 +130,8 @@ apply_one(struct reconciler *r, struct erg *erg, const struct guid *directory, c
 			return false;
 		r->counters.removals_confirmed++;
 		remove_one(&v, &m, result, NULL);
+	} else if (member_load(r, &erg->id, person, &m) == ERR_OK && m.teams_write != PENDING_NONE) {
+		roster_left(&v, &m); /* nor has a write of ours arrived */
 	}
 	plan_settle(r, erg);
 	erg_settle(r, erg);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/config.h"
 #include "reconciler/guard.h"
 #include "reconciler/intents.h"
 #include "reconciler/plan.h"
@@ -58,6 +59,14 @@ kind_matters(const struct person *person, const struct member *m)
 	return person->kind == PERSON_UNKNOWN && m->app.role == ROLE_OWNER && person->home_tenant.s[0] == '\0';
 }
 
+/* The settle time of a write is over, and nothing has been read since. */
+static bool
+write_to_look_for(const struct reconciler *r, const struct member *m)
+{
+	return m->teams_write != PENDING_NONE && !m->missing_once &&
+	       clock_wall_ms(r->clock) - m->teams_write_wall_ms >= r->config->settle_ms;
+}
+
 static void
 sort_one(const struct roster_view *v, struct intent_record *row, struct push_due *d, int64_t now_ms)
 {
@@ -73,7 +82,8 @@ sort_one(const struct roster_view *v, struct intent_record *row, struct push_due
 	if (row->started_wall_ms != 0)
 		found_begun(v, row, &m);
 	a = roster_decide(v, &person, &m);
-	kind = kind_of[a];
+	/* Before anything is written again: has it arrived meanwhile? */
+	kind = write_to_look_for(v->r, &m) ? PUSH_NONE : kind_of[a];
 	if (kind == PUSH_ADD && person.entra_id.s[0] == '\0') {
 		d->unlooked |= person.resolution == RESOLUTION_NONE || person.resolution == RESOLUTION_FAILED;
 		due_add(d, PUSH_LOOKUP, person.id, person.resolve_again_wall_ms, now_ms);

@@ -19,7 +19,7 @@
 #include "reconciler/tables.h"
 
 #define LOOK_MAX_MS (10 * 60 * 1000)
-#define LOST_MS     (4 * PUSH_LAG_MS) /* an unknown write nobody wants any more is looked for so long */
+#define LOST_LAGS   4 /* an unknown write nobody wants any more is looked for so long */
 
 void
 push_find_start(struct push_task *t, enum push_step step)
@@ -117,7 +117,8 @@ next_look_ms(struct reconciler *r, const struct member *m)
 {
 	int64_t now_ms = clock_wall_ms(r->clock), age_ms = now_ms - m->teams_write_wall_ms;
 	int64_t end_ms = m->teams_write_wall_ms + r->config->settle_ms;
-	int64_t wait_ms = age_ms / 4 < PUSH_LAG_MS ? PUSH_LAG_MS : age_ms / 4 > LOOK_MAX_MS ? LOOK_MAX_MS : age_ms / 4;
+	int64_t lag_ms = push_lag_ms(r);
+	int64_t wait_ms = age_ms / 4 < lag_ms ? lag_ms : age_ms / 4 > LOOK_MAX_MS ? LOOK_MAX_MS : age_ms / 4;
 
 	return now_ms + wait_ms < end_ms || end_ms <= now_ms ? now_ms + wait_ms : end_ms;
 }
@@ -130,10 +131,12 @@ not_shown(struct push *p, const struct roster_view *v, const struct person *pers
 	int64_t age_ms = read_wall_ms - m->teams_write_wall_ms;
 	bool unknown = push_row_unknown(p, m->person);
 
-	if (unknown && !m->missing_once && age_ms >= PUSH_LAG_MS)
+	if (unknown && !m->missing_once && age_ms >= push_lag_ms(p->r))
 		roster_missing(v, m);
-	else if (unknown && m->missing_once && age_ms >= LOST_MS)
+	else if (unknown && m->missing_once && age_ms >= LOST_LAGS * push_lag_ms(p->r))
 		roster_lost(v, person, m);
+	else if (!unknown && !m->teams.present && age_ms >= p->r->config->settle_ms)
+		roster_left(v, m);
 	else
 		roster_put_off(v, m, next_look_ms(v->r, m));
 }
@@ -299,11 +302,11 @@ push_look_at_all(struct push *p)
 	for (size_t i = 0; i < p->count; i++) {
 		if (!push_task_open(&p->tasks[i], &erg, &v, &m, &person))
 			continue;
-		if (erg.read_wall_ms - m.teams_write_wall_ms >= PUSH_LAG_MS) {
+		if (erg.read_wall_ms - m.teams_write_wall_ms >= push_lag_ms(p->r)) {
 			not_shown(p, &v, &person, &m, erg.read_wall_ms);
 		} else {
 			read = true;
-			roster_put_off(&v, &m, now_ms + PUSH_LAG_MS);
+			roster_put_off(&v, &m, now_ms + push_lag_ms(p->r));
 		}
 		push_erg_close(p, &erg);
 	}

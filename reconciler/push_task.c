@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/config.h"
 #include "reconciler/chores.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
@@ -48,6 +49,24 @@ push_trouble(struct push *p, const struct graph_answer *a)
 		wait_ms = a->retry_after_ms;
 	if (wait_ms > p->retry_ms)
 		p->retry_ms = wait_ms;
+}
+
+static int64_t
+at_most_settle(const struct reconciler *r, int64_t ms)
+{
+	return r->config->settle_ms < ms ? r->config->settle_ms : ms;
+}
+
+int64_t
+push_lag_ms(const struct reconciler *r)
+{
+	return at_most_settle(r, 30000);
+}
+
+int64_t
+push_first_look_ms(const struct reconciler *r)
+{
+	return at_most_settle(r, 45000);
 }
 
 enum pending_write

@@ -25,7 +25,6 @@
 
 #define PUSH_LOOKS_MAX     8     /* more are read with the whole roster */
 #define PUSH_SINGLE_GAP_MS 15000 /* between two lone joins; sooner ones go by bulk */
-#define PUSH_LAG_MS        30000 /* reads may lag so long behind writes (graph-facts 8.3) */
 #define PUSH_ITEM_RETRY_MS 60000
 #define PUSH_NOTES_MAX     64
 
@@ -115,6 +114,10 @@ void push_erg_close(struct push *p, struct erg *erg);
 bool push_task_open(struct push_task *t, struct erg *erg, struct roster_view *v, struct member *m, struct person *person);
 /* All of it has to wait, not this person alone. */
 void push_trouble(struct push *p, const struct graph_answer *a);
+/* Reads may lag so long behind writes (graph-facts 8.3: 30 s), but no longer than `settle`. */
+int64_t push_lag_ms(const struct reconciler *r);
+/* After a write: late enough for Teams to show it, and no later than its absence counts. */
+int64_t push_first_look_ms(const struct reconciler *r);
 enum pending_write push_write_of(enum push_kind kind);
 struct graph_roster push_roster(const struct push *p);
 /* call was just started, or is NULL: then all of it is tried again later. */

@@ -101,7 +101,7 @@ push_outcome(struct push_task *t, bool unknown, enum err e, const char *membersh
 		roster_sent(&v, &m, push_write_of(p->kind), NULL, now_ms + PUSH_UNKNOWN_LOOK_MS);
 	} else if (e == ERR_OK) {
 		count_removal(p, &m);
-		roster_sent(&v, &m, push_write_of(p->kind), membership_id, now_ms + PUSH_LAG_MS + PUSH_LAG_MS / 2);
+		roster_sent(&v, &m, push_write_of(p->kind), membership_id, now_ms + push_first_look_ms(p->r));
 	} else if (p->kind == PUSH_REMOVE && e == ERR_NOTFOUND) {
 		roster_sent(&v, &m, PENDING_REMOVE, NULL, now_ms + PUSH_UNKNOWN_LOOK_MS);
 	} else if (is_refusal(e)) {

@@ -121,6 +121,7 @@ roster_seen(const struct roster_view *v, const struct roster_seen *seen)
 		m.person = p.id;
 	}
 	write_arrived(&m, true, role, seen->membership_id);
+	roster_member_read(v, &m);
 	teams_side(v, &m, true, role);
 	if (strcmp(m.membership_id, seen->membership_id) != 0)
 		str_copy(m.membership_id, sizeof(m.membership_id), seen->membership_id);
@@ -148,6 +149,7 @@ roster_left(const struct roster_view *v, struct member *m)
 		p.id = m->person;
 	}
 	write_arrived(m, false, ROLE_MEMBER, "");
+	roster_member_read(v, m);
 	teams_side(v, m, false, ROLE_MEMBER);
 	m->membership_id[0] = '\0';
 	return roster_member_settle(v, &p, &before, m);

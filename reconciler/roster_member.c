@@ -221,9 +221,8 @@ roster_member_same(const struct member *a, const struct member *b)
 	       a->mark == b->mark && strcmp(a->membership_id, b->membership_id) == 0 && strcmp(a->detail, b->detail) == 0;
 }
 
-/* A write that Teams has not shown within the settle time is done with: what is open is decided anew. */
-static void
-write_settled(const struct roster_view *v, struct member *m)
+void
+roster_member_read(const struct roster_view *v, struct member *m)
 {
 	if (m->teams_write == PENDING_NONE || clock_wall_ms(v->r->clock) - m->teams_write_wall_ms < v->r->config->settle_ms)
 		return;
@@ -235,7 +234,6 @@ roster_member_settle(const struct roster_view *v, const struct person *p, const 
 {
 	struct roster_step step = { DIFF_NOTHING, m->person, false };
 
-	write_settled(v, m);
 	step.action = roster_decide(v, p, m);
 
 	if (v->dry_run)

@@ -26,6 +26,9 @@ void roster_member_app_took(const struct roster_view *v, struct member *m);
 void roster_member_overtaken(struct member *m);
 /* Nothing of ours is looked for in Teams any more. */
 void roster_member_write_over(struct member *m);
+/* Teams was read just now: a write that it does not show within the settle time is done with, and what is open is decided anew. Not
+ * without a read: who was added, and taken out again by the app before anybody looked, would pass for somebody new in Teams. */
+void roster_member_read(const struct roster_view *v, struct member *m);
 bool roster_side_equal(const struct side *a, const struct side *b);
 
 #endif

@@ -249,6 +249,34 @@ an_older_read_takes_nobody_out(void **state)
 	}
 }
 
+/* Nobody has looked between the write and the end of a short settle time, and by then the app has thought better of it: what Teams
+ * shows later is our own write, and no joiner to tell the app of. */
+static void
+a_write_taken_back_is_known_for_ours(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (int wait_ms = 500; wait_ms <= 8000; wait_ms += 1500) {
+		rig_make(&rig, 40, 40, 25);
+		rig.config.settle_ms = 4000;
+		rig_link(&rig);
+		rig.deaf = true;
+		rig_do(&rig, "/_sim/settings", "{\"lag_ms\":1200}");
+		join(&rig, 28);
+		rig_run(&rig, wait_ms);
+		leave(&rig, "pride", 28);
+		rig_run(&rig, 60000);
+		assert_string_equal(in_teams(&rig, 28), "");
+		assert_int_equal(rig_count(&rig, "ergsync.member.added", 0), 25);
+		assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+		join(&rig, 28);
+		rig_run(&rig, 10000);
+		assert_int_equal(status_of(&rig, "pride", 28), MEMBER_SYNCED);
+		rig_done(&rig);
+	}
+}
+
 static void
 the_last_owner_stays(void **state)
 {
@@ -601,6 +629,7 @@ main(void)
 		cmocka_unit_test(after_an_unknown_outcome_it_reads_first),
 		cmocka_unit_test(a_crash_before_the_answer_reads_first),
 		cmocka_unit_test(an_older_read_takes_nobody_out),
+		cmocka_unit_test(a_write_taken_back_is_known_for_ours),
 		cmocka_unit_test(the_last_owner_stays),
 		cmocka_unit_test(a_plan_ends_with_its_reason),
 		cmocka_unit_test(plans_towards_teams),
