@@ -16,6 +16,7 @@
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
 #include "reconciler/tenants.h"
+#include "reconciler/work.h"
 #include "state/store.h"
 
 static void
@@ -116,6 +117,8 @@ backend_tenant_put(void *ctx, const struct app_tenant_put *put, struct tenant_vi
 	graph_tenant_retry(r->graph, &tenant.directory_id);
 	if (tenant.organizer_id.s[0] == '\0' || tenant.state != TENANT_ACTIVE || changed)
 		chore_add(r, CHORE_TENANT, tenant.id.s, 0);
+	else if (present)
+		work_tenant_probe(r, &tenant.id);
 	tenant_show(r, &tenant, ret);
 	return ERR_OK;
 }

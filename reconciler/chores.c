@@ -54,6 +54,12 @@ chore_id(const struct chore *c)
 	return c->id;
 }
 
+int64_t
+chore_attempts(const struct chore *c)
+{
+	return c->attempts;
+}
+
 struct reconciler *
 chore_reconciler(const struct chore *c)
 {

@@ -26,6 +26,7 @@ enum chore_kind { CHORE_LINK, CHORE_TENANT, CHORE_ERASE_ERG, CHORE_ERASE_TENANT,
 struct chore;
 const char *chore_id(const struct chore *c); /* the ERG's or tenant's */
 struct reconciler *chore_reconciler(const struct chore *c);
+int64_t chore_attempts(const struct chore *c); /* that have failed */
 
 /* Runs one; it ends, now or in a later turn, by exactly one chore_done or chore_again. */
 typedef void (*chore_run)(struct reconciler *r, struct chore *c);

@@ -127,6 +127,9 @@ erg_judge_failure(struct reconciler *r, struct erg *erg, const struct graph_answ
 
 /* ---------- tenants ---------- */
 
+const char tenant_refused_text[] =
+    "Graph refuses whatever the application asks for. Grant its permissions and give admin consent.";
+
 void
 tenant_set_state(struct reconciler *r, struct tenant *tenant, enum tenant_state state, const char *detail)
 {
@@ -187,6 +190,10 @@ tenant_on_sign_in(void *arg, const struct guid *directory, enum err err, enum te
 	struct tenant tenant;
 
 	(void)err;
-	if (tenant_load_by_directory(r, directory, &tenant) == ERR_OK)
-		tenant_set_state(r, &tenant, state, detail);
+	if (tenant_load_by_directory(r, directory, &tenant) != ERR_OK)
+		return;
+	/* An app that may do nothing can still sign in. */
+	if (state == TENANT_ACTIVE && tenant.state == TENANT_CONSENT_MISSING && strcmp(tenant.detail, tenant_refused_text) == 0)
+		return;
+	tenant_set_state(r, &tenant, state, detail);
 }

@@ -19,7 +19,10 @@ bool erg_judge_failure(struct reconciler *r, struct erg *erg, const struct graph
 
 /* Changes *tenant in place and stores it. */
 void tenant_set_state(struct reconciler *r, struct tenant *tenant, enum tenant_state state, const char *detail);
-/* What a call's answer says of reaching the tenant: unreachable, or active again. Consent is judged by sign-in alone. */
+/* The detail of a tenant whose app can sign in and is refused everything: consent_missing until a call succeeds. */
+extern const char tenant_refused_text[];
+/* What a call's answer says of reaching the tenant: unreachable, or active again. That consent is missing is for the sign-in to tell,
+ * or for whoever was refused everything. */
 void tenant_judge(struct reconciler *r, const struct tenant_id *id, const struct graph_answer *answer);
 /* For struct graph_options.on_sign_in; arg is the struct reconciler. */
 void tenant_on_sign_in(void *arg, const struct guid *directory, enum err err, enum tenant_state state, const char *detail);

@@ -28,6 +28,7 @@
 #include "state/store_reseal.h"
 
 #define LOOK_DEADLINE_MS 60000
+#define REFUSALS_MIN     3   /* after 7 s */
 #define ERASE_SLICE      250 /* rows a turn: a few milliseconds */
 #define DRIFT_CHUNKS_MAX 256 /* of 50 teams: more than a tenant is seen to have */
 
@@ -40,6 +41,41 @@ tenant_of(struct reconciler *r, struct chore *c, struct tenant *ret)
 }
 
 /* ---------- the organiser ---------- */
+
+/* Has nothing of the tenant been read since the last time that Graph refused to show a roster? */
+static bool
+nothing_read_since(struct reconciler *r, const struct tenant_id *id)
+{
+	struct store_cursor *c = tenant_ergs(r, id);
+	int64_t refused_ms = 0, read_ms = 0;
+	struct erg_ref ref;
+	struct erg erg;
+
+	while (store_next(c, NULL, &ref) == ERR_OK) {
+		if (erg_load(r, &ref.erg, &erg) != ERR_OK)
+			continue;
+		if (erg.state == ERG_BROKEN && erg.state_since_wall_ms > refused_ms)
+			refused_ms = erg.state_since_wall_ms;
+		if (erg.read_wall_ms > read_ms)
+			read_ms = erg.read_wall_ms;
+	}
+	store_cursor_close(c);
+	return read_ms <= refused_ms;
+}
+
+/* A permission of its own is missing, or all of them. Not at the first refusal: a directory takes a while to know of a consent. */
+static void
+look_up_refused(struct reconciler *r, const struct chore *c, struct tenant *tenant)
+{
+	if (chore_attempts(c) >= REFUSALS_MIN && nothing_read_since(r, &tenant->id)) {
+		tenant_set_state(r, tenant, TENANT_CONSENT_MISSING, tenant_refused_text);
+		return;
+	}
+	snprintf(tenant->detail, sizeof(tenant->detail), "%s",
+	    "Graph refuses to look up the organizer: grant the application User.Read.All.");
+	tenant_store(r, tenant);
+	meetings_tenant_organizer(r, &tenant->id);
+}
 
 static void
 on_user(void *arg, const struct graph_answer *answer)
@@ -64,11 +100,11 @@ on_user(void *arg, const struct graph_answer *answer)
 		chore_done(r, c);
 		return;
 	}
-	if (!answer->sign_in_failed && (answer->err == ERR_NOTFOUND || answer->err == ERR_FORBIDDEN) &&
-	    tenant.state == TENANT_ACTIVE) {
+	if (!answer->sign_in_failed && answer->err == ERR_FORBIDDEN && tenant.state == TENANT_ACTIVE) {
+		look_up_refused(r, c, &tenant);
+	} else if (!answer->sign_in_failed && answer->err == ERR_NOTFOUND && tenant.state == TENANT_ACTIVE) {
 		snprintf(tenant.detail, sizeof(tenant.detail), "%s",
-		    answer->err == ERR_NOTFOUND ? "The organizer does not exist in this tenant; put the tenant with another one."
-		                                : "Graph refuses to look up the organizer: grant the application User.Read.All.");
+		    "The organizer does not exist in this tenant; put the tenant with another one.");
 		tenant_store(r, &tenant);
 		meetings_tenant_organizer(r, &tenant.id);
 	}

@@ -339,8 +339,8 @@ work_hint(struct reconciler *r, const struct scope_id *scope)
 	b->pace.last_hint_ms = clock_boot_ms(r->clock);
 }
 
-void
-work_tenant_back(struct reconciler *r, const struct tenant_id *tenant)
+static void
+tenant_look(struct reconciler *r, const struct tenant_id *tenant, bool all)
 {
 	struct store_cursor *c = tenant_ergs(r, tenant);
 	struct subscription scope;
@@ -352,11 +352,25 @@ work_tenant_back(struct reconciler *r, const struct tenant_id *tenant)
 			continue;
 		if (erg.state == ERG_LINKING)
 			chore_add(r, CHORE_LINK, erg.id.s, 0);
+		else if (!all && erg.state != ERG_BROKEN)
+			continue;
 		else if (erg.membership != MEMBERSHIP_OFF && scope_of_erg(r, &erg, &scope) == ERR_OK)
 			dirty_mark(r, &scope.scope, 0);
 		push_resume(r, &erg);
 	}
 	store_cursor_close(c);
+}
+
+void
+work_tenant_back(struct reconciler *r, const struct tenant_id *tenant)
+{
+	tenant_look(r, tenant, true);
+}
+
+void
+work_tenant_probe(struct reconciler *r, const struct tenant_id *tenant)
+{
+	tenant_look(r, tenant, false);
 }
 
 static void

@@ -69,5 +69,7 @@ void work_hint(struct reconciler *r, const struct scope_id *scope);
 void work_pace_read(struct work_pace *pace, int64_t hint_count, int64_t now_ms);
 /* A tenant can be reached again: all its scopes are dirty, now. */
 void work_tenant_back(struct reconciler *r, const struct tenant_id *tenant);
+/* The same for the ERGs that are broken or still being linked only: somebody may have mended what is wrong with them. */
+void work_tenant_probe(struct reconciler *r, const struct tenant_id *tenant);
 
 #endif

@@ -8,6 +8,12 @@ set_consent(const char *consent)
 	rig_do(&rig, "/_sim/consent", "{\"tenant\":\"%s\",\"consent\":\"%s\"}", RIG_DIRECTORY, consent);
 }
 
+static void
+refuse(const char *path)
+{
+	rig_do(&rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":403,\"path\":\"%s\",\"count\":0}", path);
+}
+
 /* An administrator follows the link and consents: the state that comes back. */
 static void
 visit_page(char *ret, size_t ret_size)
@@ -88,6 +94,47 @@ consent_withdrawn_freezes_and_regained_resumes(void **state)
 	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
 }
 
+/* Microsoft goes on signing in an app whose permissions were all taken away, and refuses every call of it. */
+static void
+consent_withdrawn_from_an_app_that_can_sign_in(void **state)
+{
+	(void)state;
+	rig_link(&rig);
+	refuse("/teams");
+	refuse("/groups");
+	refuse("/users");
+	refuse("/subscriptions");
+	rig_run(&rig, 49 * 3600 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+	assert_int_equal(rig_count(&rig, "ergsync.tenant.consent_missing", 0), 1);
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+	rig_run(&rig, 26 * 3600 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+	assert_int_equal(rig_count(&rig, "ergsync.tenant.consent_missing", 0), 1); /* once, however often it signs in */
+	json_decref(rig_ask(&rig, "DELETE", "/_sim/faults", NULL));
+	rig_put_tenant(&rig);
+	rig_run(&rig, 10000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+}
+
+/* One permission is missing, the rest is there: that is no missing consent. What is mended is seen when the tenant is put again. */
+static void
+one_permission_is_not_consent(void **state)
+{
+	(void)state;
+	rig_put_tenant(&rig);
+	rig_link(&rig);
+	refuse("/teams");
+	rig_run(&rig, 49 * 3600 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	assert_int_equal(rig_erg(&rig).state, ERG_BROKEN);
+	json_decref(rig_ask(&rig, "DELETE", "/_sim/faults", NULL));
+	rig_put_tenant(&rig);
+	rig_run(&rig, 10000);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+}
+
 /* Regained without a visit to our page: the probe finds it. */
 static void
 consent_regained_elsewhere(void **state)
@@ -162,6 +209,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(consent_given_is_noticed_at_once, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(the_link_stays, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(consent_withdrawn_freezes_and_regained_resumes, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(consent_withdrawn_from_an_app_that_can_sign_in, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(one_permission_is_not_consent, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(consent_regained_elsewhere, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(the_admin_who_consented_leaves, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(a_permission_granted_later, rig_group_start, rig_group_stop),
