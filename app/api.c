@@ -97,7 +97,7 @@ problem_complete(struct api_call *c, enum err e)
 	if (c->problem.kind != PROBLEM_NONE)
 		return;
 	if (c->errors != NULL)
-		problem_set(&c->problem, PROBLEM_BAD_BODY, "See errors for each field.");
+		c->problem.kind = PROBLEM_BAD_BODY;
 	else
 		problem_set(&c->problem, problem_of_err(e), "It failed: %s.", err_text(e));
 }

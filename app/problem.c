@@ -137,6 +137,8 @@ problem_json(const struct problem *p, const json_t *errors)
 	bad |= json_object_set_new(o, "status", json_integer(kinds[kind].status));
 	if (p->detail[0] != '\0')
 		bad |= json_object_set_new(o, "detail", sentence(p->detail));
+	else if (p->field_count > 0 || errors != NULL)
+		bad |= json_object_set_new(o, "detail", json_string("See errors for each field."));
 	if (p->field_count > 0)
 		bad |= json_object_set_new(o, "errors", fields_json(p));
 	else if (errors != NULL)

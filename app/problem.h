@@ -30,7 +30,7 @@
 	X(UNKNOWN_EVENT, "unknown-event", 404, "There is no such event")                                                         \
 	X(UNKNOWN_RESYNC, "unknown-resync", 404, "There is no such resync")                                                      \
 	X(UNKNOWN_RECEIPT, "unknown-receipt", 404, "There is no such receipt")                                                   \
-	X(NO_PLAN, "no-plan", 404, "There is nothing to decide")                                                                 \
+	X(NO_PLAN, "no-plan", 409, "There is nothing to decide")                                                                 \
 	X(BAD_METHOD, "method-not-allowed", 405, "This path does not take that method")                                          \
 	X(TENANT_REMOVING, "tenant-removing", 409, "The tenant is being removed")                                                \
 	X(TENANT_CONFLICT, "tenant-conflict", 409, "The tenant cannot be changed like that")                                     \

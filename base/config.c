@@ -360,6 +360,8 @@ option_file_check(const struct config_option *option, const char *path, char *wh
 	default: return ERR_OK;
 	}
 	secret_wipe(&held, sizeof(held));
+	if (e != ERR_OK && option->type != OPTION_SECRET_FILE && access(path, F_OK) != 0 && errno == ENOENT)
+		(void)snprintf(why, why_size, "%s does not exist; ergsyncctl init makes it", path);
 	return e;
 }
 

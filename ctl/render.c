@@ -224,15 +224,16 @@ render_problem(const json_t *problem, int status, struct text *out)
 	char shown[CELL_SIZE];
 	size_t i;
 
+	clean(detail, shown, sizeof(shown));
+	if (shown[0] != '\0' && json_array_size(errors) == 0) {
+		text_addf(out, "%s\n", shown); /* the title says the same, only less of it */
+		return;
+	}
 	clean(title, shown, sizeof(shown));
 	if (shown[0] == '\0')
-		text_addf(out, "The daemon answered %d.", status);
+		text_addf(out, "The daemon answered %d.\n", status);
 	else
-		text_addf(out, "%s.", shown);
-	clean(detail, shown, sizeof(shown));
-	if (shown[0] != '\0' && json_array_size(errors) == 0)
-		text_addf(out, " %s", shown);
-	text_adds(out, "\n");
+		text_addf(out, "%s.\n", shown);
 	json_array_foreach(errors, i, error)
 	{
 		const char *pointer = str_at(error, "pointer");

@@ -92,6 +92,18 @@ unix_listen(int fd, const struct sockaddr_un *name, int mode, struct listen_sock
 	return ERR_OK;
 }
 
+static const char *
+listen_advice(int error)
+{
+	switch (error) {
+	case EADDRINUSE: return "the port is in use: stop the other program or choose another";
+	case EACCES: return "not permitted: choose a port from 1024 on, and for a Unix socket a folder that may be written to";
+	case EADDRNOTAVAIL: return "this machine does not have that address";
+	case ENOENT: return "its folder does not exist";
+	default: return strerror(error);
+	}
+}
+
 static enum err
 unix_open(const char *path, int mode, struct listen_socket *ret, char *why, size_t why_size)
 {
@@ -109,7 +121,7 @@ unix_open(const char *path, int mode, struct listen_socket *ret, char *why, size
 	if (fd >= 0 && unix_listen(fd, &name, mode, ret) == ERR_OK)
 		return ERR_OK;
 	e = err_of_errno(errno);
-	snprintf(why, why_size, "unix:%s: cannot listen: %s", path, strerror(errno));
+	snprintf(why, why_size, "unix:%s: cannot listen: %s", path, listen_advice(errno));
 	if (fd >= 0)
 		close(fd);
 	return e;
@@ -162,7 +174,7 @@ tcp_open(const struct listen_address *a, struct listen_socket *ret, char *why, s
 		ret->port = port_of(fd);
 	} else {
 		e = err_of_errno(errno);
-		snprintf(why, why_size, "%s:%s: cannot listen: %s", a->host, port, strerror(errno));
+		snprintf(why, why_size, "%s:%s: cannot listen: %s", a->host, port, listen_advice(errno));
 		if (fd >= 0)
 			close(fd);
 	}

@@ -191,7 +191,7 @@ for (const decision of ['approve', 'reject']) {
       assert.equal(after.members.app, wanted);
       const list = (await stack.api('GET', '/v1/ergs/pride/members?limit=1000')).json.members;
       assert.ok(sameSet(new Set(list.filter((m) => m.in_app).map((m) => m.entra_id)), teams));
-      assert.equal((await stack.api('POST', '/v1/ergs/pride/plan', { decision, hash: later.hash })).status, 404);
+      assert.equal((await stack.api('POST', '/v1/ergs/pride/plan', { decision, hash: later.hash })).status, 409);
       assert.equal((await stack.control('GET', 'journal')).violations, 0);
     });
   }

@@ -383,7 +383,7 @@ a_mass_removal_waits(void (*leave_all)(struct rig *rig), bool approve, bool app_
 	assert_int_equal(rig_erg(&rig).counts.teams, approve ? 71 : 100);
 	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0) - removed, approve && !app_side ? 29 : 0);
 	assert_string_equal(in_teams(&rig, 1), "owner");
-	assert_int_equal(decide(&rig, approve, later.hash), ERR_NOTFOUND);
+	assert_int_equal(decide(&rig, approve, later.hash), ERR_CONFLICT);
 	assert_int_equal(violations(&rig), 0);
 	rig_done(&rig);
 }
@@ -414,7 +414,7 @@ a_plan_ends_with_its_reason(void **state)
 			assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
 		}
 		assert_false(plan_of(&rig).held);
-		assert_int_equal(decide(&rig, true, "0000"), ERR_NOTFOUND);
+		assert_int_equal(decide(&rig, true, "0000"), ERR_CONFLICT);
 		rig_run(&rig, 26 * 3600 * 1000LL);
 		assert_int_equal(count_in_teams(&rig), 70);
 		assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
