@@ -119,6 +119,7 @@ answered(struct connection *c)
 	c->continued = false;
 	c->judged = false;
 	http_head_init(&c->head);
+	http_chunks_init(&c->chunks);
 	guest_served(c->all->guests, &c->guest);
 	guest_enter(c->all->guests, &c->guest, GUEST_IDLE);
 }
@@ -231,7 +232,9 @@ wanted(const struct connection *c, size_t len)
 {
 	size_t need = HTTP_HEAD_MAX + 1;
 
-	if (c->judged)
+	if (c->judged && c->head.chunked)
+		need = c->head.len + c->all->env.body_max + HTTP_CHUNKS_OVERHEAD_MAX;
+	else if (c->judged)
 		need = c->head.len + (size_t)c->head.content_length;
 	return need > len ? need : len + 1;
 }

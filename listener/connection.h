@@ -19,6 +19,7 @@
 #include "listener/buffers.h"
 #include "listener/connections.h"
 #include "listener/guests.h"
+#include "listener/http_chunks.h"
 #include "listener/http_head.h"
 #include "listener/intake.h"
 #include "listener/metrics.h"
@@ -45,6 +46,7 @@ struct connection {
 	struct guest guest;
 	struct intake_ticket ticket;
 	struct http_head head;
+	struct http_chunks chunks;
 	struct buffer in; /* the part of a request that is here; empty when idle */
 	char *out;        /* while STATE_WRITING */
 	uint32_t out_len, requests;

@@ -237,7 +237,7 @@ refuse_by_head(struct connection *c, const char *data)
 	                    : reply.status == 415 ? METRIC_REFUSED_ENCODING
 	                                          : METRIC_REFUSED_SIZE);
 	reply.no_body = c->head.method.len == 4 && memcmp(data + c->head.method.at, "HEAD", 4) == 0;
-	if (c->head.content_length > 0)
+	if (c->head.content_length > 0 || c->head.chunked)
 		c->will_close = c->unread = true;
 	connection_answer(c, &reply);
 	return true;
@@ -260,7 +260,7 @@ handle(struct connection *c, char *data)
 	}
 	if (c->head.has_query && handle_validation(c, data))
 		return;
-	handle_post(c, data + c->head.len, c->head.content_length);
+	handle_post(c, data + c->head.len, c->head.chunked ? c->chunks.joined : c->head.content_length);
 }
 
 static void
@@ -289,6 +289,24 @@ say_continue(struct connection *c)
 		connection_end(c);
 }
 
+/* How long the request at data is with its body; 0 when more must come, or it was refused. */
+static size_t
+whole_request(struct connection *c, char *data, size_t len)
+{
+	size_t need = c->head.len + (size_t)c->head.content_length;
+	enum http_verdict verdict;
+
+	if (!c->head.chunked)
+		return len < need ? 0 : need;
+	verdict = http_chunks_join(&c->chunks, data + c->head.len, len - c->head.len, c->all->env.body_max);
+	if (verdict == HTTP_BAD) {
+		c->head.status = c->chunks.status;
+		c->head.why = c->chunks.why;
+		refuse_syntax(c);
+	}
+	return verdict == HTTP_DONE ? c->head.len + c->chunks.read : 0;
+}
+
 /*
  * Handles the request at data as far as it is there. Gives how many bytes are done with: 0 when more must come.
  * The connection may have left STATE_READING afterwards.
@@ -310,12 +328,11 @@ take_request(struct connection *c, char *data, size_t len)
 		if (refuse_by_head(c, data))
 			return need;
 	}
-	need = c->head.len + (size_t)c->head.content_length;
-	if (len < need) {
+	need = whole_request(c, data, len);
+	if (need > 0)
+		handle(c, data);
+	else if (c->state == STATE_READING)
 		say_continue(c);
-		return 0;
-	}
-	handle(c, data);
 	return need;
 }
 

@@ -94,7 +94,7 @@ connections_new(const struct connection_env *env, struct rng *rng, struct connec
 	if (all == NULL)
 		return ERR_NOMEM;
 	all->env = *env;
-	buffers_init(&all->buffers, HTTP_HEAD_MAX + env->body_max);
+	buffers_init(&all->buffers, HTTP_HEAD_MAX + env->body_max + HTTP_CHUNKS_OVERHEAD_MAX);
 	rng_bytes(rng, hash_key, sizeof(hash_key));
 	all->envelope = envelope_new(hash_key);
 	all->guests = guests_new(env->clock, &env->limits, &host, rng_u64(rng));
@@ -170,6 +170,7 @@ connections_take(struct connections *all, int fd, SSL_CTX *tls, const struct soc
 	c->fd = fd;
 	c->state = STATE_HANDSHAKE;
 	http_head_init(&c->head);
+	http_chunks_init(&c->chunks);
 	all->held++;
 	connection_wait_for(c, EV_READ);
 }

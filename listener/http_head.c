@@ -171,8 +171,7 @@ field_content_length(struct http_head *h, const char *value, size_t len)
 static enum http_verdict
 field_transfer_encoding(struct http_head *h, const char *value, size_t len)
 {
-	(void)value;
-	(void)len;
+	h->chunked = !h->has_transfer_encoding && equals_nocase(value, len, "chunked");
 	h->has_transfer_encoding = true;
 	return HTTP_MORE;
 }
@@ -265,8 +264,8 @@ finish(struct http_head *h)
 		return bad(h, 400, "no Host");
 	if (h->has_transfer_encoding && (h->has_length || h->version10))
 		return bad(h, 400, "Transfer-Encoding and another framing");
-	if (h->has_transfer_encoding)
-		return bad(h, 411, "Transfer-Encoding is not accepted");
+	if (h->has_transfer_encoding && !h->chunked)
+		return bad(h, 411, "this Transfer-Encoding is not accepted");
 	if (h->version10)
 		h->expect_continue = false; /* RFC 9110 10.1.1: to be ignored */
 	h->len = h->line;

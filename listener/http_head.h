@@ -3,7 +3,7 @@
  *
  * Accepts what Microsoft Graph, a health checker and an administrator's client send, and nothing that two parsers could
  * read differently: origin-form targets, token grammar, CRLF only, no obs-fold, no control character, exactly one Host,
- * at most one Content-Length of digits alone, no Transfer-Encoding at all. RFC 9112 is the grammar; where we are stricter,
+ * at most one Content-Length of digits alone or, instead, the one transfer coding chunked (http_chunks.h). RFC 9112 is the grammar; where we are stricter,
  * tests/raw/cases.mjs lists it against Node's parser.
  *
  * HTTP/1.0 is answered too, always with a close: health checks of load balancers still use it, its framing here is the same
@@ -41,6 +41,7 @@ struct http_head {
 	bool has_length;
 	bool close; /* the client wants, or its version means, a close after the answer */
 	bool expect_continue;
+	bool chunked;            /* the body's length is for http_chunks.h to find */
 	bool encoded;            /* a Content-Encoding other than identity */
 	uint64_t content_length; /* 0 when absent */
 	uint32_t len;            /* of the head with its empty line */
