@@ -16,10 +16,12 @@
 #define SOCKET_WATCH_PATIENCE 8 /* looks in vain before a restart is wanted */
 
 struct socket_watch {
-	unsigned failures; /* in a row */
+	unsigned failures; /* in a row, of whichever socket */
+	unsigned lost;     /* in a row, of one in the runtime directory */
 };
 
-/* The outcome of one look: e and why of what fails, or anew whether something was bound again. True: end, and be started anew. */
-bool socket_watch_note(struct socket_watch *w, enum err e, bool anew, const char *why);
+/* The outcome of one look: e and why of what fails, in_runtime_directory whether it is there, or anew whether something was bound
+ * again. True: end, and be started anew. */
+bool socket_watch_note(struct socket_watch *w, enum err e, bool in_runtime_directory, bool anew, const char *why);
 
 #endif

@@ -228,7 +228,7 @@ on_look(void *arg)
 	} else {
 		err = link_mend(d->link, &anew, why, sizeof(why));
 	}
-	if (socket_watch_note(&d->sockets, err, anew, why)) {
+	if (socket_watch_note(&d->sockets, err, true, anew, why)) {
 		d->failed = true;
 		stop(d);
 	}

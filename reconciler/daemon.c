@@ -240,18 +240,21 @@ on_status(void *arg)
 	service_status(text);
 }
 
-/* Those in the runtime directory, and whatever else the configuration names. */
+/* That in the runtime directory, then whatever the configuration names, there or elsewhere. */
 static enum err
-sockets_mend(struct daemon *d, bool *ret_anew, char *why, size_t why_size)
+sockets_mend(struct daemon *d, bool *ret_runtime, bool *ret_anew, char *why, size_t why_size)
 {
 	bool peer = false, app = false, admin = false;
 	enum err e;
+
+	*ret_runtime = true;
 
 	if (make_runtime_directory(d->config->runtime_directory) != 0) {
 		snprintf(why, why_size, "%s cannot be made: %s", d->config->runtime_directory, strerror(errno));
 		return ERR_IO;
 	}
 	e = peer_socket_mend(d->peer, &peer, why, why_size);
+	*ret_runtime = e != ERR_OK;
 	if (e == ERR_OK)
 		e = http_server_mend(d->app_server, &app, why, why_size);
 	if (e == ERR_OK)
@@ -265,14 +268,14 @@ on_look(void *arg)
 {
 	struct daemon *d = arg;
 	char why[512] = "";
-	bool anew = false;
+	bool anew = false, runtime;
 	enum err e;
 
 	if (d->stopping)
 		return;
 	timer_arm(d->look, SOCKET_WATCH_MS);
-	e = sockets_mend(d, &anew, why, sizeof(why));
-	if (socket_watch_note(&d->sockets, e, anew, why)) {
+	e = sockets_mend(d, &runtime, &anew, why, sizeof(why));
+	if (socket_watch_note(&d->sockets, e, runtime, anew, why)) {
 		d->failed = true;
 		stop(d);
 	}
