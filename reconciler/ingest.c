@@ -37,6 +37,8 @@ struct ingest {
 	struct scope_id known; /* the last scope looked up, whether it is ours, and then its row */
 	bool known_is_ours, known_set;
 	struct subscription known_row;
+	struct scope_id spread; /* the last scope of a whole tenant whose teams this run has made dirty */
+	bool spread_set;
 	bool reading; /* a turn is open: the next run follows its commit */
 	bool more;
 	uint64_t cursor; /* what that turn will have made durable */
@@ -192,10 +194,32 @@ is_lifecycle(enum hint_kind kind)
 	return kind == HINT_REAUTHORIZATION_REQUIRED || kind == HINT_SUBSCRIPTION_REMOVED || kind == HINT_MISSED;
 }
 
+/* Each team of a tenant, once a run: thousands of such hints cost no more than one. */
+static void
+spread(struct ingest *in, const struct subscription *wide)
+{
+	if (in->spread_set && memcmp(in->spread.b, wide->scope.b, sizeof(wide->scope.b)) == 0)
+		return;
+	in->spread = wide->scope;
+	in->spread_set = true;
+	keeper_wide_dirty(in->r, wide);
+}
+
+/* What the subscription of a whole tenant tells becomes a hint of its team. False: it is none of ours, or taken in. */
+static bool
+narrow(struct ingest *in, const struct subscription *wide, struct hint *h)
+{
+	enum err e = keeper_wide_place(in->r, wide, h);
+
+	if (e == ERR_MALFORMED)
+		spread(in, wide);
+	return e == ERR_OK;
+}
+
 static void
 take(struct ingest *in, struct hint *h)
 {
-	struct subscription *row = &in->known_row;
+	const struct subscription *row = &in->known_row;
 
 	in->r->counters.hints_read++;
 	if (!scope_is_ours(in, &h->scope)) {
@@ -203,7 +227,7 @@ take(struct ingest *in, struct hint *h)
 		return;
 	}
 	if (!is_lifecycle(h->kind)) {
-		if (row->kind == SUBSCRIPTION_TENANT_MEMBERS && !keeper_wide_place(in->r, row, h))
+		if (row->kind == SUBSCRIPTION_TENANT_MEMBERS && !narrow(in, row, h))
 			return;
 		take_change(in, h);
 		rich_hint(in->r, h);
@@ -215,7 +239,7 @@ take(struct ingest *in, struct hint *h)
 		return;
 	h->item_len = 0;
 	if (row->kind == SUBSCRIPTION_TENANT_MEMBERS)
-		keeper_wide_dirty(in->r, row);
+		spread(in, row);
 	else
 		take_change(in, h);
 }
@@ -358,7 +382,7 @@ run(struct ingest *in)
 	r->counters.hints_damaged += damaged;
 	if (damaged > 0)
 		all_dirty(in); /* what they said is lost */
-	in->known_set = false;
+	in->known_set = in->spread_set = false;
 	for (size_t i = 0; i < count; i++) {
 		take(in, &in->hints[i]);
 		free(in->hints[i].rich);

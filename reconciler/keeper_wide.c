@@ -246,19 +246,18 @@ is_trusted(const struct subscription *wide)
 	return wide->id[0] != '\0' && wide->state != SUBSCRIPTION_REFUSED && wide->state != SUBSCRIPTION_LEAVING;
 }
 
-/* It may be of any team: all are read, and if this goes on they are better off without. */
+/* If this goes on the teams are better off without. */
 static void
 misread(struct keeper *k, const struct subscription *wide)
 {
 	struct wide_hearing *h = hearing(k, wide);
-	struct subscription s = *wide;
+	struct subscription now;
 
-	keeper_wide_dirty(k->r, wide);
-	if (h != NULL && is_trusted(wide) && wide_misread(h))
-		found_deaf(k, &s, h);
+	if (h != NULL && wide_misread(h) && subscription_load(k->r, &wide->scope, &now) == ERR_OK && is_trusted(&now))
+		found_deaf(k, &now, h);
 }
 
-bool
+enum err
 keeper_wide_place(struct reconciler *r, const struct subscription *wide, struct hint *hint)
 {
 	struct subscription team, row;
@@ -266,16 +265,16 @@ keeper_wide_place(struct reconciler *r, const struct subscription *wide, struct 
 
 	if (hint->team.s[0] == '\0') {
 		misread(r->keeper, wide);
-		return false;
+		return ERR_MALFORMED;
 	}
 	if (scope_of_team(r, &wide->tenant, &hint->team, &team) != ERR_OK || subscription_load(r, &team.scope, &row) != ERR_OK) {
 		r->counters.hints_other_team++;
-		return false;
+		return ERR_NOTFOUND;
 	}
 	if ((h = hearing(r->keeper, wide)) != NULL)
 		wide_hear(h);
 	hint->scope = team.scope;
-	return true;
+	return ERR_OK;
 }
 
 /* No other subscription is there, whose notifications would show that any come at all. */

@@ -9,8 +9,6 @@
 #ifndef RECONCILER_KEEPER_WIDE_H
 #define RECONCILER_KEEPER_WIDE_H
 
-#include <stdbool.h>
-
 #include "base/err.h"
 #include "model/hint.h"
 #include "model/subscription.h"
@@ -21,8 +19,9 @@ struct reconciler;
 void keeper_wide_kick(struct reconciler *r);
 /* The tenant's row. ERR_NOTFOUND: it has none. */
 enum err keeper_wide_load(struct reconciler *r, const struct tenant_id *tenant, struct subscription *ret);
-/* A change told by it: sets the hint's scope to its team's. False: it is of no team of ours, or of none that it names. */
-bool keeper_wide_place(struct reconciler *r, const struct subscription *wide, struct hint *hint);
+/* A change told by it: sets the hint's scope to its team's. ERR_NOTFOUND: it is of no team of ours, and counted; ERR_MALFORMED: it names
+ * none, so that each may have changed. */
+enum err keeper_wide_place(struct reconciler *r, const struct subscription *wide, struct hint *hint);
 /* Each team it covers is to be read. */
 void keeper_wide_dirty(struct reconciler *r, const struct subscription *wide);
 /* A check found a change in that scope that nobody had announced. */
