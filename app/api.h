@@ -201,6 +201,7 @@ struct app_listener_status {
 	enum app_listener_presence presence;
 	bool can_store;                  /* both known while it is up only */
 	int64_t certificate_end_wall_ms; /* 0 = not known */
+	char version[32];                /* "" = not known */
 };
 
 /* Counts since the start, and what is so now. */

@@ -107,6 +107,9 @@ check_listener(struct list *l)
 	if (listener->presence == APP_LISTENER_UP && !listener->can_store)
 		add(l, ATTENTION_NOW, "`journalctl -u ergsync-listener`: a full or failing disk, or an inbox at its ceiling",
 		    "The listener cannot store what Graph sends.");
+	if (listener->version[0] != '\0' && strcmp(listener->version, ERGSYNC_VERSION) != 0)
+		add(l, ATTENTION_SOON, "`systemctl restart ergsync-listener ergsync-reconciler`",
+		    "The listener that runs is of version %s, the reconciler of %s.", listener->version, ERGSYNC_VERSION);
 }
 
 static void

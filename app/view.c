@@ -613,6 +613,7 @@ status_parts(json_t *o, const struct app_status *status)
 	};
 	static const struct field listener[] = {
 		ENUM("state", struct app_status, listener.presence, app_listener_presence_names),
+		TEXT("version", struct app_status, listener.version),
 		BOOL("can_store", struct app_status, listener.can_store),
 		TIME("certificate_expires_at", struct app_status, listener.certificate_end_wall_ms),
 	};

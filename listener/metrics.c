@@ -112,4 +112,6 @@ metrics_text(const struct metrics *m, const struct gauges *g, struct text *ret)
 	put_gauge("healthy", "1 while it accepts and can store.", g->healthy != 0, ret);
 	put_gauge("certificate_expiry_timestamp_seconds", "When the TLS certificate expires, Unix time.",
 	    g->certificate_expires_unix > 0 ? (uint64_t)g->certificate_expires_unix : 0, ret);
+	put_family(ret, "build_info", "gauge", "Always 1; the version is its label.");
+	text_addf(ret, PREFIX "build_info{version=\"%s\"} 1\n", ERGSYNC_VERSION);
 }

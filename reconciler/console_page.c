@@ -315,7 +315,8 @@ row_listener(const struct app_listener_status *l, struct text *t)
 	if (l->presence == APP_LISTENER_UP && !l->can_store)
 		row(t, LOOK, "Listener", "", "cannot store");
 	else
-		row(t, is[l->presence].tone, "Listener", "", "%s", is[l->presence].word);
+		row(t, is[l->presence].tone, "Listener", "", "%s%s%s", is[l->presence].word,
+		    l->version[0] != '\0' ? ", version " : "", l->version);
 }
 
 static void

@@ -1,4 +1,4 @@
-/* listener_watch.c - a timer, a question, and two lines of its answer. */
+/* listener_watch.c - a timer, a question, and a few lines of its answer. */
 #include "reconciler/listener_watch.h"
 
 #include <stdbool.h>
@@ -38,6 +38,26 @@ value_of(const char *text, size_t text_len, const char *name, uint64_t *ret)
 	return false;
 }
 
+/* Letters, digits and what else stands in versions; else ret is "". */
+static void
+read_version(const char *text, size_t text_len, char *ret, size_t ret_size)
+{
+	static const char before[] = "\nergsync_listener_build_info{version=\"";
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+~-";
+	const char *at = memmem(text, text_len, before, sizeof(before) - 1);
+	size_t len = 0, left;
+
+	ret[0] = '\0';
+	if (at == NULL)
+		return;
+	at += sizeof(before) - 1;
+	left = text_len - (size_t)(at - text);
+	while (len < left && at[len] != '\0' && strchr(allowed, at[len]) != NULL)
+		len++;
+	if (len < left && at[len] == '"')
+		(void)str_copy_len(ret, ret_size, at, len);
+}
+
 void
 listener_watch_read(const char *text, size_t text_len, struct app_listener_status *ret)
 {
@@ -51,6 +71,7 @@ listener_watch_read(const char *text, size_t text_len, struct app_listener_statu
 	ret->can_store = healthy != 0;
 	if (value_of(text, text_len, "ergsync_listener_certificate_expiry_timestamp_seconds", &end_s) && end_s < INT64_MAX / 1000)
 		ret->certificate_end_wall_ms = (int64_t)end_s * 1000;
+	read_version(text, text_len, ret->version, sizeof(ret->version));
 }
 
 static void

@@ -496,7 +496,7 @@ fake_status(void *ctx, struct app_status *ret, struct problem *p)
 	ret->resync_ergs_done = 7;
 	ret->resync_ergs_total = 40;
 	ret->meetings = (struct app_meetings_status){ 5, 2, 1 };
-	ret->listener = (struct app_listener_status){ APP_LISTENER_UP, true, 1797926400000 };
+	ret->listener = (struct app_listener_status){ APP_LISTENER_UP, true, 1797926400000, ERGSYNC_VERSION };
 	ret->graph = (struct app_graph_status){
 		.answer_wall_ms = 1795334400000, .requests = 100, .throttled = 3, .queued = 4, .clock_ahead_ms = -20
 	};

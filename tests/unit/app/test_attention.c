@@ -27,7 +27,7 @@ well(void)
 	s.unproved_wall_ms = NOW_MS - HOUR;
 	s.graph.answer_wall_ms = NOW_MS - 5 * MINUTE;
 	s.graph.credential_end_wall_ms = NOW_MS + 200 * DAY;
-	s.listener = (struct app_listener_status){ APP_LISTENER_UP, true, NOW_MS + 60 * DAY };
+	s.listener = (struct app_listener_status){ APP_LISTENER_UP, true, NOW_MS + 60 * DAY, ERGSYNC_VERSION };
 	return s;
 }
 
@@ -126,6 +126,11 @@ the_listener_and_the_store(void **state)
 	s.listener.can_store = false;
 	assert_told(&s, ATTENTION_NOW, "The listener cannot store", "journalctl");
 	s.listener.presence = APP_LISTENER_UNKNOWN;
+	assert_int_equal(attention_of(&s, (struct attention[ATTENTION_MAX]){ 0 }), 0);
+	s = well();
+	str_copy(s.listener.version, sizeof(s.listener.version), "0.0.9");
+	assert_told(&s, ATTENTION_SOON, "The listener that runs is of version 0.0.9, the reconciler of", "systemctl restart");
+	s.listener.version[0] = '\0';
 	assert_int_equal(attention_of(&s, (struct attention[ATTENTION_MAX]){ 0 }), 0);
 	s = well();
 	s.store.full = true;

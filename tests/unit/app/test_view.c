@@ -183,7 +183,7 @@ the_status(void **state)
 	    "'store':{'restored_at':null,'rebuilt_at':null,'additions_only':0,'damaged_records':0,'resealed':0,'to_reseal':0,"
 	    "'used_bytes':1024,'limit_bytes':4096,'full':false},"
 	    "'meetings':{'scheduled':5,'pending':2,'failed':1},"
-	    "'listener':{'state':'up','can_store':true,'certificate_expires_at':'2026-12-22T08:00:00Z'},"
+	    "'listener':{'state':'up','version':'" ERGSYNC_VERSION "','can_store':true,'certificate_expires_at':'2026-12-22T08:00:00Z'},"
 	    "'graph':{'last_answer_at':'2026-11-22T08:00:00Z','requests':100,'throttled':3,'queued':4,'paused':0,'clock_ahead_ms'"
 	    ":-20,"
 	    "'credential_expires_at':null},"

@@ -21,7 +21,7 @@ well(void)
 	str_copy(s.unproved_erg.s, APP_ID_SIZE, "secret-erg");
 	s.unproved_wall_ms = NOW_MS - 2 * HOUR;
 	s.graph.answer_wall_ms = NOW_MS - 60000;
-	s.listener = (struct app_listener_status){ APP_LISTENER_UP, true, NOW_MS + 1000 * HOUR };
+	s.listener = (struct app_listener_status){ APP_LISTENER_UP, true, NOW_MS + 1000 * HOUR, ERGSYNC_VERSION };
 	return s;
 }
 
@@ -97,7 +97,7 @@ consent(struct app_status *s)
 static void
 away(struct app_status *s)
 {
-	s->listener = (struct app_listener_status){ APP_LISTENER_AWAY, false, 0 };
+	s->listener = (struct app_listener_status){ .presence = APP_LISTENER_AWAY };
 }
 static void
 resync(struct app_status *s)
