@@ -227,7 +227,8 @@ struct app_meetings_status {
 struct app_status {
 	int64_t as_of_wall_ms, started_wall_ms;
 	int64_t tenants[APP_TENANT_STATES];
-	int64_t tenants_noted; /* active ones of which there is something to say nevertheless */
+	int64_t permission_missing; /* tenants that have not granted all that their ERGs need */
+	int64_t tenants_noted;      /* active ones of which there is something to say nevertheless */
 	int64_t ergs[APP_ERG_STATES];
 	int64_t subscriptions[APP_SUBSCRIPTION_STATES];
 	int64_t subscription_expiry_wall_ms; /* the nearest of the active ones; 0 = none */

@@ -63,6 +63,8 @@ static const struct {
 	    "`ergsyncctl tenant list`, then `ergsyncctl tenant sign-in TENANT`"),
 	ROW(tenants[TENANT_UNREACHABLE], NOW, "tenant cannot be reached", "tenants cannot be reached",
 	    "`ergsyncctl tenant list`, then `ergsyncctl doctor TENANT`"),
+	ROW(permission_missing, NOW, "tenant has not granted all that its ERGs need",
+	    "tenants have not granted all that their ERGs need", "`ergsyncctl doctor`: it names the permissions"),
 	ROW(ergs[ERG_BROKEN], NOW, "ERG is broken", "ERGs are broken",
 	    "`ergsyncctl erg list`: the detail says what Graph answered"),
 	ROW(ergs[ERG_HELD], NOW, "ERG has a plan that waits for a decision", "ERGs have plans that wait for a decision",

@@ -297,6 +297,8 @@ card_tenants(const struct app_status *s, struct text *t)
 	_Static_assert(COUNT(states) == APP_TENANT_STATES, "each state has a row");
 	card_open("tenants", "Tenants", t);
 	rows_of_states(t, states, COUNT(states), s->tenants);
+	if (s->permission_missing > 0)
+		row_count(t, "Permission missing", "their ERGs need more than was granted", s->permission_missing, true);
 	card_close(t);
 }
 

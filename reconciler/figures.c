@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/service.h"
 #include "graph/graph.h"
-#include "reconciler/permissions.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/summary.h"
 #include "state/outbox.h"
@@ -260,7 +259,7 @@ take_status(struct reconciler *r, struct figures *f)
 		f->tenants[i] = (double)s.tenants[i];
 	for (size_t i = 0; i < APP_SUBSCRIPTION_STATES; i++)
 		f->subscriptions[i] = (double)s.subscriptions[i];
-	f->permission_missing = (double)permissions_missing(r);
+	f->permission_missing = (double)s.permission_missing;
 	f->subscription_expiry_s = seconds(s.subscription_expiry_wall_ms);
 	f->proved_oldest_s = seconds(s.unproved_wall_ms);
 	f->inbox_backlog = (double)s.inbox_backlog;

@@ -12,6 +12,7 @@
 #include "reconciler/ingest.h"
 #include "reconciler/listener_watch.h"
 #include "reconciler/meeting_due.h"
+#include "reconciler/permissions.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/rekey.h"
 #include "reconciler/resync.h"
@@ -275,6 +276,7 @@ summary_take(struct reconciler *r, int64_t max_age_ms, struct app_status *ret)
 	*ret = r->summaries->walked;
 	ret->as_of_wall_ms = clock_wall_ms(r->clock);
 	ret->started_wall_ms = r->started_wall_ms;
+	ret->permission_missing = permissions_missing(r);
 	ret->inbox_present = ingest_backlog(r, &ret->inbox_backlog);
 	take_callbacks(r, ret);
 	take_graph(r, ret);

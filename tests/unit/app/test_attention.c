@@ -49,6 +49,7 @@ static const struct mishap mishaps[] = {
 	SET(tenants[TENANT_CONSENT_MISSING], 12, NOW, "12 tenants lack consent.", "ergsyncctl tenant show TENANT"),
 	SET(tenants[TENANT_SIGN_IN_NEEDED], 1, NOW, "1 tenant's account must sign in.", "ergsyncctl tenant sign-in TENANT"),
 	SET(tenants[TENANT_UNREACHABLE], 2, NOW, "2 tenants cannot be reached.", "ergsyncctl doctor TENANT"),
+	SET(permission_missing, 1, NOW, "1 tenant has not granted all that its ERGs need.", "ergsyncctl doctor"),
 	SET(ergs[ERG_BROKEN], 2, NOW, "2 ERGs are broken.", "ergsyncctl erg list"),
 	SET(ergs[ERG_HELD], 1, NOW, "1 ERG has a plan that waits for a decision.", "ergsyncctl plan show ERG, then"),
 	SET(subscriptions[SUBSCRIPTION_FAILING], 3, NOW, "3 subscriptions fail.", "ergsyncctl subscriptions"),
