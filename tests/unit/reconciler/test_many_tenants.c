@@ -1,4 +1,4 @@
-/* A hundred tenants at once: one of which nothing is answered delays no other. */
+/* A hundred tenants at once: those of which nothing is answered delay no other. */
 #include "unit/reconciler/rig.h"
 
 #define TENANTS   100
@@ -6,6 +6,8 @@
 #define USERS     4
 #define MEMBERS   3
 #define SLOW_MS   (60 * 1000LL) /* from a change to the app, of anybody else */
+#define SILENT    20            /* tenants whose sign-in hangs, more than are looked at at a time */
+#define MINUTE    (60 * 1000LL)
 
 static void
 directory_of(unsigned tenant, char ret[GUID_SIZE])
@@ -132,11 +134,68 @@ a_tenant_that_hangs_delays_no_other(void **state)
 	rig_done(&rig);
 }
 
+static size_t
+subscriptions(struct rig *rig)
+{
+	json_t *all = rig_ask(rig, "GET", "/_sim/subscriptions", NULL);
+	size_t n = json_array_size(jx_get_array(all, "subscriptions"));
+
+	json_decref(all);
+	return n;
+}
+
+/* All of them, and nobody is told. */
+static void
+lose_subscriptions(struct rig *rig)
+{
+	json_t *all = rig_ask(rig, "GET", "/_sim/subscriptions", NULL), *item;
+	char target[128];
+	size_t i;
+
+	json_array_foreach(jx_get_array(all, "subscriptions"), i, item)
+	{
+		snprintf(target, sizeof(target), "/_sim/subscriptions/%s", jx_get_str(item, "id"));
+		json_decref(rig_ask(rig, "DELETE", target, NULL));
+	}
+	json_decref(all);
+	assert_int_equal(subscriptions(rig), 0);
+}
+
+/* Nothing but the hourly look at Graph's list can notice: it reaches everybody else in minutes, whoever does not answer. */
+static void
+tenants_that_hang_delay_no_look_at_the_lists(void **state)
+{
+	char directory[GUID_SIZE];
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 2, 1, 1);
+	rig.config.renew_every_ms = rig.config.drift_check_ms = 24 * 60 * MINUTE;
+	rig_do(&rig, "/_sim/settings", "{\"token_s\":600,\"authorization_ms\":0}");
+	for (unsigned t = 0; t < TENANTS; t++) {
+		make_tenant(&rig, t);
+		make_erg(&rig, t, 0);
+	}
+	rig_run(&rig, 55 * MINUTE);
+	assert_int_equal(subscriptions(&rig), TENANTS);
+	lose_subscriptions(&rig);
+	for (unsigned t = 0; t < SILENT; t++) {
+		directory_of(t * (TENANTS / SILENT), directory);
+		rig_do(&rig, "/_sim/faults", "{\"kind\":\"timeout_before\",\"path\":\"/%s\",\"count\":0}", directory);
+	}
+	rig_run(&rig, 5 * MINUTE); /* the next look comes an hour after the first */
+	assert_in_range(subscriptions(&rig), 0, 1);
+	rig_run(&rig, 10 * MINUTE);
+	assert_int_equal(subscriptions(&rig), TENANTS - SILENT);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tenant_that_hangs_delays_no_other),
+		cmocka_unit_test(tenants_that_hang_delay_no_look_at_the_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
