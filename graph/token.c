@@ -567,7 +567,6 @@ void
 graph_token_retry(struct graph_token *t)
 {
 	t->failure = (struct graph_login_verdict){ .err = ERR_OK };
-	t->failures = 0;
 	t->rejected_boot_ms = -1;
 }
 
@@ -581,4 +580,5 @@ graph_token_reset(struct graph_token *t)
 	wipe_free(&t->text);
 	wipe_free(&t->unkept);
 	graph_token_retry(t);
+	t->failures = 0;
 }

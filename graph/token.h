@@ -87,7 +87,8 @@ enum graph_token_state graph_token_get(struct graph_token *t, bool urgent, struc
 const char *graph_token_last(const struct graph_token *t);
 /* Graph answered 401 to that token. True: the call is worth one more try with another token. */
 bool graph_token_reject(struct graph_token *t, uint64_t number);
-/* Forgets remembered failures and rejections. */
+/* Forgets a remembered failure, so that the next call asks again, and rejections; should that fail, too, it is remembered as long as
+ * one more of them. */
 void graph_token_retry(struct graph_token *t);
 /* The refresh token that keep was called with is on disk. */
 void graph_token_kept(struct graph_token *t);
