@@ -90,15 +90,21 @@ book_find(const struct keeper_book *b, const struct tenant_id *tenant, const str
 	return at < b->count && compare(b->sorted[at], tenant, scope) == 0 ? b->sorted[at] : NULL;
 }
 
+static bool
+is_of(const struct keeper_book *b, size_t place, const struct tenant_id *tenant)
+{
+	return place < b->count && strcmp(b->sorted[place]->tenant.s, tenant->s) == 0;
+}
+
 struct book_entry *
-book_of_tenant(const struct keeper_book *b, const struct tenant_id *tenant, size_t at)
+book_of_tenant(struct keeper_book *b, const struct tenant_id *tenant, size_t at)
 {
 	static const struct scope_id least;
-	size_t first = place_of(b, tenant, &least);
 
-	if (at >= b->count - first || strcmp(b->sorted[first + at]->tenant.s, tenant->s) != 0)
-		return NULL;
-	return b->sorted[first + at];
+	/* Whoever walks a tenant does not search for its beginning at every step. */
+	if (!is_of(b, b->first, tenant) || (b->first > 0 && is_of(b, b->first - 1, tenant)))
+		b->first = place_of(b, tenant, &least);
+	return at < b->count && is_of(b, b->first + at, tenant) ? b->sorted[b->first + at] : NULL;
 }
 
 /* --- by time --- */

@@ -26,6 +26,7 @@ struct keeper_book {
 	struct book_entry **sorted; /* by tenant, then scope */
 	struct book_entry **heap;   /* earliest first; those that rest are not in it */
 	size_t count, cap, heap_count;
+	size_t first; /* where the tenant asked for last begins, if nothing has changed since */
 };
 
 void book_done(struct keeper_book *b); /* frees no entry */
@@ -35,7 +36,7 @@ enum err book_add(struct keeper_book *b, struct book_entry *e);
 void book_remove(struct keeper_book *b, struct book_entry *e);
 struct book_entry *book_find(const struct keeper_book *b, const struct tenant_id *tenant, const struct scope_id *scope);
 /* The at-th entry of a tenant, from 0; NULL behind the last. The book must not change on the way. */
-struct book_entry *book_of_tenant(const struct keeper_book *b, const struct tenant_id *tenant, size_t at);
+struct book_entry *book_of_tenant(struct keeper_book *b, const struct tenant_id *tenant, size_t at);
 
 void book_set_due(struct keeper_book *b, struct book_entry *e, int64_t due_ms);
 /* Not due until told otherwise. */

@@ -81,10 +81,9 @@ decode_bytes(struct decoder *d, void *ret, size_t len)
 uint8_t
 decode_u8(struct decoder *d)
 {
-	uint8_t v = 0;
-
-	decode_bytes(d, &v, 1);
-	return v;
+	if (d->err == ERR_OK && d->at == d->len)
+		d->err = ERR_CORRUPT;
+	return d->err == ERR_OK ? d->data[d->at++] : 0;
 }
 
 uint64_t

@@ -200,7 +200,9 @@ store_open(const struct store_options *options, struct store **ret, char *why, s
 	s->on_commit_arg = options->on_commit_arg;
 	s->on_damaged = options->on_damaged;
 	s->on_damaged_arg = options->on_damaged_arg;
-	if ((e = attach(s, options, why, why_size)) != ERR_OK) {
+	s->hashed_ids = calloc(STORE_HASHED_IDS, sizeof(*s->hashed_ids));
+	e = s->hashed_ids != NULL ? attach(s, options, why, why_size) : ERR_NOMEM;
+	if (e != ERR_OK) {
 		store_drop(s);
 		return e;
 	}
@@ -223,6 +225,9 @@ store_drop(struct store *s)
 	store_batch_clear(&s->batch);
 	free(s->batch.ops);
 	free(s->waiters);
+	if (s->hashed_ids != NULL)
+		secret_wipe(s->hashed_ids, STORE_HASHED_IDS * sizeof(*s->hashed_ids));
+	free(s->hashed_ids);
 	secret_wipe(s, sizeof(*s));
 	free(s);
 }

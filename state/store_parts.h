@@ -30,6 +30,8 @@
 /* More damage than that is told of when the first of it has been dealt with. */
 #define STORE_DAMAGED_MAX 64
 #define STORE_ERG_CACHE   256
+#define STORE_HASHED_IDS  1024
+#define STORE_ID_LEN      64 /* longer ones are hashed each time */
 
 struct env;
 struct timer;
@@ -54,6 +56,12 @@ struct store_damaged {
 	struct store_key key;
 };
 
+/* An HMAC costs more than a look into the tree, and the same few ids are asked for again and again. */
+struct store_hashed_id {
+	uint8_t len, text[STORE_ID_LEN]; /* kind, NUL, id; len 0: nothing */
+	uint8_t hash[KEY_OWNER_LEN];
+};
+
 struct store_erg_owner {
 	bool known;
 	uint8_t erg[KEY_OWNER_LEN];
@@ -73,6 +81,7 @@ struct store {
 	MDB_dbi tables[TABLE_COUNT], quarantine;
 	struct store_owner_fields owners[TABLE_COUNT];
 	struct store_erg_owner ergs[STORE_ERG_CACHE];
+	struct store_hashed_id *hashed_ids; /* STORE_HASHED_IDS */
 	struct store_damaged damaged_rows[STORE_DAMAGED_MAX];
 	uint64_t changes[TABLE_COUNT];
 	size_t damaged_count;
