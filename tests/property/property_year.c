@@ -3,7 +3,8 @@
  *
  * The wire between the reconciler and the simulated Graph tells which subscription lives until when, and when Graph may pause it for
  * want of a fresh authorisation; each minute that is held against what may be. Graph has a clock of its own, so that ours may be
- * stepped, suspended and wrong. Nobody leaves any team: a removal told is a wrong one.
+ * stepped, suspended and wrong. Nobody leaves any team: a removal told is a wrong one. With --jobs the tenants are shared out among
+ * worlds that live at the same time, each with an app registration of its own.
  */
 #include "property/wire.h"
 #include "property/world.h"
@@ -12,7 +13,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -31,11 +35,15 @@
 #define LOSS_MS          (50 * MINUTE_MS) /* a silent loss is noticed by the next renewal or list */
 #define RETURN_MS        (25 * MINUTE_MS) /* an end of trouble is noticed, and its work done */
 #define READ_MS          (45 * MINUTE_MS) /* a gap's full read */
-#define PATCH_APART_MS   (10 * MINUTE_MS) /* from reauthorize, which is never sent */
+#define PATCH_APART_MS   (10 * MINUTE_MS) /* of one subscription; and from reauthorize, which is never sent */
+#define LIST_WINDOW_MS   (20 * SECOND_MS)
+#define LISTS_A_WINDOW   40 /* of an app in all tenants: graph-facts section 11 */
 #define MINUTES_A_YEAR   (365 * 24 * 60)
+#define JOBS_MAX         64
+#define PROGRESS_S       20
 
 struct options {
-	uint64_t tenants, ergs, days, seed;
+	uint64_t tenants, ergs, days, seed, jobs;
 };
 
 /* One team and its subscription, as Graph has it. */
@@ -48,6 +56,7 @@ struct watched {
 	int64_t covered_ms;   /* by the first answer after it was not */
 	int64_t read_ms;      /* the last full read began */
 	int64_t owes_ms;      /* a full read that begins since; 0 = none */
+	int64_t patched_ms;   /* the last renewal that was answered */
 };
 
 struct customer {
@@ -57,8 +66,19 @@ struct customer {
 	int64_t well_ms;          /* since; 0 = it is not */
 };
 
+/* What is told at the end. */
+struct totals {
+	bool ended; /* and nothing was wrong */
+	uint64_t patches, creations, deletions, lists, sign_ins, signed_in, reads, reauthorisations, gaps, happenings[16];
+	uint64_t most_lists;                    /* in LIST_WINDOW_MS */
+	int64_t longest_ms[2], longest_read_ms; /* uncovered while reachable: after a trouble, after a silent loss */
+	double days, processor_s;
+};
+
 struct year {
 	struct options o;
+	unsigned number; /* of --jobs, from 1; 0 = the only one */
+	struct totals n;
 	struct world *w;
 	struct rng rng;
 	struct watched *teams;
@@ -68,9 +88,8 @@ struct year {
 	int64_t secret_at_ms;                               /* when the new secret reaches us; 0 = it has */
 	unsigned secret;
 	int64_t stepped_ms;
-	/* what is told at the end */
-	uint64_t patches, creations, deletions, lists, sign_ins, signed_in, reads, reauthorisations, gaps, happenings[16];
-	int64_t longest_ms[2], longest_read_ms; /* uncovered while reachable: after a trouble, after a silent loss */
+	int64_t begun_ms; /* the reconciler, last */
+	int64_t listed_ms[LISTS_A_WINDOW + 1];
 };
 
 static int64_t
@@ -143,6 +162,19 @@ prolong(struct year *y, struct watched *t, const char *body, int64_t asked_ms)
 		t->covered_ms = now(y);
 }
 
+/* Graph wants quiet between renewals; but what a crash or an outage took from us may be asked for again. */
+static void
+judge_spacing(struct year *y, struct watched *t, int64_t asked_ms)
+{
+	int64_t well_ms = y->tenants[t->tenant].well_ms;
+
+	if (t->patched_ms != 0 && asked_ms - t->patched_ms < PATCH_APART_MS && y->begun_ms < t->patched_ms && well_ms != 0 &&
+	    well_ms < t->patched_ms)
+		fail(y->w, "team %td of tenant %u is renewed again after %" PRId64 " s", t - y->teams, t->tenant,
+		    (asked_ms - t->patched_ms) / 1000);
+	t->patched_ms = asked_ms;
+}
+
 static void
 on_subscription(
     struct year *y, const char *method, const char *path, const char *asked, int status, const char *body, int64_t asked_ms)
@@ -151,26 +183,42 @@ on_subscription(
 	json_t *told = NULL;
 
 	if (strcmp(method, "POST") == 0 && strcmp(path, "/subscriptions") == 0) {
-		y->creations++;
+		y->n.creations++;
 		if (status != 201 || (t = team_of(y, asked)) == NULL)
 			return;
 		if (jx_parse(body, strlen(body), &told, NULL, 0) == ERR_OK && jx_get_str(told, "id") != NULL)
 			know(y, t, jx_get_str(told, "id"));
 		json_decref(told);
 		t->lost = false;
+		t->patched_ms = 0;
 		prolong(y, t, asked, asked_ms);
 		return;
 	}
 	t = strlen(path) > strlen("/subscriptions/") ? sim_map_get(&y->by_id, path + strlen("/subscriptions/")) : NULL;
 	if (strcmp(method, "PATCH") == 0) {
-		y->patches++;
-		if (status == 200 && t != NULL)
-			prolong(y, t, asked, asked_ms);
+		y->n.patches++;
+		if (status != 200 || t == NULL)
+			return;
+		judge_spacing(y, t, asked_ms);
+		prolong(y, t, asked, asked_ms);
 	} else if (strcmp(method, "DELETE") == 0) {
-		y->deletions++;
+		y->n.deletions++;
 		if (t != NULL && status == 204)
 			forget(y, t);
 	}
+}
+
+/* How many there were in the window that ends now: the ring holds one more than may be. */
+static void
+count_list(struct year *y)
+{
+	uint64_t in_window = 0;
+
+	y->listed_ms[y->n.lists++ % (LISTS_A_WINDOW + 1)] = now(y);
+	for (uint64_t i = 0; i <= LISTS_A_WINDOW && i < y->n.lists; i++)
+		in_window += now(y) - y->listed_ms[i] < LIST_WINDOW_MS;
+	if (in_window > y->n.most_lists)
+		y->n.most_lists = in_window;
 }
 
 static void
@@ -179,12 +227,11 @@ asked(void *arg, unsigned tenant, const char *method, const char *path)
 	struct year *y = arg;
 
 	(void)tenant;
+	(void)method;
 	if (strstr(path, "/oauth2/") != NULL)
-		y->sign_ins++;
-	else if (strcmp(method, "GET") == 0 && strncmp(path, "/subscriptions", 14) == 0)
-		y->lists++;
+		y->n.sign_ins++;
 	else if (strstr(path, "/reauthorize") != NULL)
-		y->reauthorisations++;
+		y->n.reauthorisations++;
 }
 
 static void
@@ -195,16 +242,19 @@ answered(void *arg, unsigned tenant, const char *method, const char *path, const
 	struct watched *t;
 
 	(void)tenant;
-	y->signed_in += status == 200 && strstr(path, "/oauth2/") != NULL;
+	y->n.signed_in += status == 200 && strstr(path, "/oauth2/") != NULL;
 	if (strncmp(path, "/subscriptions", 14) == 0) {
-		on_subscription(y, method, path, asked, status, body, asked_ms);
+		if (strcmp(method, "GET") == 0)
+			count_list(y);
+		else
+			on_subscription(y, method, path, asked, status, body, asked_ms);
 		return;
 	}
 	/* The simulator shows all members of so small a team on one page. */
 	if (strcmp(method, "GET") != 0 || status != 200 || strncmp(path, "/teams/", 7) != 0 || strstr(path, "/members") == NULL ||
 	    strstr(path, "/members/") != NULL || (t = team_of(y, path)) == NULL)
 		return;
-	y->reads++;
+	y->n.reads++;
 	t->read_ms = asked_ms;
 }
 
@@ -294,6 +344,7 @@ static void
 begin(struct year *y)
 {
 	reconciler_begin(y->w);
+	y->begun_ms = now(y);
 	if (y->w->r == NULL)
 		return;
 	if (y->secret_at_ms == 0)
@@ -411,6 +462,8 @@ lose(struct year *y, struct watched *t)
 	json_decref(ask(y->w, "DELETE", target, NULL));
 	forget(y, t);
 	t->lost = true;
+	if (t->uncovered_ms == 0)
+		t->uncovered_ms = now(y); /* it may be back before anybody looks */
 }
 
 static void
@@ -500,7 +553,7 @@ happen(struct year *y)
 
 		if (rng_below(&y->rng, MINUTES_A_YEAR) >= h->a_year + h->per_tenant * y->o.tenants + h->per_erg * y->o.ergs)
 			continue;
-		y->happenings[i]++;
+		y->n.happenings[i]++;
 		note(y->w, "of %s", h->name);
 		h->begin(y);
 	}
@@ -590,8 +643,8 @@ judge_uncovered(struct year *y, struct watched *t, int64_t well_ms)
 	int64_t for_ms = now(y) - later(t->uncovered_ms, well_ms);
 	bool calm = t->uncovered_ms - well_ms > RETURN_MS; /* it was well for long when the cover went */
 
-	if (for_ms > y->longest_ms[t->lost])
-		y->longest_ms[t->lost] = for_ms;
+	if (for_ms > y->n.longest_ms[t->lost])
+		y->n.longest_ms[t->lost] = for_ms;
 	if (t->lost ? for_ms <= LOSS_MS : for_ms <= (calm ? MINUTE_MS : RETURN_MS))
 		return;
 	note_row(y, t);
@@ -612,7 +665,7 @@ judge_team(struct year *y, struct watched *t)
 	if (covered && t->uncovered_ms != 0) {
 		t->owes_ms = t->covered_ms;
 		t->uncovered_ms = 0;
-		y->gaps++;
+		y->n.gaps++;
 	}
 	if (t->owes_ms != 0 && t->read_ms >= t->owes_ms)
 		t->owes_ms = 0;
@@ -620,8 +673,8 @@ judge_team(struct year *y, struct watched *t)
 		return;
 	if (!covered)
 		judge_uncovered(y, t, well_ms);
-	if (t->owes_ms != 0 && now(y) - later(t->owes_ms, well_ms) > y->longest_read_ms)
-		y->longest_read_ms = now(y) - later(t->owes_ms, well_ms);
+	if (t->owes_ms != 0 && now(y) - later(t->owes_ms, well_ms) > y->n.longest_read_ms)
+		y->n.longest_read_ms = now(y) - later(t->owes_ms, well_ms);
 	if (t->owes_ms != 0 && now(y) - later(t->owes_ms, well_ms) > READ_MS)
 		fail(y->w, "team %td of tenant %u is not read %" PRId64 " s after a gap", t - y->teams, t->tenant,
 		    (now(y) - t->owes_ms) / 1000);
@@ -642,8 +695,10 @@ judge(struct year *y)
 		judge_team(y, &y->teams[i]);
 	if (y->w->r != NULL && y->w->r->counters.changes_member_removed > 0)
 		fail(y->w, "somebody is told as removed");
-	if (y->reauthorisations > 0)
+	if (y->n.reauthorisations > 0)
 		fail(y->w, "reauthorize beside PATCH");
+	if (y->n.most_lists > LISTS_A_WINDOW)
+		fail(y->w, "more than %d lists of subscriptions in 20 s", LISTS_A_WINDOW);
 }
 
 /* What a correct client never causes: throttling, calls before a Retry-After is over, malformed ones. */
@@ -655,48 +710,151 @@ judge_journal(struct year *y)
 
 	if (jx_get_int(journal, "violations", -1) != 0)
 		json_array_foreach(list, i, entry) if (jx_get_bool(entry, "violation", false) && !y->w->failed)
-		    fail(y->w, "%s: %s %s: %s", jx_get_str(entry, "kind"), jx_get_str(entry, "method"), jx_get_str(entry, "path"),
+		    fail(y->w, "%" PRId64 " s ago, %s: %s %s: %s", (now(y) - jx_get_int(entry, "at_ms", 0)) / 1000,
+		        jx_get_str(entry, "kind"), jx_get_str(entry, "method"), jx_get_str(entry, "path"),
 		        jx_get_str(entry, "detail"));
 	json_decref(journal);
 }
 
 /* ---------- the program ---------- */
 
+/* Numbers of both together. */
 static void
-report(const struct year *y, double days)
+add(struct totals *sum, const struct totals *n)
 {
-	double each = (double)y->o.ergs * days;
-
+	sum->patches += n->patches;
+	sum->creations += n->creations;
+	sum->deletions += n->deletions;
+	sum->lists += n->lists;
+	sum->sign_ins += n->sign_ins;
+	sum->signed_in += n->signed_in;
+	sum->reads += n->reads;
+	sum->gaps += n->gaps;
 	for (size_t i = 0; i < HAPPENINGS; i++)
-		printf("  %6" PRIu64 " %s\n", y->happenings[i], happenings[i].name);
-	printf("  %" PRIu64 " renewals, %.2f per subscription and day; %" PRIu64 " creations, %" PRIu64 " deletions, %" PRIu64
-	       " lists, %.2f per tenant and hour\n",
-	    y->patches, (double)y->patches / each, y->creations, y->deletions, y->lists,
-	    (double)y->lists / (double)y->o.tenants / days / 24);
-	printf("  %" PRIu64 " sign-ins, %.2f per tenant and day, %.2f of them successful; %" PRIu64
-	       " full reads, %.3f per ERG and day\n",
-	    y->sign_ins, (double)y->sign_ins / (double)y->o.tenants / days, (double)y->signed_in / (double)y->o.tenants / days,
-	    y->reads, (double)y->reads / each);
-	printf("  %" PRIu64 " gaps, each read after; longest time uncovered while reachable: %" PRId64
-	       " s after a trouble, %" PRId64 " s after a silent loss; longest wait for the read: %" PRId64 " s\n",
-	    y->gaps, y->longest_ms[0] / 1000, y->longest_ms[1] / 1000, y->longest_read_ms / 1000);
+		sum->happenings[i] += n->happenings[i];
+	sum->most_lists = n->most_lists > sum->most_lists ? n->most_lists : sum->most_lists;
+	for (size_t i = 0; i < 2; i++)
+		sum->longest_ms[i] = later(sum->longest_ms[i], n->longest_ms[i]);
+	sum->longest_read_ms = later(sum->longest_read_ms, n->longest_read_ms);
+	sum->days = n->days > sum->days ? n->days : sum->days;
+	sum->processor_s += n->processor_s;
 }
 
 static void
+report(const struct options *o, const struct totals *n)
+{
+	double by_erg = (double)o->ergs * n->days, by_tenant = (double)o->tenants * n->days;
+
+	for (size_t i = 0; i < HAPPENINGS; i++)
+		printf("  %6" PRIu64 " %s\n", n->happenings[i], happenings[i].name);
+	printf("  %" PRIu64 " renewals, %.2f per subscription and day; %" PRIu64 " creations, %" PRIu64 " deletions\n",
+	    n->patches, (double)n->patches / by_erg, n->creations, n->deletions);
+	printf("  %" PRIu64 " lists of subscriptions, %.2f per tenant and hour, %" PRIu64
+	       " in 20 s at the most of the %d that Graph allows\n",
+	    n->lists, (double)n->lists / by_tenant / 24, n->most_lists, LISTS_A_WINDOW);
+	printf("  %.2f sign-ins per tenant and day, and %.2f more that failed; %" PRIu64 " full reads, %.3f per ERG and day\n",
+	    (double)n->signed_in / by_tenant, (double)(n->sign_ins - n->signed_in) / by_tenant, n->reads,
+	    (double)n->reads / by_erg);
+	printf("  %" PRIu64 " gaps, each read after; longest time uncovered while reachable: %" PRId64
+	       " s after a trouble, %" PRId64 " s after a silent loss; longest wait for the read: %" PRId64 " s\n",
+	    n->gaps, n->longest_ms[0] / 1000, n->longest_ms[1] / 1000, n->longest_read_ms / 1000);
+	printf("  %.1f s of processor\n", n->processor_s);
+}
+
+static int64_t
+seconds(void)
+{
+	return (int64_t)time(NULL);
+}
+
+static void
+tell_progress(const struct year *y, uint64_t days, int64_t spent_s)
+{
+	char who[32] = "";
+
+	if (y->number > 0)
+		snprintf(who, sizeof(who), "world %u, ", y->number);
+	printf("  %sday %" PRIu64 " of %" PRIu64 ": %" PRIu64 " renewals, %" PRIu64 " gaps; %" PRId64 " s, about %" PRId64
+	       " s to go\n",
+	    who, days, y->o.days, y->n.patches, y->n.gaps, spent_s, spent_s * (int64_t)(y->o.days - days) / (int64_t)days);
+}
+
+static void
+live_a_day(struct year *y)
+{
+	for (int minute = 0; minute < 24 * 60 && !y->w->failed; minute++) {
+		clock_manual_advance_both(y->w->clock, y->w->graph_clock, MINUTE_MS);
+		mend(y);
+		judge(y);
+		happen(y);
+	}
+	judge_journal(y);
+}
+
+/* A long wait with nothing to see is a bad one. */
+static void
 live(struct year *y)
 {
-	for (uint64_t day = 0; day < y->o.days && !y->w->failed; day++) {
-		for (int minute = 0; minute < 24 * 60 && !y->w->failed; minute++) {
-			clock_manual_advance_both(y->w->clock, y->w->graph_clock, MINUTE_MS);
-			mend(y);
-			judge(y);
-			happen(y);
-		}
-		judge_journal(y);
-		if (day % 30 == 29)
-			printf("  day %" PRIu64 ": %" PRIu64 " renewals, %" PRIu64 " gaps, %.1f s of processor\n", day + 1,
-			    y->patches, y->gaps, (double)clock() / CLOCKS_PER_SEC);
+	int64_t began_s = seconds(), told_s = began_s;
+
+	for (uint64_t day = 1; day <= y->o.days && !y->w->failed; day++) {
+		live_a_day(y);
+		if (seconds() - told_s < PROGRESS_S || day == y->o.days)
+			continue;
+		told_s = seconds();
+		tell_progress(y, day, told_s - began_s);
 	}
+}
+
+/* From its beginning to its end; what there is to tell of it goes to *ret. */
+static void
+live_one(const struct options *o, unsigned number, struct totals *ret)
+{
+	struct year y = { .o = *o, .number = number };
+
+	make(&y);
+	live(&y);
+	(void)fflush(y.w->log);
+	if (y.w->failed)
+		printf("  WRONG in %" PRIu64 " days of %" PRIu64 " tenants with %" PRIu64 " ERGs, seed %" PRIu64 ": %s\n%s",
+		    o->days, o->tenants, o->ergs, o->seed, y.w->why, y.w->log_text);
+	y.n.days = (double)now(&y) / DAY_MS;
+	y.n.processor_s = (double)clock() / CLOCKS_PER_SEC;
+	y.n.ended = !y.w->failed;
+	*ret = y.n;
+	world_free(y.w);
+	sim_map_done(&y.by_id);
+	free(y.teams);
+	free(y.tenants);
+}
+
+/* The at-th of count shares, from 0. */
+static uint64_t
+share(uint64_t whole, uint64_t count, uint64_t at)
+{
+	return whole * (at + 1) / count - whole * at / count;
+}
+
+/* In processes: each has the clock() and the memory of one. */
+static void
+live_all(const struct options *o, struct totals *ret)
+{
+	pid_t children[JOBS_MAX];
+
+	for (uint64_t i = 0; i < o->jobs; i++) {
+		struct options one = { .tenants = share(o->tenants, o->jobs, i),
+			.ergs = share(o->ergs, o->jobs, i),
+			.days = o->days,
+			.seed = o->seed * JOBS_MAX + i };
+
+		if ((children[i] = fork()) == 0) {
+			live_one(&one, (unsigned)i + 1, &ret[i]);
+			_exit(0);
+		}
+	}
+	for (uint64_t i = 0; i < o->jobs; i++)
+		if (children[i] > 0)
+			(void)waitpid(children[i], NULL, 0);
 }
 
 static error_t
@@ -707,6 +865,7 @@ take_option(int key, char *arg, struct argp_state *state)
 	                   : key == 'e' ? &o->ergs
 	                   : key == 'd' ? &o->days
 	                   : key == 's' ? &o->seed
+	                   : key == 'j' ? &o->jobs
 	                                : NULL;
 
 	if (number == NULL)
@@ -724,29 +883,36 @@ main(int argc, char **argv)
 		{ "ergs", 'e', "N", 0, "ERGs of all tenants (default 1000)", 0 },
 		{ "days", 'd', "N", 0, "Days (default 365)", 0 },
 		{ "seed", 's', "N", 0, "Of all that happens (default 1)", 0 },
+		{ "jobs", 'j', "N", 0, "Share the tenants out among so many worlds that live at the same time (default 1)", 0 },
 		{ 0 },
 	};
 	static const struct argp argp = { table, take_option, NULL, "Lives a year of many tenants in minutes.", NULL, NULL,
 		NULL };
-	struct year y = { .o = { .tenants = 200, .ergs = 1000, .days = 365, .seed = 1 } };
-	bool good;
+	struct options o = { .tenants = 200, .ergs = 1000, .days = 365, .seed = 1, .jobs = 1 };
+	struct totals *all, sum = { .ended = true };
 
-	argp_parse(&argp, argc, argv, 0, NULL, &y.o);
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.jobs > JOBS_MAX || o.jobs > o.tenants || o.tenants > o.ergs) {
+		(void)fprintf(
+		    stderr, "no more worlds than %d, no more worlds than tenants, no more tenants than ERGs\n", JOBS_MAX);
+		return 2;
+	}
 	log_set_level(getenv("YEAR_LOG") != NULL ? LOG_INFO : LOG_ERROR);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("%" PRIu64 " days of %" PRIu64 " tenants with %" PRIu64 " ERGs, seed %" PRIu64 "\n", y.o.days, y.o.tenants,
-	    y.o.ergs, y.o.seed);
-	make(&y);
-	live(&y);
-	good = !y.w->failed;
-	report(&y, (double)now(&y) / DAY_MS);
-	printf("  %.1f s of processor%s%s\n", (double)clock() / CLOCKS_PER_SEC, good ? "" : "\n  WRONG: ", good ? "" : y.w->why);
-	(void)fflush(y.w->log);
-	if (!good)
-		(void)fputs(y.w->log_text, stdout);
-	world_free(y.w);
-	sim_map_done(&y.by_id);
-	free(y.teams);
-	free(y.tenants);
-	return good ? 0 : 1;
+	printf("%" PRIu64 " days of %" PRIu64 " tenants with %" PRIu64 " ERGs, seed %" PRIu64 "\n", o.days, o.tenants, o.ergs,
+	    o.seed);
+	all = mmap(NULL, JOBS_MAX * sizeof(*all), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (all == MAP_FAILED)
+		abort();
+	if (o.jobs == 1)
+		live_one(&o, 0, all);
+	else
+		live_all(&o, all);
+	for (uint64_t i = 0; i < o.jobs; i++) {
+		add(&sum, &all[i]);
+		sum.ended = sum.ended && all[i].ended;
+	}
+	report(&o, &sum);
+	(void)munmap(all, JOBS_MAX * sizeof(*all));
+	return sum.ended ? 0 : 1;
 }
