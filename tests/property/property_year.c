@@ -404,9 +404,18 @@ a_tenant(struct year *y)
 	return (unsigned)some(y, 1, (int64_t)y->o.tenants);
 }
 
+/* Also a trouble that is over before the minute is. */
+static void
+all_unwell(struct year *y)
+{
+	for (unsigned n = 1; n <= y->o.tenants; n++)
+		y->tenants[n].well_ms = 0;
+}
+
 static void
 network_fails(struct year *y)
 {
+	all_unwell(y);
 	y->cut_until_ms = now(y) + a_while(y, 2 * DAY_MS);
 }
 
@@ -417,6 +426,7 @@ tenant_fails(struct year *y)
 
 	c->weather = (enum weather)some(y, WEATHER_CUT, WEATHER_COUNT - 1);
 	c->trouble_until_ms = now(y) + a_while(y, DAY_MS);
+	c->well_ms = 0;
 	note(y->w, "tenant %td has weather %d for %" PRId64 " s", c - y->tenants, (int)c->weather,
 	    (c->trouble_until_ms - now(y)) / 1000);
 }
@@ -438,6 +448,7 @@ consent_goes(struct year *y)
 	if (y->tenants[n].consent_until_ms != 0)
 		return;
 	consent_set(y, n, "withdrawn");
+	y->tenants[n].well_ms = 0;
 	y->tenants[n].consent_until_ms = now(y) + a_while(y, 7 * DAY_MS);
 }
 
@@ -445,6 +456,7 @@ consent_goes(struct year *y)
 static void
 secret_changes(struct year *y)
 {
+	all_unwell(y);
 	secret_set(y, y->secret + 1);
 	y->secret_at_ms = now(y) + (some(y, 0, 1) == 0 ? 0 : a_while(y, 6 * HOUR_MS));
 	if (y->secret_at_ms == now(y))
@@ -501,8 +513,7 @@ machine_sleeps(struct year *y)
 	clock_manual_advance(y->w->graph_clock, ms);
 	clock_manual_suspend(y->w->clock, ms);
 	y->w->listener_down = false;
-	for (unsigned n = 1; n <= y->o.tenants; n++)
-		y->tenants[n].well_ms = 0;
+	all_unwell(y);
 }
 
 static void
@@ -510,6 +521,7 @@ reconciler_stops(struct year *y)
 {
 	if (y->w->r == NULL)
 		return;
+	all_unwell(y);
 	if (some(y, 0, 1) == 0)
 		reconciler_fall(y->w, (unsigned)some(y, 0, 50));
 	else
@@ -522,6 +534,7 @@ reconciler_stops(struct year *y)
 static void
 listener_stops(struct year *y)
 {
+	all_unwell(y);
 	y->deaf_until_ms = now(y) + a_while(y, 6 * HOUR_MS);
 	y->w->listener_down = true;
 }
