@@ -98,6 +98,12 @@ now(const struct year *y)
 	return clock_boot_ms(y->w->graph_clock);
 }
 
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* ---------- what goes over the wire ---------- */
 
 static enum weather
@@ -255,7 +261,7 @@ answered(void *arg, unsigned tenant, const char *method, const char *path, const
 	    strstr(path, "/members/") != NULL || (t = team_of(y, path)) == NULL)
 		return;
 	y->n.reads++;
-	t->read_ms = asked_ms;
+	t->read_ms = later(t->read_ms, asked_ms); /* two may overtake each other */
 }
 
 /* ---------- making ---------- */
@@ -621,12 +627,6 @@ is_well(const struct year *y, const struct customer *c)
 {
 	return c->trouble_until_ms <= now(y) && c->consent_until_ms == 0 && y->cut_until_ms <= now(y) && y->secret_at_ms == 0 &&
 	       y->w->r != NULL && !y->w->listener_down;
-}
-
-static int64_t
-later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
 }
 
 /* What our side thinks of it, for the log of a year gone wrong. */
