@@ -104,7 +104,7 @@ on_event(void *arg, const struct event_id *id, const struct event_fields *fields
 		return true;
 	f->events_refused += fields == NULL;
 	if (fields != NULL && event_counts(f, id, fields))
-		f->events_put += meeting_put(f->r, &f->erg, id, fields, &e, &created) == ERR_OK;
+		f->events_put += meetings_put(f->r, &f->erg, id, fields, &e, &created) == ERR_OK;
 	return true;
 }
 

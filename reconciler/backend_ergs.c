@@ -7,7 +7,7 @@
 #include "reconciler/chores.h"
 #include "reconciler/keeper_wide.h"
 #include "reconciler/links.h"
-#include "reconciler/meeting_due.h"
+#include "reconciler/meeting_sum.h"
 #include "reconciler/meetings.h"
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
@@ -79,7 +79,7 @@ erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
 	ret->events.pending = meeting_sum_get(r, MEETING_SUM_OPEN, erg->id.s);
 	if (erg->membership != MEMBERSHIP_OFF && scope_of_erg(r, erg, &wanted) == ERR_OK)
 		roster_subscriptions_show(r, &wanted, ret);
-	if (erg->meetings != MEETINGS_OFF && meeting_organizer(r, erg, &mailbox, why) == ERR_OK &&
+	if (erg->meetings != MEETINGS_OFF && meetings_organizer(r, erg, &mailbox, why) == ERR_OK &&
 	    scope_of_mailbox(r, &erg->tenant, &mailbox, &wanted) == ERR_OK)
 		subscription_show(r, &wanted, ret);
 }

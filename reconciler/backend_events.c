@@ -22,7 +22,7 @@ event_show(
 	struct event_fields *fields = NULL;
 	struct event e;
 	struct event_view view = { &e, NULL };
-	enum err err = meeting_show(r, erg, id, &e, &fields);
+	enum err err = meetings_show(r, erg, id, &e, &fields);
 
 	if (err == ERR_OK && e.forget_wall_ms != 0 && e.forget_wall_ms <= clock_wall_ms(r->clock))
 		err = ERR_NOTFOUND;
@@ -118,7 +118,7 @@ backend_event_put(void *ctx, const struct erg_id *id, const struct event_id *eve
 	if ((err = check_ended(r, id, event, fields, &ended, p)) != ERR_OK)
 		return err;
 	if (!ended)
-		err = meeting_put(r, &erg, event, fields, &e, &created);
+		err = meetings_put(r, &erg, event, fields, &e, &created);
 	return err != ERR_OK ? err : event_show(r, id, event, emit, arg, &more);
 }
 
@@ -134,7 +134,7 @@ backend_event_cancel(void *ctx, const struct erg_id *id, const struct event_id *
 
 	if (erg_load(r, id, &erg) != ERR_OK)
 		return backend_unknown_erg(p, id);
-	if ((err = meeting_remove(r, &erg, event, comment, &e)) == ERR_OK)
+	if ((err = meetings_remove(r, &erg, event, comment, &e)) == ERR_OK)
 		err = event_show(r, id, event, emit, arg, &more);
 	return err == ERR_NOTFOUND ? unknown_event(p) : err;
 }

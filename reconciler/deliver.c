@@ -91,12 +91,12 @@ settle(struct delivery *d, const struct callback_verdict *v)
 	switch (v->act) {
 	case CALLBACK_APPLIED:
 		roster_acknowledged(r, &d->feed, v->act, &v->user, "");
-		meeting_acknowledged(r, &d->feed, v->act, "");
+		meetings_acknowledged(r, &d->feed, v->act, "");
 		outbox_done(r->outbox, d->feed.seq);
 		break;
 	case CALLBACK_REFUSED:
 		roster_acknowledged(r, &d->feed, v->act, NULL, v->detail);
-		meeting_acknowledged(r, &d->feed, v->act, v->detail);
+		meetings_acknowledged(r, &d->feed, v->act, v->detail);
 		outbox_done(r->outbox, d->feed.seq);
 		r->counters.callbacks_refused++;
 		log_put(LOG_WARN, "callback_refused", LI("seq", d->feed.seq), LS("type", change_type_name(d->feed.type)),

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/config.h"
-#include "reconciler/meeting_due.h"
+#include "reconciler/meeting_sum.h"
 #include "reconciler/reconciler.h"
 #include "state/store.h"
 

@@ -9,9 +9,9 @@
 #include "reconciler/guard.h"
 #include "reconciler/mailbox_job.h"
 #include "reconciler/meeting.h"
-#include "reconciler/meeting_due.h"
 #include "reconciler/meeting_push.h"
 #include "reconciler/meeting_seen.h"
+#include "reconciler/meeting_sum.h"
 #include "reconciler/reconciler.h"
 #include "state/events.h"
 

@@ -10,6 +10,7 @@
 #include "reconciler/keeper.h"
 #include "reconciler/meeting_due.h"
 #include "reconciler/meeting_settle.h"
+#include "reconciler/meeting_sum.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"

@@ -1,5 +1,5 @@
 /*
- * meeting_due.h - which events wait for something, and two sums over an ERG's events: rows that follow the records.
+ * meeting_due.h - which events wait for something: rows that follow the records.
  *
  * MEETINGS_DUE holds a row for each event that waits: of a mailbox first those whose time has come, the nearest meetings before all
  * others, then the rest in the order in which it will come. So the next one is found without looking at any other.
@@ -25,13 +25,5 @@ bool meeting_due_any(struct reconciler *r, const struct guid *mailbox);
 int64_t meeting_due_of_key(const struct store_key *key);
 /* The next mailbox that has rows, after that of the key (len 0: the first); *key is changed. False: there is none. */
 bool meeting_due_next_mailbox(struct reconciler *r, struct store_key *key, struct event_ref *ret);
-
-/* Sums over an ERG's events (mails that open writes will cause; meetings that are there; open writes; meetings that failed) or a mailbox's (series). id: the ERG's or mailbox's. */
-enum meeting_sum { MEETING_SUM_MAILS, MEETING_SUM_LIVE, MEETING_SUM_OPEN, MEETING_SUM_SERIES, MEETING_SUM_FAILED };
-void meeting_sum_add(struct reconciler *r, enum meeting_sum sum, const char *id, int64_t by);
-int64_t meeting_sum_get(struct reconciler *r, enum meeting_sum sum, const char *id);
-/* Over all of them. */
-int64_t meeting_sum_total(struct reconciler *r, enum meeting_sum sum);
-void meeting_sum_forget(struct reconciler *r, const struct erg_id *erg);
 
 #endif

@@ -123,7 +123,7 @@ find_mailbox(struct meeting *m)
 	if (m->e.write != EVENT_WRITE_CREATE || m->e.graph_id[0] != '\0' || meeting_stands(m) == MEETING_MAYBE)
 		return;
 	was = m->e.mailbox;
-	if (meeting_organizer(m->r, &m->erg, &m->e.mailbox, why) == ERR_OK) {
+	if (meetings_organizer(m->r, &m->erg, &m->e.mailbox, why) == ERR_OK) {
 		/* What was wrong with another one, or with none, is over. */
 		if (strcmp(was.s, m->e.mailbox.s) != 0) {
 			m->e.status = m->e.status == EVENT_FAILED ? EVENT_PENDING : m->e.status;

@@ -9,8 +9,8 @@
 #include "graph/events.h"
 #include "reconciler/guard.h"
 #include "reconciler/meeting.h"
-#include "reconciler/meeting_due.h"
 #include "reconciler/meeting_settle.h"
+#include "reconciler/meeting_sum.h"
 #include "reconciler/meeting_write.h"
 #include "reconciler/reconciler.h"
 

@@ -10,9 +10,9 @@
 #include "graph/teams.h"
 #include "reconciler/chores.h"
 #include "reconciler/meeting.h"
-#include "reconciler/meeting_due.h"
 #include "reconciler/meeting_plan.h"
 #include "reconciler/meeting_push.h"
+#include "reconciler/meeting_sum.h"
 #include "reconciler/meeting_tell.h"
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
@@ -42,7 +42,7 @@ struct meetings {
 /* ---------- the organizer ---------- */
 
 enum err
-meeting_organizer(struct reconciler *r, const struct erg *erg, struct guid *ret, char why[DETAIL_SIZE])
+meetings_organizer(struct reconciler *r, const struct erg *erg, struct guid *ret, char why[DETAIL_SIZE])
 {
 	struct tenant tenant;
 
@@ -106,7 +106,7 @@ revive(struct meeting *m)
 }
 
 enum err
-meeting_put(struct reconciler *r, const struct erg *erg, const struct event_id *id, const struct event_fields *f,
+meetings_put(struct reconciler *r, const struct erg *erg, const struct event_id *id, const struct event_fields *f,
     struct event *ret, bool *ret_created)
 {
 	struct meeting *m = meeting_make(r, erg, id);
@@ -134,7 +134,7 @@ meeting_put(struct reconciler *r, const struct erg *erg, const struct event_id *
 }
 
 enum err
-meeting_remove(struct reconciler *r, const struct erg *erg, const struct event_id *id, const char *comment, struct event *ret)
+meetings_remove(struct reconciler *r, const struct erg *erg, const struct event_id *id, const char *comment, struct event *ret)
 {
 	struct meeting *m = meeting_open(r, &erg->id, id);
 
@@ -167,7 +167,7 @@ show_responses(struct event_fields *f, const struct event_fields *outlook)
 }
 
 enum err
-meeting_show(struct reconciler *r, const struct erg_id *erg, const struct event_id *id, struct event *ret,
+meetings_show(struct reconciler *r, const struct erg_id *erg, const struct event_id *id, struct event *ret,
     struct event_fields **ret_fields)
 {
 	struct event_fields *outlook = NULL;
@@ -184,7 +184,7 @@ meeting_show(struct reconciler *r, const struct erg_id *erg, const struct event_
 /* ---------- what the app answers ---------- */
 
 void
-meeting_acknowledged(struct reconciler *r, const struct feed_record *change, enum callback_act act, const char *detail)
+meetings_acknowledged(struct reconciler *r, const struct feed_record *change, enum callback_act act, const char *detail)
 {
 	struct meeting *m = change->event.s[0] != '\0' ? meeting_open(r, &change->erg, &change->event) : NULL;
 	char why[DETAIL_SIZE];

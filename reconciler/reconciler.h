@@ -2,39 +2,56 @@
  * reconciler.h - what the parts of the reconciler share, and who calls whom.
  *
  * The way of one notification, top to bottom:
- *	ingest   inbox log -> dirty table and cursor, one turn; then the listener may trim
- *	work     dirty table -> which scope to read now (one read for a burst of hints, spaced)
- *	rich     what a rich notification says, proved and opened: it stands in for the first read
- *	compare  reads Teams through graph/, completely or not at all; for each ERG of that team:
- *	diff     pure: (base, app, Teams, policy) of one person -> what to do
- *	roster   takes in what either side says of a member, decides (roster_decide), queues what the app must hear (feed + outbox,
- *	         same turn), and writes the record with all that is derived from it (roster_book)
- *	deliver  outbox -> signed callback; its answer goes back to roster, which moves the base
- * Beside it:
- *	push     open changes of members -> Teams, by the chores; intents are its memory; plan holds what goes too far
- *	mailbox  reads what Outlook says of the events in an organizer's mailbox
- *	meetings what the app says of an ERG's events
- *	meeting  one event, opened: what either side says goes into its documents (meeting_seen, meeting_write), what follows from them
- *	         is decided (meeting_settle) and told the app (meeting_tell), and the record is stored
- *	meeting_push  open changes of events -> Outlook, nearest first
- *	chores   the durable to-do list: links to verify (links), organisers to find (tenants), things to erase
- *	standing the states of ERGs and tenants, told once per transition
- *	sign_in  the dedicated account of a tenant that signs in as one: device codes, its refresh token
- *	consent  the link an administrator opens, and what follows from coming back
- *	doctor   looks at a tenant and the installation on request; checkup judges what it sees
- *	keeper   the subscriptions table -> Graph: create, renew, replace, delete
- *	keeper_wide  one subscription for all teams of a tenant, where that works
- *	audit    the subscriptions table against Graph's own list
- *	resync   sweeps and requested comparisons, by compare
- *	app_snapshot the app's own word on an ERG, before its comparison; staging holds it on disk until it is whole
- *	drift    what changed in the directory, for fifty teams a call: hints for work
- *	retention  what the change feed need not keep any longer
- *	backend  the app API's operations (app/api.h) on all of these
- *	permissions  how many tenants lack one, for the metrics
- *	heal     records that do not open -> quarantine, and what they were of read anew
- *	rekey    values under keys that are to go -> sealed anew
- *	peer     datagrams with the listener: wake-up in, "consumed up to N" out; listener_watch: is it there
- *	summary  how all of it stands: the status, the metrics and the console show it
+ *	ingest         inbox log -> dirty table (dirty) and cursor, one turn; then the listener may trim
+ *	work           dirty table -> which scope to read now (one read for a burst of hints, spaced)
+ *	rich           what a rich notification says, proved and opened: it stands in for the first read
+ *	compare        reads Teams through graph/, completely (listing) or not at all, for each ERG of that team
+ *	apply          takes a listing in for one ERG, slice by slice; who is absent comes last, and only as guard allows
+ *	roster         takes in what either side says of a member; people and identity know who that is, roster_member what follows
+ *	roster_decide  what is to be done now: diff, pure: (base, app, Teams, policy) of one person; and what other ERGs make of it
+ *	roster_book    writes the member's record with all that is derived from it
+ *	tell           what the app must hear -> feed and outbox, same turn
+ *	deliver        outbox -> signed callback; its answer goes back to roster, which moves the base
+ * What is to be done in Teams then:
+ *	intents        one row a member: what is open there, and the memory of it across a crash
+ *	push           open changes of members -> Teams, by the chores; push_due finds what is due, push_task is one pass
+ *	resolve        whom an e-mail address means
+ *	plan           what goes too far, held until a person has decided
+ * The same for events:
+ *	mailbox        reads what Outlook says of the events in an organizer's mailbox; mailbox_job is one such read
+ *	meetings       what the app says of an ERG's events
+ *	meeting        one event, opened: what either side says goes into its documents (meeting_seen, meeting_write), what follows from
+ *	               them is decided (meeting_settle, meeting_diff) and told the app (meeting_tell), and the record is stored
+ *	meeting_push   open changes of events (meeting_due) -> Outlook, nearest first; meeting_task is one of them
+ *	meeting_plan   those that are held; meeting_sum counts what a decision needs to know
+ *	meeting_compare  all of an ERG's, for a resync
+ * That there are notifications:
+ *	scope          what can be watched, and its id
+ *	keeper         the subscriptions table (keeper_book) -> Graph: create, renew, replace, delete (keeper_plan, keeper_inside)
+ *	keeper_wide    one subscription for all teams of a tenant, where that works (keeper_wide_plan)
+ *	audit          the subscriptions table against Graph's own list
+ *	peer_socket    datagrams with the listener: wake-up in, "consumed up to N" out; listener_watch: is it there
+ * That none is missed:
+ *	resync         sweeps and requested comparisons, by compare
+ *	app_snapshot   the app's own word on an ERG, before its comparison; staging holds it on disk until it is whole
+ *	drift          what changed in the directory, for fifty teams a call: hints for work
+ * Tenants and ERGs:
+ *	chores         the durable to-do list: links to verify (links), organisers to find (tenants), things to erase (receipts)
+ *	standing       the states of ERGs and tenants, told once per transition
+ *	sign_in        the dedicated account of a tenant that signs in as one: device codes, its refresh token
+ *	consent        the link an administrator opens, and what follows from coming back
+ *	doctor         looks at a tenant and the installation on request; checkup judges what it sees
+ *	permissions    how many tenants lack one, for the metrics
+ * What the outside sees:
+ *	backend        the app API's operations (app/api.h) on all of these (backend_ops, app_list)
+ *	summary        how all of it stands: the status, the metrics (figures) and the console (console, console_page) show it
+ *	admin          the endpoint of those
+ *	daemon         all of it as a process
+ * The store's own:
+ *	tables         records by the app's ids
+ *	retention      what the change feed need not keep any longer
+ *	heal           records that do not open -> quarantine, and what they were of read anew
+ *	rekey          values under keys that are to go -> sealed anew
  * Everything is driven by struct clock and the two transports, so a test runs it without sockets.
  */
 #ifndef RECONCILER_RECONCILER_H

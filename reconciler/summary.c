@@ -11,7 +11,7 @@
 #include "graph/graph.h"
 #include "reconciler/ingest.h"
 #include "reconciler/listener_watch.h"
-#include "reconciler/meeting_due.h"
+#include "reconciler/meeting_sum.h"
 #include "reconciler/permissions.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/rekey.h"

@@ -158,7 +158,7 @@ put(struct appointment *a)
 	struct event e;
 	bool created;
 
-	if (life.w->failed || meeting_put(life.w->r, &erg, &a->id, a->fields, &e, &created) != ERR_OK)
+	if (life.w->failed || meetings_put(life.w->r, &erg, &a->id, a->fields, &e, &created) != ERR_OK)
 		return;
 	a->present = true;
 	a->taken_back = false;
@@ -275,7 +275,7 @@ step_remove(struct world *w)
 	erg = erg_now();
 	a->present = a->taken_back = false;
 	a->cancels++;
-	meeting_remove(w->r, &erg, &a->id, "Rain.", &e);
+	meetings_remove(w->r, &erg, &a->id, "Rain.", &e);
 	store_commit(w->r->store);
 }
 

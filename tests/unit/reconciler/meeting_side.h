@@ -103,7 +103,7 @@ meet_put(struct rig *rig, const char *name, struct event_fields *f)
 	struct event e;
 	bool created;
 
-	assert_int_equal(meeting_put(rig->r, &erg, &id, f, &e, &created), ERR_OK);
+	assert_int_equal(meetings_put(rig->r, &erg, &id, f, &e, &created), ERR_OK);
 	store_commit(rig->r->store);
 	event_fields_free(f);
 	return e;
@@ -116,7 +116,7 @@ meet_remove(struct rig *rig, const char *name, const char *comment)
 	struct erg erg = rig_erg(rig);
 	struct event e;
 
-	assert_int_equal(meeting_remove(rig->r, &erg, &id, comment, &e), ERR_OK);
+	assert_int_equal(meetings_remove(rig->r, &erg, &id, comment, &e), ERR_OK);
 	store_commit(rig->r->store);
 }
 

@@ -149,7 +149,7 @@ responses_are_told_together(void **state)
 	meet_told_has(&rig, RESPONSES, "\"declined\":1");
 	e = meet_event(&rig, "picnic");
 	assert_int_equal(e.responses.none, 1);
-	assert_int_equal(meeting_show(rig.r, &e.erg, &e.id, &e, &f), ERR_OK);
+	assert_int_equal(meetings_show(rig.r, &e.erg, &e.id, &e, &f), ERR_OK);
 	assert_int_equal(event_attendee_find(f, "p2@guests.example")->response, RESPONSE_DECLINED);
 	event_fields_free(f);
 	rig_run(&rig, DAY_MS);
