@@ -100,8 +100,7 @@ problems_are_sentences(void **state)
 		int status;
 		const char *shown;
 	} cases[] = {
-		{ "{'title':'There is no such ERG','detail':'There is no ERG e1.','status':404}", 404,
-		    "There is no ERG e1.\n" },
+		{ "{'title':'There is no such ERG','detail':'There is no ERG e1.','status':404}", 404, "There is no ERG e1.\n" },
 		{ "{'title':'A field of the body is not right','errors':[{'pointer':'/name','detail':'is required'},"
 		  "{'pointer':'','detail':'must be an object'},{'parameter':'limit','detail':'is odd'}]}",
 		    422, "A field of the body is not right.\n  name: is required\n  body: must be an object\n  limit: is odd\n" },
