@@ -168,6 +168,14 @@ graph_error_existing_subscription(int status, const struct graph_error *error, c
 	return guid_parse(word, &id) && str_copy(ret, ret_size, id.s);
 }
 
+/* While a subscription is made. The code is Graph's newer word, the text the older one's (graph-facts 2.4). */
+static bool
+is_of_validation(const struct graph_error *error)
+{
+	return str_equal_nocase(error->inner_code, "ValidationError") ||
+	       find_nocase(error->message, "Subscription validation request") != NULL;
+}
+
 void
 graph_error_detail(int status, enum err err, const struct graph_error *error, char *ret, size_t ret_size)
 {
@@ -177,6 +185,10 @@ graph_error_detail(int status, enum err err, const struct graph_error *error, ch
 		graph_copy_cut(ret, ret_size, "");
 		return;
 	}
+	if (status == 400 && is_of_validation(error))
+		text = "Graph could not validate the listener at public_url: is it up, and reachable from the internet with a "
+		       "public "
+		       "certificate and its whole chain? ergsyncctl doctor looks.";
 	if (err == ERR_FULL && status == 403)
 		text = "A quota of Graph is used up: too many subscriptions of this app, tenant or mailbox.";
 	for (size_t i = 0; text == NULL && i < sizeof(statuses) / sizeof(statuses[0]); i++)

@@ -35,6 +35,13 @@ graph_event_refusal_text(enum graph_event_refusal r)
 	return (unsigned)r < GRAPH_EVENT_REFUSAL_COUNT ? refusal_rows[r].text : "";
 }
 
+void
+graph_event_refusal_detail(const struct graph_answer *a, enum graph_event_refusal r, char ret[DETAIL_SIZE])
+{
+	(void)snprintf(ret, DETAIL_SIZE, "%s (HTTP %d%s%s)", graph_event_refusal_text(r), a->status,
+	    a->error.inner_code[0] != '\0' ? ", " : "", a->error.inner_code);
+}
+
 /* Codes of Outlook that say more than the status. */
 static const struct {
 	const char *code;
@@ -52,6 +59,8 @@ static const struct {
 	{ "ErrorIrresolvableConflict", GRAPH_EVENT_CHANGED },
 	{ "ErrorOccurrenceCrossingBoundary", GRAPH_EVENT_CROSSES },
 	{ "ErrorCalendarIsNotOrganizer", GRAPH_EVENT_NOT_ORGANIZER },
+	{ "ErrorQuotaExceeded", GRAPH_EVENT_FULL },
+	{ "ErrorMessageSizeExceeded", GRAPH_EVENT_TOO_LARGE },
 };
 
 static enum graph_event_refusal
@@ -61,8 +70,8 @@ refusal_of_status(int status)
 	case 403: return GRAPH_EVENT_ACCESS_POLICY;
 	case 404: return GRAPH_EVENT_GONE;
 	case 412: return GRAPH_EVENT_CHANGED;
+	case 413: return GRAPH_EVENT_TOO_LARGE;
 	case 400:
-	case 413:
 	case 422: return GRAPH_EVENT_INVALID;
 	default: return GRAPH_EVENT_OTHER;
 	}

@@ -20,14 +20,17 @@
 	X(NO_MAILBOX, "The organizer has no mailbox that meetings can be scheduled in: give the account an Exchange Online "     \
 	              "license, or name another organizer.")                                                                     \
 	X(NO_USER, "The organizer was not found in the directory: name an account that exists.")                                 \
-	X(ACCESS_POLICY, "Exchange does not let this app into the organizer's mailbox: add it to the application access "        \
-	                 "policy (or RBAC scope) of the app, or name another organizer.")                                        \
+	X(ACCESS_POLICY, "Graph does not let this app into the organizer's mailbox: grant the application Calendars.ReadWrite "  \
+	                 "and, where an application access policy (or RBAC scope) limits it, add the mailbox to that; or name "  \
+	                 "another organizer.")                                                                                   \
+	X(FULL, "The organizer's mailbox is full: make room in it, or name another organizer.")                                  \
+	X(TOO_LARGE, "The meeting is too large for Outlook: shorten its body_html, or invite a group's address.")                \
 	X(DUPLICATE, "A meeting was made with this transaction id before.")                                                      \
 	X(CHANGED, "The meeting was changed meanwhile.")                                                                         \
 	X(GONE, "The meeting is not in the mailbox any more.")                                                                   \
 	X(NOT_ORGANIZER, "The organizer's copy is not the original of this meeting: only its own organizer can cancel it.")      \
 	X(CROSSES, "An occurrence would reach into the next one: make the meeting shorter or the series less dense.")            \
-	X(INVALID, "Outlook does not accept the meeting as it is.")                                                              \
+	X(INVALID, "Outlook does not accept the meeting as it is: change it and put it again.")                                  \
 	X(OTHER, "Outlook refused.")
 #define X(name, text) GRAPH_EVENT_##name,
 enum graph_event_refusal { GRAPH_EVENT_REFUSAL_TABLE(X) GRAPH_EVENT_REFUSAL_COUNT };
@@ -35,6 +38,8 @@ enum graph_event_refusal { GRAPH_EVENT_REFUSAL_TABLE(X) GRAPH_EVENT_REFUSAL_COUN
 /* Pure. NONE for ERR_OK and for what may pass (throttled, no answer, 5xx): those are of graph_answer.err alone. */
 enum graph_event_refusal graph_event_judge(const struct graph_answer *a);
 const char *graph_event_refusal_text(enum graph_event_refusal r); /* a sentence: what is wrong and what to do */
+/* The same, with Graph's status and code for whoever looks them up. */
+void graph_event_refusal_detail(const struct graph_answer *a, enum graph_event_refusal r, char ret[DETAIL_SIZE]);
 
 /* POST. DUPLICATE: find it. Mails everybody at once. The answer may lack the join URL: get it later. */
 struct graph_call *graph_event_create(struct graph *g, const struct graph_where *w, const struct guid *mailbox,

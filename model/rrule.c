@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 
@@ -36,84 +37,127 @@ static enum err __attribute__((format(printf, 3, 4))) refuse(const struct readin
 
 /* --- the text --- */
 
-#define DIGITS "0123456789"
+#define DIGITS  "0123456789"
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define TIME    "Outlook repeats whole days: the time of day is start's"
 static const struct part {
 	const char *name, *allowed;
 	size_t digits_max; /* in a row */
 	enum err err;      /* ERR_OK: Graph has something for it */
-	const char *why;
+	const char *say;   /* what would be right */
+	int least, most;   /* of each number in it; 0, 0: not looked at */
 } parts[] = {
-	{ "FREQ", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 0, ERR_OK, "" },
-	{ "INTERVAL", DIGITS, 3, ERR_OK, "" },
-	{ "COUNT", DIGITS, 3, ERR_OK, "" },
-	{ "UNTIL", DIGITS "TZ", 8, ERR_OK, "" },
-	{ "BYDAY", DIGITS "+-,MOTUWEHFRSA", 2, ERR_OK, "" },
-	{ "BYMONTHDAY", DIGITS "+-,", 2, ERR_OK, "" },
-	{ "BYMONTH", DIGITS ",", 2, ERR_OK, "" },
-	{ "BYSETPOS", DIGITS "+-,", 3, ERR_OK, "" },
-	{ "WKST", "MOTUWEHFRSA", 0, ERR_OK, "" },
-	{ "RSCALE", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 0, ERR_OK, "" },
-	{ "SKIP", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 0, ERR_OK, "" },
-	{ "BYSECOND", NULL, 0, ERR_UNSUPPORTED, "Outlook repeats whole days: the time of day is start's" },
-	{ "BYMINUTE", NULL, 0, ERR_UNSUPPORTED, "Outlook repeats whole days: the time of day is start's" },
-	{ "BYHOUR", NULL, 0, ERR_UNSUPPORTED, "Outlook repeats whole days: the time of day is start's" },
-	{ "BYYEARDAY", NULL, 0, ERR_UNSUPPORTED, "Outlook does not count days of the year: say BYMONTH and BYMONTHDAY" },
-	{ "BYWEEKNO", NULL, 0, ERR_UNSUPPORTED, "Outlook does not count weeks of the year: say FREQ=WEEKLY with an INTERVAL" },
+	{ "FREQ", LETTERS, 0, ERR_OK, "DAILY, WEEKLY, MONTHLY or YEARLY", 0, 0 },
+	{ "INTERVAL", DIGITS, 3, ERR_OK, "a number from 1 to 99, of days to 999", 1, RECURRENCE_MAX },
+	{ "COUNT", DIGITS, 3, ERR_OK, "a number from 1 to 999, which is as far as Outlook counts", 1, RECURRENCE_MAX },
+	{ "UNTIL", DIGITS "TZ", 8, ERR_OK, "a date as 20271231, or a time as 20271231T160000Z", 0, 0 },
+	{ "BYDAY", DIGITS "+-,MOTUWEHFRSA", 2, ERR_OK, "days as MO,TU,WE,TH,FR,SA,SU; in a month or year also as 1MO or -1FR", 0,
+	    0 },
+	{ "BYMONTHDAY", DIGITS "+-,", 2, ERR_OK, "a day from 1 to 31, or -1 for the last", 1, 31 },
+	{ "BYMONTH", DIGITS ",", 2, ERR_OK, "a month from 1 to 12", 1, 12 },
+	{ "BYSETPOS", DIGITS "+-,", 3, ERR_OK, "1 to 4, or -1 for the last", 1, 366 },
+	{ "WKST", "MOTUWEHFRSA", 0, ERR_OK, "the day that weeks begin on, as MO or SU", 0, 0 },
+	{ "RSCALE", LETTERS, 0, ERR_OK, "GREGORIAN", 0, 0 },
+	{ "SKIP", LETTERS, 0, ERR_OK, "BACKWARD", 0, 0 },
+	{ "BYSECOND", NULL, 0, ERR_UNSUPPORTED, TIME, 0, 0 },
+	{ "BYMINUTE", NULL, 0, ERR_UNSUPPORTED, TIME, 0, 0 },
+	{ "BYHOUR", NULL, 0, ERR_UNSUPPORTED, TIME, 0, 0 },
+	{ "BYYEARDAY", NULL, 0, ERR_UNSUPPORTED, "Outlook does not count days of the year: say BYMONTH and BYMONTHDAY", 0, 0 },
+	{ "BYWEEKNO", NULL, 0, ERR_UNSUPPORTED, "Outlook does not count weeks of the year: say FREQ=WEEKLY with an INTERVAL", 0,
+	    0 },
 };
+#define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
 
 static const struct part *
 part_find(const char *name, size_t len)
 {
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	for (size_t i = 0; i < PART_COUNT; i++)
 		if (strlen(parts[i].name) == len && memcmp(parts[i].name, name, len) == 0)
 			return &parts[i];
 	return NULL;
 }
 
+/* Runs of digits are short enough, and the numbers they make are in the part's range. */
 static bool
-digits_fit(const char *value, size_t len, size_t max)
+numbers_fit(const struct part *p, const char *value, size_t len)
 {
 	size_t run = 0;
+	int number = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		run = value[i] >= '0' && value[i] <= '9' ? run + 1 : 0;
-		if (run > max)
+	for (size_t i = 0; i <= len; i++) {
+		bool digit = i < len && value[i] >= '0' && value[i] <= '9';
+
+		if (digit && ++run > p->digits_max)
 			return false;
+		if (!digit && run > 0 && p->most > 0 && (number < p->least || number > p->most))
+			return false;
+		run = digit ? run : 0;
+		number = digit && p->most > 0 ? number * 10 + (value[i] - '0') : 0;
 	}
 	return true;
 }
 
-/* "NAME=VALUE", len bytes. */
+/* "20271231", "20271231T160000" or "20271231T160000Z". */
+static bool
+until_fits(const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((value[i] == 'T') != (i == 8) || (value[i] == 'Z') != (i == 15))
+			return false;
+	return len == 8 || len == 15 || len == 16;
+}
+
+static bool
+value_fits(const struct part *p, const char *value, size_t len)
+{
+	return len > 0 && strspn(value, p->allowed) >= len && numbers_fit(p, value, len) &&
+	       (strcmp(p->name, "UNTIL") != 0 || until_fits(value, len));
+}
+
+/* "NAME=VALUE", len bytes; seen: a bit for each part before. */
 static enum err
-check_part(const struct reading *in, const char *text, size_t len)
+check_part(const struct reading *in, const char *text, size_t len, unsigned *seen)
 {
 	const char *equals = memchr(text, '=', len);
 	const struct part *p = equals != NULL ? part_find(text, (size_t)(equals - text)) : NULL;
-	size_t value_len;
 
 	if (p == NULL)
 		return refuse(in, ERR_MALFORMED, "%.*s is no part of an RFC 5545 rule; a rule looks like FREQ=WEEKLY;BYDAY=MO,WE",
 		    (int)(len < 40 ? len : 40), text);
 	if (p->err != ERR_OK)
-		return refuse(in, p->err, "%s cannot be said in Outlook. %s", p->name, p->why);
-	value_len = len - (size_t)(equals + 1 - text);
-	if (value_len == 0 || strspn(equals + 1, p->allowed) < value_len || !digits_fit(equals + 1, value_len, p->digits_max))
+		return refuse(in, p->err, "%s cannot be said in Outlook. %s", p->name, p->say);
+	if (*seen & 1u << (p - parts))
+		return refuse(in, ERR_MALFORMED, "%s is there twice: say it once", p->name);
+	*seen |= 1u << (p - parts);
+	if (!value_fits(p, equals + 1, len - (size_t)(equals + 1 - text)))
 		return refuse(in, strcmp(p->name, "COUNT") == 0 || strcmp(p->name, "INTERVAL") == 0 ? ERR_INVALID : ERR_MALFORMED,
-		    "the value of %s is not right; see RFC 5545, and Outlook counts to %d", p->name, RECURRENCE_MAX);
+		    "the value of %s is not right: it is %s", p->name, p->say);
 	return ERR_OK;
+}
+
+static bool
+has_part(unsigned seen, const char *name)
+{
+	return (seen & 1u << (part_find(name, strlen(name)) - parts)) != 0;
 }
 
 static enum err
 check_parts(const struct reading *in, const char *rule)
 {
+	unsigned seen = 0;
+
 	for (const char *s = rule; *s != '\0';) {
 		size_t len = strcspn(s, ";");
-		enum err e = check_part(in, s, len);
+		enum err e = check_part(in, s, len, &seen);
 
 		if (e != ERR_OK)
 			return e;
 		s += len + (s[len] == ';');
 	}
+	if (!has_part(seen, "FREQ"))
+		return refuse(in, ERR_MALFORMED, "FREQ is missing: a rule looks like FREQ=WEEKLY;BYDAY=MO,WE;COUNT=10");
+	if (has_part(seen, "COUNT") && has_part(seen, "UNTIL"))
+		return refuse(in, ERR_MALFORMED, "a rule ends by COUNT or by UNTIL, not by both");
 	return ERR_OK;
 }
 
@@ -467,6 +511,9 @@ read_text(struct reading *in, const char *rrule)
 	memset(in->ret, 0, sizeof(*in->ret));
 	if (in->why_size > 0)
 		in->why[0] = '\0';
+	/* A whole property line means the same. */
+	if (strncasecmp(rrule, "RRULE:", strlen("RRULE:")) == 0)
+		rrule += strlen("RRULE:");
 	if (!str_copy(rule, sizeof(rule), rrule))
 		return refuse(in, ERR_TOOBIG, "a rule has at most %d characters", RRULE_SIZE - 1);
 	upper(rule);

@@ -16,7 +16,7 @@
 #include "model/recurrence.h"
 
 /*
- * rrule is the value alone ("FREQ=WEEKLY;BYDAY=MO"), case-blind; start is the first occurrence, local in zone. What the rule leaves
+ * rrule is the value ("FREQ=WEEKLY;BYDAY=MO"), with or without "RRULE:" before it, case-blind; start is the first occurrence, local in zone. What the rule leaves
  * out is taken from start. ERR_MALFORMED: not a rule; ERR_UNSUPPORTED: Graph cannot say it; ERR_INVALID: start is not an
  * occurrence of it, or it ends before. why says which and what to do.
  */

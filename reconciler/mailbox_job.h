@@ -46,6 +46,7 @@ struct mailbox_slot {
 	bool busy;
 	size_t at; /* in reads */
 	struct graph_call *call;
+	int64_t exactly; /* the generation that is looked for; 0: all */
 };
 
 struct mailbox_job {

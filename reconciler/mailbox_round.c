@@ -9,6 +9,8 @@
 #include "base/encode.h"
 #include "base/text.h"
 #include "graph/events.h"
+#include "reconciler/meeting_push.h"
+#include "reconciler/meetings.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
 #include "state/events.h"
@@ -196,6 +198,8 @@ on_round_end(void *arg, const struct graph_page_end *end)
 	job->listed = true;
 	if (end->delta_link != NULL && (job->link = strdup(end->delta_link)) == NULL)
 		mailbox_job_fail(job, ERR_NOMEM, NULL, err_text(ERR_NOMEM));
+	if (job->whole && !job->dry && meeting_push_blocked(job->r, &job->mailbox))
+		meetings_tenant_organizer(job->r, &job->tenant); /* it can be used again: what failed for it is tried */
 	if (job->whole)
 		add_missing(job);
 }

@@ -119,6 +119,21 @@ take(struct mailbox_slot *s, struct graph_event *seen)
 		slot_end(s);
 }
 
+static void on_find(void *arg, const struct graph_answer *a);
+
+/* exactly: the generation to look for; 0: all. */
+static void
+find_start(struct mailbox_slot *s, int64_t exactly)
+{
+	struct mailbox_job *job = s->job;
+	struct event_tag tag = { .erg = read_of(s)->ref.erg, .event = read_of(s)->ref.event, .generation = exactly };
+
+	s->exactly = exactly;
+	s->call = graph_event_find(job->r->graph, &job->where, &job->mailbox, &tag, on_find, s);
+	if (s->call == NULL)
+		slot_failed(s, ERR_NOMEM, NULL);
+}
+
 static void
 on_find(void *arg, const struct graph_answer *a)
 {
@@ -132,6 +147,9 @@ on_find(void *arg, const struct graph_answer *a)
 	if (err == ERR_NOTFOUND && a->err == ERR_OK) {
 		read_of(s)->gone = true;
 		slot_end(s);
+	} else if (a->status == 400 && s->exactly == 0 && events_get(s->job->r->store, &tag.erg, &tag.event, &e) == ERR_OK &&
+	           e.generation > 0) {
+		find_start(s, e.generation); /* the filter was refused: a plainer one */
 	} else if (err != ERR_OK) {
 		slot_failed(s, err, a);
 	} else if (events_get(s->job->r->store, &tag.erg, &tag.event, &e) == ERR_OK && seen.tag.generation < e.generation) {
@@ -148,7 +166,6 @@ on_get(void *arg, const struct graph_answer *a)
 {
 	struct mailbox_slot *s = arg;
 	struct mailbox_job *job = s->job;
-	struct event_tag tag = { .erg = read_of(s)->ref.erg, .event = read_of(s)->ref.event };
 	struct graph_event seen;
 	enum err e = graph_event_answer_read(a, &seen);
 
@@ -157,9 +174,7 @@ on_get(void *arg, const struct graph_answer *a)
 	if (e == ERR_OK) {
 		take(s, &seen);
 	} else if (a->err == ERR_NOTFOUND && graph_event_judge(a) == GRAPH_EVENT_GONE) {
-		s->call = graph_event_find(job->r->graph, &job->where, &job->mailbox, &tag, on_find, s);
-		if (s->call == NULL)
-			slot_failed(s, ERR_NOMEM, NULL);
+		find_start(s, 0);
 	} else {
 		slot_failed(s, e, a);
 	}

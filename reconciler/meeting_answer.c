@@ -43,7 +43,8 @@ put_off(struct meeting *m, const struct graph_answer *a)
 static bool
 is_of_mailbox(enum graph_event_refusal why)
 {
-	return why == GRAPH_EVENT_NO_MAILBOX || why == GRAPH_EVENT_NO_USER || why == GRAPH_EVENT_ACCESS_POLICY;
+	return why == GRAPH_EVENT_NO_MAILBOX || why == GRAPH_EVENT_NO_USER || why == GRAPH_EVENT_ACCESS_POLICY ||
+	       why == GRAPH_EVENT_FULL;
 }
 
 /* Nothing of this mailbox goes on before; each of its events fails with the same reason as its turn comes. */
@@ -59,14 +60,16 @@ static void
 trouble(struct meeting_task *t, struct meeting *m, const struct graph_answer *a)
 {
 	enum graph_event_refusal why = a->sign_in_failed ? GRAPH_EVENT_NONE : graph_event_judge(a);
+	char detail[DETAIL_SIZE];
 
+	graph_event_refusal_detail(a, why, detail);
 	if (why == GRAPH_EVENT_NONE) {
 		put_off(m, a);
 	} else if (is_of_mailbox(why)) {
-		lane_block(t->lane, graph_event_refusal_text(why));
-		meeting_write_refused(m, graph_event_refusal_text(why), MEETING_RETRY_MAILBOX_MS);
+		lane_block(t->lane, detail);
+		meeting_write_refused(m, detail, MEETING_RETRY_MAILBOX_MS);
 	} else {
-		meeting_write_refused(m, graph_event_refusal_text(why), MEETING_RETRY_REFUSED_MS);
+		meeting_write_refused(m, detail, MEETING_RETRY_REFUSED_MS);
 	}
 	if (why != GRAPH_EVENT_NONE)
 		log_put(LOG_WARN, "meeting_refused", LS("erg", t->erg.s), LS("event", t->event.s), LI("status", a->status),
@@ -90,6 +93,12 @@ on_find(struct meeting_task *t, struct meeting *m, const struct graph_answer *a)
 	enum err e = graph_event_find_read(a, &tag, &seen);
 	bool found = e == ERR_OK && !is_older(m, &seen);
 
+	if (a->status == 400 && t->exactly == 0 && m->e.generation > 0) {
+		t->exactly = m->e.generation; /* the filter was refused: a plainer one */
+		meeting_drop(m);
+		meeting_task_find(t, t->step);
+		return;
+	}
 	if (e != ERR_OK && e != ERR_NOTFOUND) {
 		trouble(t, m, a);
 		meeting_close(m);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "reconciler/mailbox.h"
 #include "reconciler/meeting.h"
+#include "reconciler/meetings.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/scope.h"
 #include "reconciler/tables.h"
@@ -60,9 +61,11 @@ count_open(struct meeting_compare *c)
 	struct store_cursor *cursor = events_seek(c->r->store, &c->erg, NULL);
 	int64_t now_ms = clock_wall_ms(c->r->clock);
 	struct resync_changes *changes = &c->result.changes;
+	bool failed = false;
 	struct event e;
 
 	while (store_next(cursor, NULL, &e) == ERR_OK) {
+		failed = failed || e.status == EVENT_FAILED;
 		c->result.meetings_compared += meeting_is_live(&e) && e.end_wall_ms > now_ms;
 		changes->meetings_created += e.write == EVENT_WRITE_CREATE;
 		changes->meetings_updated += e.write == EVENT_WRITE_UPDATE;
@@ -70,6 +73,9 @@ count_open(struct meeting_compare *c)
 		changes->held += e.held && !e.approved;
 	}
 	store_cursor_close(cursor);
+	/* Whoever asks for a comparison has perhaps mended what they failed for. */
+	if (failed && !c->options.dry_run)
+		meetings_reconsider(c->r, &c->erg);
 }
 
 static void
@@ -109,6 +115,8 @@ on_round(void *arg, const struct compare_result *result)
 	c->at++;
 	c->result.changes.meetings_updated += result->changes.meetings_updated;
 	c->result.changes.meetings_cancelled += result->changes.meetings_cancelled;
+	if (!c->options.dry_run)
+		c->result.meetings_compared += result->changes.meetings_cancelled; /* they are not there any more at the end */
 	if (result->err != ERR_OK && c->result.err == ERR_OK) {
 		c->result.err = result->err;
 		memcpy(c->result.detail, result->detail, sizeof(c->result.detail));

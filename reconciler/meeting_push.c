@@ -194,6 +194,14 @@ meeting_push_retry(struct reconciler *r, const struct guid *mailbox)
 }
 
 bool
+meeting_push_blocked(const struct reconciler *r, const struct guid *mailbox)
+{
+	const struct meeting_lane *l = r->meeting_pushes != NULL ? lane_find(r->meeting_pushes, mailbox) : NULL;
+
+	return l != NULL && l->why[0] != '\0';
+}
+
+bool
 meeting_push_creating(const struct reconciler *r, const struct guid *mailbox)
 {
 	const struct meeting_lane *l = r->meeting_pushes != NULL ? lane_find(r->meeting_pushes, mailbox) : NULL;

@@ -39,6 +39,8 @@ void meeting_push_tenant_back(struct reconciler *r, const struct tenant_id *tena
 
 /* Something about the mailbox may have changed: it is asked again at once. */
 void meeting_push_retry(struct reconciler *r, const struct guid *mailbox);
+/* Did it turn out that the mailbox cannot be used, and was not tried since? */
+bool meeting_push_blocked(const struct reconciler *r, const struct guid *mailbox);
 /* Is a meeting being made there, whose id we may hear of before the answer? */
 bool meeting_push_creating(const struct reconciler *r, const struct guid *mailbox);
 

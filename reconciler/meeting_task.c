@@ -91,7 +91,8 @@ call_started(struct meeting_task *t, enum meeting_task_step step, struct graph_c
 void
 meeting_task_find(struct meeting_task *t, enum meeting_task_step step)
 {
-	struct event_tag tag = { .erg = t->erg, .event = t->event }; /* of any generation: ours may be lost */
+	/* Of any generation: ours may be lost. */
+	struct event_tag tag = { .erg = t->erg, .event = t->event, .generation = t->exactly };
 
 	call_started(t, step, graph_event_find(reconciler_of(t)->graph, &t->where, &t->mailbox, &tag, meeting_answer, t));
 }

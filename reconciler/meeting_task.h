@@ -46,6 +46,7 @@ struct meeting_task {
 	struct graph_call *call;
 	enum meeting_task_step step;
 	char *join_block; /* as read right before a change of the body; NULL: not read */
+	int64_t exactly;  /* the generation to look for, where the mailbox does not look for all of them; 0: all */
 };
 
 struct meeting_lane {

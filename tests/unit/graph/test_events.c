@@ -216,6 +216,9 @@ why_a_mailbox_refuses(void **state)
 		{ "412 PreconditionFailed", GRAPH_EVENT_CHANGED },
 		{ "400 ErrorOccurrenceCrossingBoundary", GRAPH_EVENT_CROSSES },
 		{ "400 ErrorInvalidRequest", GRAPH_EVENT_INVALID },
+		{ "400 ErrorQuotaExceeded", GRAPH_EVENT_FULL },
+		{ "400 ErrorMessageSizeExceeded", GRAPH_EVENT_TOO_LARGE },
+		{ "413 ", GRAPH_EVENT_TOO_LARGE },
 		{ "409 Conflict", GRAPH_EVENT_OTHER },
 	};
 	struct scene s;

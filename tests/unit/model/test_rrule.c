@@ -17,23 +17,29 @@ refused_with_a_reason(void **state)
 		enum err err;
 		const char *why; /* part of it */
 	} cases[] = {
-		{ TUESDAY, "", ERR_MALFORMED, "not an RFC 5545 rule" },
+		{ TUESDAY, "", ERR_MALFORMED, "FREQ is missing" },
 		{ TUESDAY, "weekly", ERR_MALFORMED, "no part of" },
-		{ TUESDAY, "RRULE:FREQ=WEEKLY", ERR_MALFORMED, "no part of" },
+		{ TUESDAY, "RRULE;X=1:FREQ=WEEKLY", ERR_MALFORMED, "no part of" },
 		{ TUESDAY, "FREQ=WEEKLY;FOO=1", ERR_MALFORMED, "FOO=1" },
 		{ TUESDAY, "FREQ=WEEKLY;BYDAY=XX", ERR_MALFORMED, "BYDAY" },
 		{ TUESDAY, "FREQ=WEEKLY;BYDAY=", ERR_MALFORMED, "BYDAY" },
 		{ TUESDAY, "FREQ=WEEKLY;COUNT=3x", ERR_INVALID, "COUNT" },
-		{ TUESDAY, "FREQ=WEEKLY;COUNT=0", ERR_MALFORMED, "not an RFC 5545 rule" },
+		{ TUESDAY, "FREQ=WEEKLY;COUNT=0", ERR_INVALID, "from 1 to 999" },
 		{ TUESDAY, "FREQ=WEEKLY;COUNT=1000", ERR_INVALID, "999" },
 		{ TUESDAY, "FREQ=WEEKLY;COUNT=99999999999", ERR_INVALID, "999" },
-		{ TUESDAY, "FREQ=WEEKLY;COUNT=3;UNTIL=20270101", ERR_MALFORMED, "" },
-		{ TUESDAY, "FREQ=WEEKLY;INTERVAL=0", ERR_MALFORMED, "" },
+		{ TUESDAY, "FREQ=WEEKLY;COUNT=3;UNTIL=20270101", ERR_MALFORMED, "not by both" },
+		{ TUESDAY, "FREQ=WEEKLY;INTERVAL=0", ERR_INVALID, "from 1" },
 		{ TUESDAY, "FREQ=WEEKLY;INTERVAL=-1", ERR_INVALID, "INTERVAL" },
 		{ TUESDAY, "FREQ=WEEKLY;INTERVAL=100", ERR_UNSUPPORTED, "99" },
 		{ TUESDAY, "FREQ=WEEKLY;INTERVAL=70000", ERR_INVALID, "INTERVAL" },
-		{ TUESDAY, "FREQ=WEEKLY;FREQ=DAILY", ERR_MALFORMED, "" },
-		{ TUESDAY, "FREQ=WEEKLY;UNTIL=zzz", ERR_MALFORMED, "not an RFC 5545 rule" },
+		{ TUESDAY, "FREQ=WEEKLY;FREQ=DAILY", ERR_MALFORMED, "twice" },
+		{ TUESDAY, "FREQ=WEEKLY;UNTIL=zzz", ERR_MALFORMED, "20271231T160000Z" },
+		{ TUESDAY, "FREQ=WEEKLY;UNTIL=2027-12-31", ERR_MALFORMED, "20271231" },
+		{ TUESDAY, "FREQ=WEEKLY;UNTIL=20271231T16", ERR_MALFORMED, "20271231T160000Z" },
+		{ TUESDAY, "BYDAY=TU", ERR_MALFORMED, "FREQ is missing" },
+		{ TUESDAY, "FREQ=MONTHLY;BYMONTHDAY=40", ERR_MALFORMED, "from 1 to 31" },
+		{ TUESDAY, "FREQ=MONTHLY;BYMONTHDAY=0", ERR_MALFORMED, "from 1 to 31" },
+		{ TUESDAY, "FREQ=FORTNIGHTLY", ERR_MALFORMED, "FREQ" },
 		{ TUESDAY, "FREQ=WEEKLY;UNTIL=20271301", ERR_MALFORMED, "UNTIL" },
 		{ TUESDAY, "FREQ=WEEKLY;UNTIL=20261130", ERR_INVALID, "before the first" },
 		{ TUESDAY, "FREQ=WEEKLY;UNTIL=20261201T155959Z", ERR_INVALID, "before the first" },
@@ -53,7 +59,7 @@ refused_with_a_reason(void **state)
 		{ TUESDAY, "FREQ=MONTHLY;BYDAY=-2TU", ERR_UNSUPPORTED, "last" },
 		{ TUESDAY, "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", ERR_UNSUPPORTED, "join" },
 		{ TUESDAY, "FREQ=YEARLY;BYMONTH=6,12", ERR_UNSUPPORTED, "one day a year" },
-		{ TUESDAY, "FREQ=YEARLY;BYMONTH=13", ERR_MALFORMED, "" },
+		{ TUESDAY, "FREQ=YEARLY;BYMONTH=13", ERR_MALFORMED, "from 1 to 12" },
 		{ TUESDAY, "FREQ=YEARLY;BYDAY=20MO", ERR_UNSUPPORTED, "BYMONTH" },
 		{ "2027-01-31T18:00:00", "FREQ=MONTHLY", ERR_UNSUPPORTED, "BYMONTHDAY=-1" },
 		{ "2027-01-29T18:00:00", "FREQ=MONTHLY;BYMONTHDAY=29", ERR_UNSUPPORTED, "day 29" },
@@ -104,11 +110,26 @@ random_texts(void **state)
 	}
 }
 
+static void
+a_whole_property_means_the_same(void **state)
+{
+	struct recurrence bare, whole;
+	struct local_time start;
+	char why[480];
+
+	(void)state;
+	assert_int_equal(local_time_parse(TUESDAY, &start), ERR_OK);
+	assert_int_equal(rrule_read("FREQ=WEEKLY;COUNT=3", start, "Europe/Warsaw", &bare, why, sizeof(why)), ERR_OK);
+	assert_int_equal(rrule_read("RRULE:FREQ=WEEKLY;COUNT=3", start, "Europe/Warsaw", &whole, why, sizeof(why)), ERR_OK);
+	assert_memory_equal(&bare, &whole, sizeof(bare));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused_with_a_reason),
+		cmocka_unit_test(a_whole_property_means_the_same),
 		cmocka_unit_test(random_texts),
 	};
 

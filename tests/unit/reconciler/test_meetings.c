@@ -286,6 +286,47 @@ an_organizer_that_will_not_do_is_named(void **state)
 	}
 }
 
+/* Whoever has mended a mailbox need not wait: a comparison that is asked for tries what failed. */
+static void
+a_comparison_tries_what_failed(void **state)
+{
+	struct resync_scope scope = { .kind = RESYNC_ALL };
+	char id[GUID_SIZE];
+	struct resync ret;
+	struct problem p;
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 50);
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"mailbox\":\"denied\"}", RIG_DIRECTORY, rig_user(1, id));
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+	rig_run(&rig, 60000);
+	assert_int_equal(meet_event(&rig, "a").status, EVENT_FAILED);
+	assert_non_null(strstr(meet_event(&rig, "a").detail, "ErrorAccessDenied"));
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"mailbox\":\"open\"}", RIG_DIRECTORY, rig_user(1, id));
+	assert_int_equal(backend_ops.resync_start(rig.r, &scope, false, &ret, &p), ERR_OK);
+	rig_run(&rig, 60000);
+	assert_int_equal(meet_event(&rig, "a").status, EVENT_SCHEDULED);
+	meet_mailed(&rig, 2, 0, 0);
+	rig_done(&rig);
+}
+
+/* A mailbox that cannot look for all generations of an event is asked for the one that is known. */
+static void
+a_filter_that_is_refused(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 51);
+	rig_run(&rig, 60000);
+	rig_do(&rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":400,\"method\":\"GET\",\"path\":\"/users/\",\"count\":1}");
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+	rig_run(&rig, 60000);
+	assert_int_equal(meet_event(&rig, "a").status, EVENT_SCHEDULED);
+	rig_done(&rig);
+}
+
 static void
 an_erg_may_have_an_organizer_of_its_own(void **state)
 {
@@ -619,6 +660,8 @@ main(void)
 		cmocka_unit_test(more_mails_than_allowed_wait_for_a_decision),
 		cmocka_unit_test(a_resync_of_what_is_equal_mails_nobody),
 		cmocka_unit_test(an_organizer_that_will_not_do_is_named),
+		cmocka_unit_test(a_comparison_tries_what_failed),
+		cmocka_unit_test(a_filter_that_is_refused),
 		cmocka_unit_test(an_erg_may_have_an_organizer_of_its_own),
 		cmocka_unit_test(a_late_join_link_is_fetched),
 		cmocka_unit_test(a_changed_etag_is_read_and_merged),
