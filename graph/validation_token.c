@@ -165,7 +165,6 @@ older_issuer_host(const char *login_url)
 static bool
 issuer_is_right(const json_t *claims, const struct validation_expect *x, bool newer)
 {
-	static const char *const loopback[] = { "http://127.0.0.1", "http://localhost", "http://[::1]" };
 	char issuer[ISSUER_SIZE];
 
 	if (!newer) {
@@ -175,12 +174,8 @@ issuer_is_right(const json_t *claims, const struct validation_expect *x, bool ne
 	(void)snprintf(issuer, sizeof(issuer), "%s/%s/v2.0", x->login_url, x->tenant->s);
 	if (claim_is(claims, "iss", issuer))
 		return true;
-	for (size_t i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++)
-		if (str_starts(x->login_url, loopback[i])) {
-			(void)snprintf(issuer, sizeof(issuer), "https://login.microsoftonline.com/%s/v2.0", x->tenant->s);
-			return claim_is(claims, "iss", issuer);
-		}
-	return false;
+	(void)snprintf(issuer, sizeof(issuer), "https://login.microsoftonline.com/%s/v2.0", x->tenant->s);
+	return url_is_loopback(x->login_url) && claim_is(claims, "iss", issuer);
 }
 
 static bool

@@ -77,6 +77,7 @@ test('tokens as Microsoft makes them are taken', () => {
     'China, version 1': question(old({ iss: `https://sts.chinacloudapi.cn/${tenant}/` }), { login_url: china }),
     'China, version 2': question(claims({ iss: `${china}/${tenant}/v2.0` }), { login_url: china }),
     'a stand-in on this machine': question(good2, { login_url: 'http://127.0.0.1:9999' }),
+    'a stand-in on this machine, over TLS': question(good2, { login_url: 'https://localhost:9999' }),
   };
   ask(Object.values(cases)).forEach((answer, i) => assert.deepEqual(answer, { err: 'ok', why: '' }, Object.keys(cases)[i]));
 });
