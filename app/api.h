@@ -158,9 +158,9 @@ struct app_doctor {
 	struct app_check checks[APP_CHECK_COUNT];
 };
 
-/* How many have a meeting in Outlook, and of how many something is still to be written there. */
+/* How many have a meeting in Outlook, of how many something is still to be written there, and how many Outlook has refused. */
 struct erg_events {
-	int64_t scheduled, pending;
+	int64_t scheduled, pending, failed;
 };
 
 #define ERG_VIEW_SUBSCRIPTIONS_MAX 4

@@ -224,6 +224,7 @@ erg_events(const struct erg_events *counts)
 	static const struct field fields[] = {
 		INT("scheduled", struct erg_events, scheduled),
 		INT("pending", struct erg_events, pending),
+		INT("failed", struct erg_events, failed),
 	};
 
 	return OBJECT_OF(fields, counts);

@@ -77,6 +77,7 @@ erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
 	ret->erg.meetings = backend_meetings_asked(erg);
 	ret->events.scheduled = meeting_sum_get(r, MEETING_SUM_LIVE, erg->id.s);
 	ret->events.pending = meeting_sum_get(r, MEETING_SUM_OPEN, erg->id.s);
+	ret->events.failed = meeting_sum_get(r, MEETING_SUM_FAILED, erg->id.s);
 	if (erg->membership != MEMBERSHIP_OFF && scope_of_erg(r, erg, &wanted) == ERR_OK)
 		roster_subscriptions_show(r, &wanted, ret);
 	if (erg->meetings != MEETINGS_OFF && meetings_organizer(r, erg, &mailbox, why) == ERR_OK &&

@@ -41,6 +41,13 @@ checkup_begin(struct app_check *c, enum app_check_kind kind)
 	advise(c, "Run it again; if this stays, see whether this machine reaches Microsoft Graph.");
 }
 
+void
+checkup_not_asked(struct app_check *c)
+{
+	say(c, APP_UNKNOWN, "It could not be asked.");
+	advise(c, "See to the sign-in and the organizer first.");
+}
+
 static void
 fine(struct app_check *c)
 {
@@ -281,9 +288,11 @@ checkup_mailbox(struct app_check *c, bool delegated, const struct graph_answer *
 		          "-AccessRight RestrictAccess.");
 	} else if (strcmp(a->error.code, "ErrorAccessDenied") == 0) {
 		say(c, APP_FAIL,
-		    "Exchange does not let the app into the organizer's mailbox: an application access policy shuts it out.");
-		advise(c, "Add the organizer to the group of that policy (New-ApplicationAccessPolicy); a change may take over "
-		          "an hour.");
+		    "Exchange does not let the app into the organizer's mailbox: an application access policy shuts it out, or "
+		    "the "
+		    "permission is missing.");
+		advise(c, "Grant Calendars.ReadWrite and Calendars.Read; then add the organizer to the group of the policy "
+		          "(New-ApplicationAccessPolicy), a change of which may take over an hour.");
 	} else if (a->err == ERR_FORBIDDEN) {
 		say(c, APP_FAIL, "Graph refuses the organizer's calendar.");
 		advise(c, "Grant Calendars.ReadWrite and Calendars.Read.");
@@ -521,14 +530,29 @@ checkup_unneeded(struct app_check *c, const struct checkup_needs *needs, bool de
 /* ---------- subscriptions ---------- */
 
 static void
-say_active(struct app_check *c, const struct checkup_subscriptions *s, int64_t minutes)
+span(int64_t ms, char *ret, size_t ret_size)
 {
-	char wide[96] = "";
+	int64_t minutes = ms / 60000;
+
+	if (minutes < 120)
+		(void)snprintf(ret, ret_size, "%" PRId64 " min", minutes);
+	else if (minutes < 48 * 60)
+		(void)snprintf(ret, ret_size, "%" PRId64 " h", minutes / 60);
+	else
+		(void)snprintf(ret, ret_size, "%" PRId64 " days", minutes / (24 * 60));
+}
+
+static void
+say_active(struct app_check *c, const struct checkup_subscriptions *s, int64_t left_ms)
+{
+	char wide[96] = "", left[32];
+
+	span(left_ms, left, sizeof(left));
 
 	if (s->covered > 0)
 		(void)snprintf(wide, sizeof(wide), ", one of them for all teams, %" PRId64 " of which have an ERG", s->covered);
-	say(c, APP_OK, "%" PRId64 " active%s; the next one would expire in %" PRId64 " min if it were not renewed.%s%s",
-	    s->active, wide, minutes, s->refused[0] != '\0' ? " " : "", s->refused);
+	say(c, APP_OK, "%" PRId64 " active%s; the next one would expire in %s if it were not renewed.%s%s", s->active, wide, left,
+	    s->refused[0] != '\0' ? " " : "", s->refused);
 }
 
 void
@@ -545,7 +569,7 @@ checkup_subscriptions(struct app_check *c, const struct checkup_subscriptions *s
 		say(c, APP_WARN, "%" PRId64 " subscriptions are not made yet.", s->wanted);
 		advise(c, "Wait a minute and run the doctor again.");
 	} else if (s->active > 0) {
-		say_active(c, s, (s->next_expiry_wall_ms - now_wall_ms) / 60000);
+		say_active(c, s, s->next_expiry_wall_ms - now_wall_ms);
 		fine(c);
 	} else {
 		say(c, APP_OK, "None is needed: no ERG of this tenant is linked.");

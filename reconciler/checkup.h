@@ -41,6 +41,8 @@ void checkup_sign_in(struct app_check *c, const struct tenant *tenant, const str
 /* a: of looking up the organizer; account: who signed in, "" for the application or when not known. */
 void checkup_organizer(struct app_check *c, const struct tenant *tenant, const struct graph_answer *a, const char *account);
 /* a: of reading the organizer's calendar; NULL: not asked, since no ERG has meetings. */
+/* What could not be asked because something before it failed. */
+void checkup_not_asked(struct app_check *c);
 void checkup_mailbox(struct app_check *c, bool delegated, const struct graph_answer *a);
 
 /* What the tenant's ERGs need of Graph. */

@@ -203,7 +203,10 @@ look_at_clock(struct run *run)
 	struct graph_stats stats;
 
 	graph_stats(reconciler_of(run)->graph, &stats);
-	checkup_clock(check(run, APP_CHECK_CLOCK), stats.last_answer_wall_ms > 0, stats.clock_skew_ms);
+	if (stats.last_answer_wall_ms > 0)
+		checkup_clock(check(run, APP_CHECK_CLOCK), true, stats.clock_skew_ms);
+	else
+		checkup_not_asked(check(run, APP_CHECK_CLOCK));
 }
 
 static void
@@ -258,6 +261,8 @@ on_organizer(void *arg, const struct graph_answer *a)
 			checkup_mailbox(check(run, APP_CHECK_MAILBOX), run->delegated, NULL);
 		else if (graph_user_read(a, &user) == ERR_OK && ask_mailbox(run, &user.id))
 			return;
+		else
+			checkup_not_asked(check(run, APP_CHECK_MAILBOX));
 	}
 	one_done(run);
 }

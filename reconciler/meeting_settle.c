@@ -16,6 +16,7 @@
 #define JOIN_WAIT_MAX_MS (15 * 60 * 1000LL)
 static const char held_text[] = "The plan that does this is held: approve or reject it.";
 static const char over_text[] = "The event is over: no meeting is made for it.";
+static const char off_text[] = "Meetings are off for this ERG, or for its tenant.";
 static const char far_text[] = "The event begins later than meeting_horizon allows: its meeting is made when it comes nearer.";
 
 /* ---------- what to do ---------- */
@@ -154,7 +155,7 @@ settle_status(struct meeting *m)
 	bool held = m->e.held && !m->e.approved;
 
 	if (status == EVENT_OFF)
-		meeting_detail(m, m->erg.meetings == MEETINGS_OFF ? "" : over_text);
+		meeting_detail(m, m->erg.meetings == MEETINGS_OFF ? off_text : over_text);
 	else if (held)
 		meeting_detail(m, held_text);
 	else if (status == EVENT_PENDING && m->e.write == EVENT_WRITE_NONE && is_far(m))

@@ -78,6 +78,20 @@ walk_tenants(struct reconciler *r, struct app_status *s)
 }
 
 static void
+tell_failed(struct reconciler *r, struct app_status *s, const struct erg_id *erg)
+{
+	int64_t failed = meeting_sum_get(r, MEETING_SUM_FAILED, erg->s);
+	char detail[DETAIL_SIZE];
+
+	if (failed == 0)
+		return;
+	(void)snprintf(detail, sizeof(detail),
+	    "Outlook has refused the meetings of %" PRId64 " of its events. Each says why: ergsyncctl event list %s.", failed,
+	    erg->s);
+	problem_add(s, "erg", erg->s, detail);
+}
+
+static void
 walk_ergs(struct reconciler *r, struct app_status *s)
 {
 	struct store_cursor *c = store_seek(r->store, TABLE_ERGS, NULL, NULL);
@@ -88,6 +102,7 @@ walk_ergs(struct reconciler *r, struct app_status *s)
 		s->additions_only += e.additions_only;
 		if (e.state == ERG_BROKEN || e.state == ERG_HELD)
 			problem_add(s, "erg", e.id.s, e.detail);
+		tell_failed(r, s, &e.id);
 		if (e.membership == MEMBERSHIP_OFF)
 			continue;
 		if (s->unproved_erg.s[0] == '\0' || e.proved_wall_ms < s->unproved_wall_ms) {

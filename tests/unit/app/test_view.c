@@ -38,14 +38,14 @@ an_erg(void **state)
 	(void)state;
 	memset(&v, 0, sizeof(v));
 	sample_erg(&v, "e1");
-	v.events = (struct erg_events){ .scheduled = 7, .pending = 8 };
+	v.events = (struct erg_events){ .scheduled = 7, .pending = 8, .failed = 1 };
 	assert_view(view_erg(&v),
 	    "{'id':'e1','erg':'e1','tenant':'t1','name':'Women in Tech','channel_url':'https://teams.microsoft.com/l/channel/x',"
 	    "'membership':'teams','meetings':'off','removal_limit':5,'removal_percent':null,'organizer':null,"
 	    "'team_id':'0a1b2c3d-0000-4000-8000-000000000003','channel_id':'19:abc@thread.tacv2','channel_type':'private',"
 	    "'state':'held','detail':'Waits for a decision.','proved_at':'2026-11-22T08:00:00Z',"
 	    "'members':{'app':1,'teams':2,'pending':3,'unresolved':4,'refused':5,'private':6},"
-	    "'events':{'scheduled':7,'pending':8},"
+	    "'events':{'scheduled':7,'pending':8,'failed':1},"
 	    "'subscriptions':[{'resource':'/teams/x/members','id':'sub-1','expires_at':'2026-11-22T09:00:00Z',"
 	    "'renewed_at':'2026-11-22T08:00:00Z','state':'active','detail':null}]}");
 	v.erg.channel_type = CHANNEL_UNKNOWN;

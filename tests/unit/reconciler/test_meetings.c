@@ -1,4 +1,5 @@
 /* The way of an event from the app to Outlook: made, changed and cancelled, once each. */
+#include "reconciler/summary.h"
 #include "unit/reconciler/meeting_side.h"
 
 static void
@@ -102,6 +103,7 @@ what_is_over_or_far_or_off_is_left_alone(void **state)
 	rig_run(&rig, 60000);
 	assert_int_equal(meet_put(&rig, "none", meet_fields("None", 5 * DAY_MS, 2)).status, EVENT_OFF);
 	rig_run(&rig, 60000);
+	assert_non_null(strstr(meet_event(&rig, "none").detail, "Meetings are off"));
 	meet_mailed(&rig, 4, 0, 0);
 	assert_int_equal(meet_event(&rig, "far").status, EVENT_OFF);
 	meet_policy(&rig, MEETINGS_TWO_WAY, "");
@@ -286,6 +288,21 @@ an_organizer_that_will_not_do_is_named(void **state)
 	}
 }
 
+/* Nobody is told that all is well. */
+static void
+status_tells(struct rig *rig, const char *words)
+{
+	struct app_status *s = calloc(1, sizeof(*s));
+	bool found = false;
+
+	assert_non_null(s);
+	summary_take(rig->r, SUMMARY_NOW, s);
+	for (size_t i = 0; i < s->problem_count; i++)
+		found = found || strstr(s->problems[i].detail, words) != NULL;
+	free(s);
+	assert_true(found);
+}
+
 /* Whoever has mended a mailbox need not wait: a comparison that is asked for tries what failed. */
 static void
 a_comparison_tries_what_failed(void **state)
@@ -303,6 +320,7 @@ a_comparison_tries_what_failed(void **state)
 	rig_run(&rig, 60000);
 	assert_int_equal(meet_event(&rig, "a").status, EVENT_FAILED);
 	assert_non_null(strstr(meet_event(&rig, "a").detail, "ErrorAccessDenied"));
+	status_tells(&rig, "Outlook has refused the meetings of 1 of its events");
 	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"mailbox\":\"open\"}", RIG_DIRECTORY, rig_user(1, id));
 	assert_int_equal(backend_ops.resync_start(rig.r, &scope, false, &ret, &p), ERR_OK);
 	rig_run(&rig, 60000);
