@@ -48,7 +48,7 @@ static const struct part {
 	int least, most;   /* of each number in it; 0, 0: not looked at */
 } parts[] = {
 	{ "FREQ", LETTERS, 0, ERR_OK, "DAILY, WEEKLY, MONTHLY or YEARLY", 0, 0 },
-	{ "INTERVAL", DIGITS, 3, ERR_OK, "a number from 1 to 99, of days to 999", 1, RECURRENCE_MAX },
+	{ "INTERVAL", DIGITS, 3, ERR_OK, "a number from 1 to 99 (of days: to 999)", 1, RECURRENCE_MAX },
 	{ "COUNT", DIGITS, 3, ERR_OK, "a number from 1 to 999, which is as far as Outlook counts", 1, RECURRENCE_MAX },
 	{ "UNTIL", DIGITS "TZ", 8, ERR_OK, "a date as 20271231, or a time as 20271231T160000Z", 0, 0 },
 	{ "BYDAY", DIGITS "+-,MOTUWEHFRSA", 2, ERR_OK, "days as MO,TU,WE,TH,FR,SA,SU; in a month or year also as 1MO or -1FR", 0,

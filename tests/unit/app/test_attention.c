@@ -53,6 +53,7 @@ static const struct mishap mishaps[] = {
 	SET(ergs[ERG_BROKEN], 2, NOW, "2 ERGs are broken.", "ergsyncctl erg list"),
 	SET(ergs[ERG_HELD], 1, NOW, "1 ERG has a plan that waits for a decision.", "ergsyncctl plan show ERG, then"),
 	SET(subscriptions[SUBSCRIPTION_FAILING], 3, NOW, "3 subscriptions fail.", "ergsyncctl subscriptions"),
+	SET(meetings.failed, 1, SOON, "1 event has no right meeting,", "ergsyncctl event list ERG"),
 	SET(additions_only, 2, SOON, "2 ERGs take additions only,", "held plan"),
 	SET(damaged_records, 1, SOON, "1 damaged record was taken out", "check the disk"),
 	SET(tenants_noted, 1, SOON, "1 tenant works, but", "ergsyncctl doctor TENANT"),
@@ -76,7 +77,6 @@ static const struct mishap mishaps[] = {
 	SET(listener.certificate_end_wall_ms, 0, NOW, NULL, NULL),
 	SET(tenants[TENANT_REMOVING], 1, NOW, NULL, NULL),
 	SET(ergs[ERG_LINKING], 1, NOW, NULL, NULL),
-	SET(meetings.failed, 1, NOW, NULL, NULL),
 };
 
 static void

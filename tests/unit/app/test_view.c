@@ -171,9 +171,12 @@ the_status(void **state)
 	fake_status(&f, &s, &p);
 	assert_view(view_status(&s),
 	    "{'version':'" ERGSYNC_VERSION "','as_of':'2026-11-22T08:00:30Z','started_at':'2026-11-22T08:00:00Z',"
-	    "'verdict':'1 thing needs attention','attention':[{'urgency':'now','what':'1 ERG has a plan that waits for a "
+	    "'verdict':'2 things need attention','attention':[{'urgency':'now','what':'1 ERG has a plan that waits for a "
 	    "decision.',"
-	    "'next':'ergsyncctl plan show ERG, then ergsyncctl plan approve ERG or ergsyncctl plan reject ERG'}],"
+	    "'next':'ergsyncctl plan show ERG, then ergsyncctl plan approve ERG or ergsyncctl plan reject ERG'},"
+	    "{'urgency':'soon','what':'1 event has no right meeting, because Outlook refused it.','next':'ergsyncctl status "
+	    "names "
+	    "the ERG, ergsyncctl event list ERG the reason'}],"
 	    "'tenants':{'active':2,'consent_missing':0,'unreachable':0,'removing':0,'sign_in_needed':0,'total':2},"
 	    "'ergs':{'linking':0,'in_sync':3,'working':0,'held':1,'broken':0,'off':0,'total':4},"
 	    "'subscriptions':{'wanted':0,'active':4,'failing':0,'leaving':0,'covered':0,'refused':0,'total':4,'next_expiry_at':'"
