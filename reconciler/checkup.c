@@ -289,10 +289,10 @@ checkup_mailbox(struct app_check *c, bool delegated, const struct graph_answer *
 	} else if (strcmp(a->error.code, "ErrorAccessDenied") == 0) {
 		say(c, APP_FAIL,
 		    "Exchange does not let the app into the organizer's mailbox: an application access policy shuts it out, or "
-		    "the "
-		    "permission is missing.");
-		advise(c, "Grant Calendars.ReadWrite and Calendars.Read; then add the organizer to the group of the policy "
-		          "(New-ApplicationAccessPolicy), a change of which may take over an hour.");
+		    "the permission is missing.");
+		advise(c,
+		    "Add the organizer to the group of that policy (New-ApplicationAccessPolicy), a change of which may take "
+		    "over an hour; where there is none, grant Calendars.ReadWrite and Calendars.Read.");
 	} else if (a->err == ERR_FORBIDDEN) {
 		say(c, APP_FAIL, "Graph refuses the organizer's calendar.");
 		advise(c, "Grant Calendars.ReadWrite and Calendars.Read.");

@@ -38,6 +38,8 @@ put_off(struct meeting *m, const struct graph_answer *a)
 
 	meeting_write_put_off(m, a->retry_after_ms > wait_ms ? a->retry_after_ms : wait_ms);
 	m->e.attempts++;
+	if (m->e.write != EVENT_WRITE_NONE && a->detail[0] != '\0')
+		meeting_detail(m, a->detail); /* until it is done */
 }
 
 static bool

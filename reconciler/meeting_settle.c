@@ -17,6 +17,9 @@
 static const char held_text[] = "The plan that does this is held: approve or reject it.";
 static const char over_text[] = "The event is over: no meeting is made for it.";
 static const char off_text[] = "Meetings are off for this ERG, or for its tenant.";
+static const char link_text[] =
+    "The meeting keeps its join link: Outlook cannot take it away. DELETE the event and PUT it again for one "
+    "without.";
 static const char far_text[] = "The event begins later than meeting_horizon allows: its meeting is made when it comes nearer.";
 
 /* ---------- what to do ---------- */
@@ -133,7 +136,7 @@ find_mailbox(struct meeting *m)
 		return;
 	}
 	m->e.status = why[0] != '\0' ? EVENT_FAILED : EVENT_PENDING;
-	meeting_detail(m, why[0] != '\0' ? why : "The organizer is being looked up.");
+	meeting_detail(m, why[0] != '\0' ? why : "The organizer is not found yet; if that lasts, the tenant's detail says why.");
 }
 
 static enum event_status
@@ -148,6 +151,15 @@ status_of(struct meeting *m)
 	return meeting_is_live(&m->e) ? EVENT_SCHEDULED : EVENT_PENDING;
 }
 
+/* Wanted without a join link, when the meeting has one: nobody can take it away. */
+static bool
+keeps_link(struct meeting *m)
+{
+	const struct event_fields *app = meeting_side(m, EVENT_SIDE_APP), *outlook = meeting_side(m, EVENT_SIDE_OUTLOOK);
+
+	return app != NULL && outlook != NULL && !app->online && outlook->online;
+}
+
 static void
 settle_status(struct meeting *m)
 {
@@ -160,6 +172,8 @@ settle_status(struct meeting *m)
 		meeting_detail(m, held_text);
 	else if (status == EVENT_PENDING && m->e.write == EVENT_WRITE_NONE && is_far(m))
 		meeting_detail(m, far_text);
+	else if (status == EVENT_SCHEDULED && keeps_link(m))
+		meeting_detail(m, link_text);
 	else if (status != m->e.status || (m->before.held && !m->before.approved))
 		m->e.detail[0] = '\0';
 	m->e.status = status;

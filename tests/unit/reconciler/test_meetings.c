@@ -329,6 +329,37 @@ a_comparison_tries_what_failed(void **state)
 	rig_done(&rig);
 }
 
+/* What is still tried says what it waits for; a join link that cannot be taken away is told of. */
+static void
+what_waits_and_what_cannot_be_is_told(void **state)
+{
+	struct event_fields *f;
+	struct rig rig;
+
+	(void)state;
+	meet_make(&rig, 52);
+	rig_run(&rig, 60000);
+	rig_do(&rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":500,\"method\":\"GET\",\"path\":\"/users/\",\"count\":0}");
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+	rig_run(&rig, 5 * 60000);
+	assert_int_equal(meet_event(&rig, "a").status, EVENT_PENDING);
+	assert_non_null(strstr(meet_event(&rig, "a").detail, "HTTP 500"));
+	json_decref(rig_ask(&rig, "DELETE", "/_sim/faults", NULL));
+	rig_run(&rig, HOUR_MS);
+	assert_int_equal(meet_event(&rig, "a").status, EVENT_SCHEDULED);
+	assert_string_equal(meet_event(&rig, "a").detail, "");
+	f = meet_fields("A", 3 * DAY_MS, 2);
+	f->online = false;
+	meet_put(&rig, "a", f);
+	rig_run(&rig, 60000);
+	assert_non_null(strstr(meet_event(&rig, "a").detail, "keeps its join link"));
+	meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+	rig_run(&rig, 60000);
+	assert_string_equal(meet_event(&rig, "a").detail, "");
+	meet_mailed(&rig, 2, 0, 0);
+	rig_done(&rig);
+}
+
 /* A mailbox that cannot look for all generations of an event is asked for the one that is known. */
 static void
 a_filter_that_is_refused(void **state)
@@ -679,6 +710,7 @@ main(void)
 		cmocka_unit_test(a_resync_of_what_is_equal_mails_nobody),
 		cmocka_unit_test(an_organizer_that_will_not_do_is_named),
 		cmocka_unit_test(a_comparison_tries_what_failed),
+		cmocka_unit_test(what_waits_and_what_cannot_be_is_told),
 		cmocka_unit_test(a_filter_that_is_refused),
 		cmocka_unit_test(an_erg_may_have_an_organizer_of_its_own),
 		cmocka_unit_test(a_late_join_link_is_fetched),
