@@ -12,6 +12,7 @@
 #include "base/encode.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "graph/wire.h"
 
 #define SCOPE_MAX     4096
@@ -299,12 +300,24 @@ refresh_text(const json_t *json)
 	return text != NULL && *text != '\0' && strnlen(text, REFRESH_TOKEN_SIZE) < REFRESH_TOKEN_SIZE ? text : NULL;
 }
 
+/* A number; older endpoints write it as text. */
+static int64_t
+life_of(const json_t *json)
+{
+	const char *text = jx_get_str(json, "expires_in");
+	uint64_t s;
+
+	if (text == NULL)
+		return jx_get_int(json, "expires_in", 0);
+	return parse_u64(text, &s) == ERR_OK && s <= INT32_MAX ? (int64_t)s : 0;
+}
+
 void
 graph_login_judge(enum err transport, int status, const json_t *json, bool person, struct graph_login_verdict *ret)
 {
 	const char *type = jx_get_str(json, "token_type");
 	const char *text = jx_get_str(json, "access_token");
-	int64_t life_s = jx_get_int(json, "expires_in", 0);
+	int64_t life_s = life_of(json);
 
 	memset(ret, 0, sizeof(*ret));
 	if (transport != ERR_OK) {
