@@ -125,6 +125,8 @@ tenant_run(struct reconciler *r, struct chore *c)
 	where.directory = tenant.directory_id;
 	if (tenant.state != TENANT_ACTIVE)
 		graph_tenant_retry(r->graph, &tenant.directory_id);
+	if (tenant.state == TENANT_CONSENT_MISSING)
+		graph_tenant_doubt(r->graph, &tenant.directory_id); /* the token may be older than the consent */
 	if (graph_user_get(r->graph, &where, tenant.organizer, on_user, c) == NULL)
 		chore_again(r, c, chore_backoff_ms(r, c));
 }

@@ -185,6 +185,21 @@ a_permission_granted_later(void **state)
 	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
 }
 
+/* A token names what was granted when it was given: whether consent is back, only a new one can tell. */
+static void
+a_put_asks_with_a_new_token(void **state)
+{
+	(void)state;
+	rig_do(&rig, "/_sim/permissions", "{\"tenant\":\"%s\",\"set\":[]}", RIG_DIRECTORY);
+	rig_link(&rig);
+	rig_run(&rig, 3600 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+	rig_forget_requests(&rig);
+	rig_put_tenant(&rig);
+	rig_run(&rig, 1000);
+	assert_in_range(rig_requests(&rig, "POST /{tenant}/oauth2/v2.0/token"), 1, 2);
+}
+
 static void
 visits_cost_little(void **state)
 {
@@ -214,6 +229,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(consent_regained_elsewhere, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(the_admin_who_consented_leaves, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(a_permission_granted_later, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(a_put_asks_with_a_new_token, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(visits_cost_little, rig_group_start, rig_group_stop),
 	};
 
