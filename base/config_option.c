@@ -84,8 +84,8 @@ const struct config_option config_options[] = {
 	    "rich: Graph's notifications of members carry who it is, encrypted, which saves asking back."),
 	TEXT("graph", "notification_keys", PATH, notification_keys, "notification-keys", "/etc/ergsync/notification-keys", OPTIONAL, REC,
 	    "Folder of the keys rich notifications are encrypted to; ergsyncctl key notifications makes one."),
-	NUMBER("graph", "tenant_wide_from", INT, tenant_wide_from, 0, 1000000, "50", "teams", NULL, REC, LIVE,
-	    "A tenant with so many linked teams is watched by one subscription for all its teams, where Graph grants that; 0: never."),
+	NUMBER("graph", "tenant_wide_from", INT, tenant_wide_from, 0, 1000000, "0", "teams", NULL, REC, LIVE,
+	    "50, say: tenants with so many teams get one subscription for all of them, where Graph grants it; 0: never."),
 
 	TEXT("app", "listen", LISTEN, app_listen, "unix:/run/ergsync/app.sock", NULL, OPTIONAL, REC | FOR_CTL,
 	    "Addresses of the app API; by default app.sock in the runtime directory."),
