@@ -119,8 +119,7 @@ hex_encode(const void *data, size_t len, char *ret)
 	*ret = '\0';
 }
 
-/* 0 to 15, or -1. */
-static int
+int
 hex_value(char c)
 {
 	if (c >= '0' && c <= '9')

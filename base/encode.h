@@ -25,6 +25,7 @@ enum err base64url_decode(const char *src, size_t src_len, uint8_t *ret, size_t 
 
 void hex_encode(const void *data, size_t len, char *ret);           /* lower case, 2 * len + 1 */
 enum err hex_decode(const char *src, size_t src_len, uint8_t *ret); /* src_len / 2 bytes, either case */
+int hex_value(char c);                                              /* of one digit, either case: 0 to 15, or -1 */
 
 /* One URL path segment or query value: all but A-Z a-z 0-9 - . _ ~ is encoded. */
 void percent_encode(struct text *t, const char *s);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/encode.h"
+
 #define DIGITS_MAX 8
 
 void
@@ -17,16 +19,6 @@ bad(struct http_chunks *k, int status, const char *why)
 	k->status = status;
 	k->why = why;
 	return HTTP_BAD;
-}
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static enum http_verdict
