@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -122,14 +121,6 @@ process_harden(void)
 	(void)umask(077);
 	rlimit_set_core();
 	rlimit_raise_files();
-}
-
-size_t
-process_heap_bytes(void)
-{
-	const struct mallinfo2 heap = mallinfo2();
-
-	return heap.uordblks + heap.hblkhd;
 }
 
 int

@@ -23,8 +23,6 @@ size_t service_sockets(int *ret, size_t max);
 
 /* Process hygiene every program starts with: SIGPIPE ignored, umask 077, no core dumps, RLIMIT_NOFILE raised to its hard limit. */
 void process_harden(void);
-/* What malloc has given out and not got back; what its threads keep for the next call counts as given out. */
-size_t process_heap_bytes(void);
 /* Creates each missing folder before a slash of path, mode 0700: the parents, and path itself when it ends in one.
  * 0, or -1 with errno. */
 int make_directories(const char *path);

@@ -5,7 +5,6 @@
 #include "listener/daemon.h"
 
 #include <event2/event.h>
-#include <malloc.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -19,6 +18,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/hash.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/service.h"
@@ -39,7 +39,7 @@
 /* After this, what is still under way at a stop is cut. */
 #define DRAIN_MS 10000
 #define PATH_LEN 4096
-/* How long after the last commit or connection freed memory goes back to the system, and the pause between two such times. */
+/* How long after the last commit or connection freed memory goes back to the system; HEAP_GIVE_BACK_MS without such a pause. */
 #define TIDY_AFTER_MS 1000
 
 enum { SIGNALS = 3 };
@@ -51,7 +51,8 @@ struct daemon {
 	struct event *signals[SIGNALS];
 	struct timer *watchdog, *deadline, *tidy, *look;
 	struct socket_watch sockets;
-	uint64_t tidied_at; /* the sum of connections and commits by then */
+	uint64_t seen_active; /* the sum of connections and commits when tidying was last thought of */
+	int64_t tidied_ms;
 	struct key32 intake_key;
 	struct known_states *known;
 	struct inbox *inbox; /* the intake's thread's, once that runs */
@@ -160,7 +161,7 @@ on_stats(void *arg, struct text *ret)
 	gauges.inbox_used_bytes = status.used_bytes;
 	gauges.inbox_file_bytes = status.file_bytes;
 	gauges.inbox_map_bytes = status.map_bytes;
-	gauges.heap_bytes = process_heap_bytes();
+	gauges.heap_bytes = heap_bytes();
 	gauges.healthy = !d->stopping && intake_healthy(d->intake);
 	gauges.certificate_expires_unix = d->tls_facts.expires_unix;
 	metrics_text(&d->metrics, &gauges, ret);
@@ -321,19 +322,21 @@ activity(const struct daemon *d)
 	return d->metrics.counts[METRIC_CONNECTIONS] + d->metrics.counts[METRIC_COMMITS];
 }
 
-/* A thousand handshakes at once leave 30 MB of holes in the heap. Given back as soon as it is quiet, not while it is busy. */
+/* A thousand handshakes at once leave 30 MB of holes in the heap. Given back as soon as it is quiet, seldom while it is busy. */
 static void
 on_tidy(void *arg)
 {
 	struct daemon *d = arg;
 
-	if (activity(d) != d->tidied_at) {
-		d->tidied_at = activity(d);
+	if (activity(d) != d->seen_active) {
+		d->seen_active = activity(d);
 		timer_arm(d->tidy, TIDY_AFTER_MS);
-		return;
+		if (clock_boot_ms(d->clock) - d->tidied_ms < HEAP_GIVE_BACK_MS)
+			return;
 	}
+	d->tidied_ms = clock_boot_ms(d->clock);
 	record_memory_trim();
-	(void)malloc_trim(0);
+	heap_give_back();
 }
 
 static enum err
@@ -495,7 +498,7 @@ serve(struct daemon *d)
 	log_put(LOG_INFO, "ready", LI("certificate_expires_unix", d->tls_facts.expires_unix));
 	while (!d->done && event_base_loop(d->base, EVLOOP_ONCE) >= 0) {
 		connections_turn(d->connections);
-		if (activity(d) != d->tidied_at && !timer_armed(d->tidy))
+		if (activity(d) != d->seen_active && !timer_armed(d->tidy))
 			timer_arm(d->tidy, TIDY_AFTER_MS);
 	}
 }

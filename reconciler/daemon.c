@@ -12,6 +12,7 @@
 #include "app/callback.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/service.h"
@@ -65,7 +66,7 @@ struct daemon {
 	struct app_api *api;
 	struct http_server *app_server, *admin_server;
 	struct event *signals[SIGNAL_COUNT];
-	struct timer *watchdog, *status, *drain, *look;
+	struct timer *watchdog, *status, *drain, *look, *tidy;
 	struct socket_watch sockets;
 	bool stopping, failed;
 };
@@ -281,6 +282,15 @@ on_look(void *arg)
 	}
 }
 
+static void
+on_tidy(void *arg)
+{
+	struct daemon *d = arg;
+
+	timer_arm(d->tidy, HEAP_GIVE_BACK_MS);
+	heap_give_back();
+}
+
 /* ---------- starting ---------- */
 
 static enum err
@@ -295,7 +305,8 @@ start_loop(struct daemon *d, char *why, size_t why_size)
 	d->status = timer_new(d->clock, on_status, d);
 	d->drain = timer_new(d->clock, on_drained, d);
 	d->look = timer_new(d->clock, on_look, d);
-	if (d->watchdog == NULL || d->status == NULL || d->drain == NULL || d->look == NULL)
+	d->tidy = timer_new(d->clock, on_tidy, d);
+	if (d->watchdog == NULL || d->status == NULL || d->drain == NULL || d->look == NULL || d->tidy == NULL)
 		return ERR_NOMEM;
 	for (int i = 0; i < SIGNAL_COUNT; i++)
 		if ((d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d)) == NULL ||
@@ -445,6 +456,7 @@ finish(struct daemon *d)
 	timer_free(d->status);
 	timer_free(d->drain);
 	timer_free(d->look);
+	timer_free(d->tidy);
 	for (int i = 0; i < SIGNAL_COUNT; i++)
 		if (d->signals[i] != NULL)
 			event_free(d->signals[i]);
@@ -470,6 +482,7 @@ daemon_run(struct config *config, char *why, size_t why_size)
 			timer_arm(d->watchdog, 0);
 		timer_arm(d->status, 0);
 		timer_arm(d->look, SOCKET_WATCH_MS);
+		timer_arm(d->tidy, HEAP_GIVE_BACK_MS);
 		service_ready("running");
 		log_event(LOG_INFO, "ready");
 		event_base_dispatch(d->base);

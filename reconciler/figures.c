@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/service.h"
+#include "base/heap.h"
 #include "graph/graph.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/summary.h"
@@ -235,7 +235,7 @@ take_process(struct figures *f)
 			pages = 0;
 		fclose(statm);
 	}
-	f->heap_bytes = (double)process_heap_bytes();
+	f->heap_bytes = (double)heap_bytes();
 	f->resident_bytes = (double)pages * (double)sysconf(_SC_PAGESIZE);
 	while (descriptors != NULL && readdir(descriptors) != NULL)
 		f->descriptors++;
