@@ -60,6 +60,12 @@ chore_attempts(const struct chore *c)
 	return c->attempts;
 }
 
+bool
+chore_overtaken(const struct chore *c)
+{
+	return c->dropped || c->again;
+}
+
 struct reconciler *
 chore_reconciler(const struct chore *c)
 {

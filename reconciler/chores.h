@@ -27,6 +27,9 @@ struct chore;
 const char *chore_id(const struct chore *c); /* the ERG's or tenant's */
 struct reconciler *chore_reconciler(const struct chore *c);
 int64_t chore_attempts(const struct chore *c); /* that have failed */
+/* Dropped, or noted anew since it began: what it has asked meanwhile may be of what is no more. It is to end by chore_done, and runs again
+ * if it was noted. */
+bool chore_overtaken(const struct chore *c);
 
 /* Runs one; it ends, now or in a later turn, by exactly one chore_done or chore_again. */
 typedef void (*chore_run)(struct reconciler *r, struct chore *c);

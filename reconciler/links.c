@@ -65,13 +65,13 @@ link_switch(struct reconciler *r, struct erg *erg, bool on)
 
 /* ---------- verifying ---------- */
 
-/* The ERG the chore is about, while it still has that link and its tenant stays. False: the chore is over. */
+/* The ERG the chore is about, while it still has that link and its tenant stays. False: the chore is over, or begins anew. */
 static bool
 erg_of(struct reconciler *r, struct chore *c, struct erg *ret_erg, struct tenant *ret_tenant)
 {
 	struct erg_id id;
 
-	if (erg_id_parse(chore_id(c), &id) && erg_load(r, &id, ret_erg) == ERR_OK &&
+	if (!chore_overtaken(c) && erg_id_parse(chore_id(c), &id) && erg_load(r, &id, ret_erg) == ERR_OK &&
 	    tenant_load(r, &ret_erg->tenant, ret_tenant) == ERR_OK && ret_tenant->state != TENANT_REMOVING)
 		return true;
 	chore_done(r, c);

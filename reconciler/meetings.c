@@ -291,7 +291,8 @@ on_organizer(void *arg, const struct graph_answer *a)
 	struct erg erg;
 	enum err e = graph_user_read(a, &user);
 
-	if (!erg_of(r, c, &erg)) {
+	/* Overtaken: it may be of another organizer than the ERG has now. */
+	if (chore_overtaken(c) || !erg_of(r, c, &erg)) {
 		chore_done(r, c);
 		return;
 	}

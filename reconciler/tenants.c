@@ -86,7 +86,8 @@ on_user(void *arg, const struct graph_answer *answer)
 	struct tenant tenant;
 	enum err e = graph_user_read(answer, &user);
 
-	if (!tenant_of(r, c, &tenant) || tenant.state == TENANT_REMOVING) {
+	/* Overtaken: it may be of another organizer than the tenant has now. */
+	if (chore_overtaken(c) || !tenant_of(r, c, &tenant) || tenant.state == TENANT_REMOVING) {
 		chore_done(r, c);
 		return;
 	}
