@@ -33,6 +33,7 @@
 #include "reconciler/retention.h"
 #include "reconciler/rich.h"
 #include "reconciler/summary.h"
+#include "state/store.h"
 
 #define SECRET_SIZE          512
 #define PATH_SIZE            4096
@@ -437,18 +438,29 @@ start(struct daemon *d, char *why, size_t why_size)
 	return e;
 }
 
+/* Whoever still waits is answered while all that the answer is made of is there: for this turn's commit, for the listener's figures. */
+static void
+answer_all(struct daemon *d)
+{
+	if (d->r != NULL) {
+		store_commit(d->r->store);
+		d->r->on_changes = NULL;
+		d->r->wake_listener = NULL;
+		d->r->peer = NULL;
+	}
+	if (d->peer != NULL)
+		peer_socket_attach(d->peer, NULL);
+	peer_socket_free(d->peer);
+	app_api_free(d->api);
+}
+
 static void
 finish(struct daemon *d)
 {
-	if (d->r != NULL)
-		d->r->on_changes = NULL;
-	if (d->peer != NULL)
-		peer_socket_attach(d->peer, NULL);
-	app_api_free(d->api);
+	answer_all(d);
 	http_server_free(d->app_server);
 	http_server_free(d->admin_server);
 	reconciler_free(d->r);
-	peer_socket_free(d->peer);
 	listener_watch_free(d->listener);
 	http_transport_free(d->graph_http);
 	http_transport_free(d->app_http);
