@@ -2,7 +2,8 @@
  * deliver.h - brings the outbox to the app: signed callbacks, in order for one person or event, until answered.
  *
  * What an answer means (contract section 5) is judged here and told to roster_acknowledged in the turn that removes the
- * outbox row, so that no answer counts twice and none is lost. Without a callback_url nothing is queued and this rests.
+ * outbox row, so that no answer counts twice and none is lost. Without a callback_url nothing is queued; what was queued while there was
+ * one counts as taken.
  */
 #ifndef RECONCILER_DELIVER_H
 #define RECONCILER_DELIVER_H

@@ -1,6 +1,8 @@
 /* The way of a change, from Teams to the app, and back from every crash on it. */
 #include "unit/reconciler/rig.h"
 
+#include "state/outbox.h"
+
 #define MEMBERS_LIST "GET /teams/{team}/members"
 #define MEMBER_GET   "GET /teams/{team}/members/{member}"
 
@@ -125,6 +127,28 @@ without_callback_url_the_feed_is_all(void **state)
 }
 
 /* While the app is away changes wait, in order; nothing is told twice to an app that answered. */
+/* What waits for the app when it takes callbacks no more is in the feed, and nobody waits for its answer. */
+static void
+a_callback_url_taken_away_leaves_nobody_waiting(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 23, 30, 5);
+	rig_link(&rig);
+	rig.app_status = 503;
+	rig_member(&rig, "add", 20, "member");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_erg(&rig).state, ERG_WORKING);
+	rig.config.callback_url = NULL;
+	rig_restart(&rig);
+	rig_run(&rig, 600000);
+	assert_int_equal(outbox_backlog(rig.r->outbox).count, 0);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	assert_int_equal(rig_erg(&rig).counts.app, 6);
+	rig_done(&rig);
+}
+
 static void
 an_app_that_is_away_gets_all_in_order(void **state)
 {
@@ -383,6 +407,7 @@ main(void)
 		cmocka_unit_test(a_change_is_one_callback_and_one_read),
 		cmocka_unit_test(a_burst_costs_three_reads),
 		cmocka_unit_test(without_callback_url_the_feed_is_all),
+		cmocka_unit_test(a_callback_url_taken_away_leaves_nobody_waiting),
 		cmocka_unit_test(an_app_that_is_away_gets_all_in_order),
 		cmocka_unit_test(a_refusal_is_not_repeated),
 		cmocka_unit_test(the_app_may_name_a_person),
