@@ -73,7 +73,7 @@ on_member(void *arg, const struct app_member_put *put)
 	struct app_snapshot *f = arg;
 	struct person person;
 
-	/* Named twice: the first word counts. */
+	/* Named twice, or spoken of by itself since: the first word counts. */
 	if (!members_wanted(&f->erg) || staging_listed(f->staging, &put->who))
 		return true;
 	if (identity_of(f->r, &f->erg, put, &person, f->why) != ERR_OK)
@@ -284,7 +284,7 @@ app_snapshot_fetch(
 	f->sink = (struct snapshot_sink){ .member = on_member, .event = on_event, .arg = f };
 	snapshot_reader_init(&f->reader, &f->sink);
 	f->timer = timer_new(r->clock, on_slice, f);
-	f->staging = staging_new(r->stagings);
+	f->staging = staging_new(r->stagings, erg);
 	if (f->timer != NULL && f->staging != NULL)
 		f->snapshot = snapshot_start(r->app_http, r->config->snapshot_url, erg, on_piece, on_snapshot, f);
 	if (f->snapshot != NULL)

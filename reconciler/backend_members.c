@@ -11,6 +11,7 @@
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
+#include "reconciler/staging.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
 #include "state/store.h"
@@ -93,6 +94,8 @@ list_one(const struct roster_view *v, const struct app_member_put *put, struct p
 	char why[DETAIL_SIZE] = "";
 	enum err e = app_list_one(v, put, ret, why);
 
+	if (e == ERR_OK)
+		stagings_said(v->r->stagings, &v->erg->id, &put->who);
 	return e == ERR_CONFLICT ? problem_set(p, PROBLEM_MEMBER_CONFLICT, "%s", why) : e;
 }
 
@@ -124,6 +127,7 @@ backend_member_remove(void *ctx, const struct erg_id *id, const struct app_perso
 
 	if (e != ERR_OK)
 		return e;
+	stagings_said(r->stagings, id, who);
 	if (member_find(r, &erg, who, &view) != ERR_OK)
 		return problem_set(p, PROBLEM_UNKNOWN_MEMBER, "The ERG has no such member.");
 	roster_app_says(&v, &view.person, &(struct roster_app){ .present = false });

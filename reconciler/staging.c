@@ -15,6 +15,7 @@
 struct staging {
 	struct stagings *all;
 	struct staging *next;
+	struct erg_id erg;
 	uint64_t number;
 	uint64_t written, read; /* parts */
 	struct document_part part;
@@ -140,6 +141,14 @@ staging_listed(struct staging *s, const struct app_person_ref *who)
 }
 
 void
+stagings_said(struct stagings *all, const struct erg_id *erg, const struct app_person_ref *who)
+{
+	for (struct staging *s = all->first; s != NULL; s = s->next)
+		if (strcmp(s->erg.s, erg->s) == 0)
+			staging_list(s, who);
+}
+
+void
 staging_mark(struct staging *s, person_id person)
 {
 	struct store_key k = marked_prefix(s);
@@ -218,13 +227,14 @@ on_sweep(void *arg)
 }
 
 struct staging *
-staging_new(struct stagings *all)
+staging_new(struct stagings *all, const struct erg_id *erg)
 {
 	struct staging *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
 	s->all = all;
+	s->erg = *erg;
 	s->number = store_next_number(all->r->store, "snapshot");
 	s->next = all->first;
 	all->first = s;

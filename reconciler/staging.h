@@ -14,6 +14,7 @@
 
 #include "app/api.h"
 #include "base/err.h"
+#include "model/erg.h"
 #include "state/records.h"
 
 struct reconciler;
@@ -26,8 +27,8 @@ void stagings_free(struct stagings *all); /* every staging is freed before. NULL
 /* Is one under way? */
 bool stagings_any(const struct stagings *all);
 
-/* NULL: out of memory. */
-struct staging *staging_new(struct stagings *all);
+/* For what is fetched of that ERG. NULL: out of memory. */
+struct staging *staging_new(struct stagings *all, const struct erg_id *erg);
 void staging_free(struct staging *s); /* its rows go in later turns. NULL is fine */
 
 /* Behind what came before. False: the store has no room for it. */
@@ -41,6 +42,8 @@ enum err staging_next(struct staging *s, const char **ret, size_t *ret_len);
 /* The snapshot lists whom the app calls so. */
 void staging_list(struct staging *s, const struct app_person_ref *who);
 bool staging_listed(struct staging *s, const struct app_person_ref *who);
+/* The app says by itself, now, that this person is in the ERG or is not: whatever a snapshot under way says of them is older. */
+void stagings_said(struct stagings *all, const struct erg_id *erg, const struct app_person_ref *who);
 
 void staging_mark(struct staging *s, person_id person);
 /* Walks the marked; next with store_next into a struct person_ref, close with store_cursor_close. */

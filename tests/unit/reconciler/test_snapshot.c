@@ -4,6 +4,7 @@
 
 #include "model/resync.h"
 #include "reconciler/resync.h"
+#include "reconciler/staging.h"
 
 static struct resync
 resync(struct rig *rig)
@@ -83,6 +84,44 @@ a_complete_snapshot_counts(void **state)
 	assert_int_equal(rig_erg(&rig).counts.app, 11);
 	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
 	assert_int_equal(rig.event_count, rig_count(&rig, "ergsync.member.added", 0) + rig_count(&rig, "ergsync.resync.done", 0));
+	free(text);
+	rig_done(&rig);
+}
+
+/* Begins one and goes on until the snapshot is under way. */
+static void
+fetch_begun(struct rig *rig)
+{
+	struct resync_scope scope = { RESYNC_ERG, "pride" };
+	struct resync row;
+	char why[256];
+
+	assert_int_equal(resync_start(rig->r, &scope, false, &row, why, sizeof(why)), ERR_OK);
+	rig_run(rig, 0);
+	assert_true(stagings_any(rig->r->stagings));
+}
+
+/* Also where it says nothing new: the snapshot that lacks somebody was made before the app named that person again. */
+static void
+what_the_app_says_meanwhile_wins(void **state)
+{
+	struct rig rig;
+	char *text = snapshot_text(11, 5, "{\"end\":true,\"members\":10,\"events\":1}");
+	struct app_member_put eleven = entry(11, ROLE_MEMBER);
+	struct erg_id id = erg_named("pride");
+	struct problem p = { 0 };
+
+	(void)state;
+	start(&rig, 67);
+	rig.snapshot = text;
+	fetch_begun(&rig);
+	join(&rig, 5);
+	assert_int_equal(backend_ops.member_remove(rig.r, &id, &eleven.who, &p), ERR_NOTFOUND);
+	rig_run(&rig, 600000);
+	assert_string_equal(in_teams(&rig, 5), "member");
+	assert_string_equal(in_teams(&rig, 11), "");
+	assert_int_equal(rig_erg(&rig).counts.app, 10);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
 	free(text);
 	rig_done(&rig);
 }
@@ -342,6 +381,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_complete_snapshot_counts),
+		cmocka_unit_test(what_the_app_says_meanwhile_wins),
 		cmocka_unit_test(anything_less_changes_nothing),
 		cmocka_unit_test(an_empty_snapshot_is_held),
 		cmocka_unit_test(a_long_snapshot_is_taken_in_slices),
