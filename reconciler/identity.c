@@ -13,8 +13,6 @@
 #include "reconciler/tables.h"
 #include "state/store.h"
 
-#define MOVE_MAX 256 /* ERGs of one person */
-
 static bool
 named(const struct person *p)
 {
@@ -22,23 +20,6 @@ named(const struct person *p)
 }
 
 /* ---------- moving what the app said from one record to another ---------- */
-
-static unsigned
-ergs_of(struct reconciler *r, person_id person, struct erg_id ret[MOVE_MAX])
-{
-	struct store_cursor *c;
-	struct store_key prefix;
-	struct erg_ref ref;
-	unsigned n = 0;
-
-	store_key_init(&prefix);
-	store_key_u64(&prefix, person);
-	c = store_seek(r->store, TABLE_PERSON_ERGS, &prefix, NULL);
-	while (n < MOVE_MAX && store_next(c, NULL, &ref) == ERR_OK)
-		ret[n++] = ref.erg;
-	store_cursor_close(c);
-	return n;
-}
 
 static void
 move_in(struct reconciler *r, struct erg *erg, const struct person *from, const struct person *to)
@@ -60,19 +41,24 @@ move_in(struct reconciler *r, struct erg *erg, const struct person *from, const 
 static void
 move_all(struct reconciler *r, struct erg *held, const struct person *from, const struct person *to)
 {
-	struct erg_id list[MOVE_MAX];
-	unsigned n = ergs_of(r, from->id, list);
+	struct store_cursor *c;
+	struct store_key prefix;
+	struct erg_ref ref;
 	struct erg erg;
 
-	for (unsigned i = 0; i < n; i++) {
-		if (held != NULL && strcmp(held->id.s, list[i].s) == 0) {
+	store_key_init(&prefix);
+	store_key_u64(&prefix, from->id);
+	c = store_seek(r->store, TABLE_PERSON_ERGS, &prefix, NULL);
+	while (store_next(c, NULL, &ref) == ERR_OK) {
+		if (held != NULL && strcmp(held->id.s, ref.erg.s) == 0) {
 			move_in(r, held, from, to);
-		} else if (erg_load(r, &list[i], &erg) == ERR_OK) {
+		} else if (erg_load(r, &ref.erg, &erg) == ERR_OK) {
 			move_in(r, &erg, from, to);
 			erg_settle(r, &erg);
 			erg_store(r, &erg);
 		}
 	}
+	store_cursor_close(c);
 }
 
 /* from, who has no Entra id, turns out to be to. */
@@ -185,6 +171,13 @@ of_entra(struct reconciler *r, struct erg *erg, const struct app_member_put *put
 	return ERR_OK;
 }
 
+/* Somebody without a name in the app whom this directory has told by that address: what another says of its people proves nothing here. */
+static bool
+known_by_email(struct reconciler *r, const struct tenant_id *tenant, const char *email, struct person *ret)
+{
+	return people_find_email(r, tenant, email, ret) == ERR_OK && !named(ret) && ret->home_tenant.s[0] == '\0';
+}
+
 /* The entry has an address only. */
 static enum err
 of_email(struct reconciler *r, struct erg *erg, const struct app_member_put *put, struct person *p, struct person *ret)
@@ -194,14 +187,14 @@ of_email(struct reconciler *r, struct erg *erg, const struct app_member_put *put
 
 	if (p != NULL) {
 		*ret = *p;
-		if (ret->entra_id.s[0] == '\0' && people_find_email(r, &erg->tenant, put->email, &q) == ERR_OK && !named(&q)) {
+		if (ret->entra_id.s[0] == '\0' && known_by_email(r, &erg->tenant, put->email, &q)) {
 			merge(r, erg, ret, &q);
 			*ret = q;
 		}
 		person_update(r, put, ret);
 		return ERR_OK;
 	}
-	if (people_find_email(r, &erg->tenant, put->email, &q) == ERR_OK && !named(&q) && q.home_tenant.s[0] == '\0') {
+	if (known_by_email(r, &erg->tenant, put->email, &q)) {
 		before = q;
 		*ret = q;
 		ret->user = put->who.user;

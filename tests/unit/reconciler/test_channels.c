@@ -224,6 +224,36 @@ a_foreign_member_is_one_person(void **state)
 	rig_done(&rig);
 }
 
+/* What another directory calls its people proves nothing: whoever it says has an address of ours is not the one the app means by it. */
+static void
+an_address_of_another_directory_leads_to_nobody(void **state)
+{
+	struct member_view view;
+	struct rig rig;
+	char id[GUID_SIZE];
+
+	(void)state;
+	rig_make(&rig, 52, 30, 10);
+	make_channel(&rig, "shared");
+	rig_do(&rig, "/_sim/tenants", "{\"id\":\"%s\",\"domain\":\"other.example\"}", FOREIGN_DIRECTORY);
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"upn\":\"x@other.example\",\"mail\":\"u20@acme.example\"}",
+	    FOREIGN_DIRECTORY, FOREIGN);
+	rig_do(&rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":503,\"path\":\"/users\",\"count\":0}");
+	join(&rig, 20);
+	rig_do(&rig, "/_sim/members", "{\"op\":\"add\",\"team\":\"%s\",\"channel\":\"" CHANNEL "\",\"user\":\"%s\"}", RIG_TEAM,
+	    FOREIGN);
+	rig_run(&rig, 300000);
+	assert_int_equal(rig_erg(&rig).counts.teams, 3);
+	join(&rig, 20);
+	assert_int_equal(get_member(&rig, "pride", 20, &view), ERR_OK);
+	assert_string_equal(view.person.entra_id.s, "");
+	json_decref(rig_ask(&rig, "DELETE", "/_sim/faults", NULL));
+	rig_run(&rig, 2 * 3600 * 1000LL);
+	assert_int_equal(get_member(&rig, "pride", 20, &view), ERR_OK);
+	assert_string_equal(view.person.entra_id.s, rig_user(20, id));
+	rig_done(&rig);
+}
+
 /* Two ERGs on one private channel: whoever either lists stays. */
 static void
 ergs_on_one_channel_share_it(void **state)
@@ -390,6 +420,7 @@ main(void)
 		cmocka_unit_test(a_shared_channel_takes_nobody_from_us),
 		cmocka_unit_test(roles_change_in_a_private_channel),
 		cmocka_unit_test(a_foreign_member_is_one_person),
+		cmocka_unit_test(an_address_of_another_directory_leads_to_nobody),
 		cmocka_unit_test(ergs_on_one_channel_share_it),
 		cmocka_unit_test(teams_decides),
 		cmocka_unit_test(the_app_decides),

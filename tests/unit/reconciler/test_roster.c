@@ -64,10 +64,39 @@ the_app_contradicts_itself_before_it_hears(void **state)
 		}
 }
 
+/* Two records turn out to be one person: that is so in every ERG, however many. */
+static void
+one_person_is_one_in_every_erg(void **state)
+{
+	struct app_member_put put = entry(28, ROLE_MEMBER);
+	struct problem p = { 0 };
+	struct rig rig;
+	char name[16];
+
+	(void)state;
+	rig_make(&rig, 83, 30, 10);
+	rig_link(&rig);
+	snprintf(put.email, sizeof(put.email), "unheard.of@acme.example");
+	put_member(&rig, "pride", &put);
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "erg%d", i);
+		assert_int_equal(rig_put_erg(&rig, name, MEMBERSHIP_OFF, &p), ERR_OK);
+		put_member(&rig, name, &put);
+	}
+	rig_user(5, put.entra_id.s);
+	put_member(&rig, "pride", &put);
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "erg%d", i);
+		assert_int_equal(status_of(&rig, name, 28), status_of(&rig, "erg0", 28));
+	}
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_person_is_one_in_every_erg),
 		cmocka_unit_test(the_app_contradicts_itself_before_it_hears),
 	};
 
