@@ -152,10 +152,11 @@ number_parse(const struct config_option *option, const char *value, int64_t *ret
 	uint64_t number = 0;
 	enum err e;
 
-	if (option->names != NULL && strcmp(value, option->names[0]) == 0) {
-		*ret = 0;
-		return ERR_OK;
-	}
+	for (int64_t i = 0; option->names != NULL && option->names[i] != NULL; i++)
+		if (strcmp(value, option->names[i]) == 0) {
+			*ret = -i;
+			return ERR_OK;
+		}
 	if (option->type == OPTION_DURATION)
 		e = parse_duration_ms(value, ret);
 	else if ((e = option->type == OPTION_SIZE ? parse_size(value, &number) : parse_u64(value, &number)) == ERR_OK)
@@ -165,31 +166,51 @@ number_parse(const struct config_option *option, const char *value, int64_t *ret
 	return e;
 }
 
+/* " or never or quota": what may stand in a number's place. */
 static void
-number_set(struct loading *l, const struct config_option *option, const char *value)
+names_add(const struct config_option *option, struct text *ret)
 {
-	int64_t number;
-	enum err e = number_parse(option, value, &number);
-	char min[32], max[32];
+	for (size_t i = 0; option->names != NULL && option->names[i] != NULL; i++)
+		text_addf(ret, " or %s", option->names[i]);
+}
 
-	if (e == ERR_OK) {
-		*(int64_t *)config_field(l->config, option) = number;
-	} else if (option->type == OPTION_DURATION) {
+static void
+number_complain(struct loading *l, const struct config_option *option, const char *value, enum err e)
+{
+	char min[32], max[32];
+	struct text names;
+
+	text_init(&names, 256);
+	text_adds(&names, "");
+	names_add(option, &names);
+	if (option->type == OPTION_DURATION) {
 		format_duration_ms(option->min, min, sizeof(min));
 		format_duration_ms(option->max, max, sizeof(max));
-		complain_of(l, option, "'%s' %s; write 15m, 90s, 1h or 7d (%s to %s)%s%s", value,
-		    e == ERR_INVALID ? "is out of range" : "is not a duration", min, max, option->names != NULL ? " or " : "",
-		    option->names != NULL ? option->names[0] : "");
+		complain_of(l, option, "'%s' %s; write 15m, 90s, 1h or 7d (%s to %s)%s", value,
+		    e == ERR_INVALID ? "is out of range" : "is not a duration", min, max, names.data);
 	} else if (option->type == OPTION_SIZE) {
 		format_size((uint64_t)option->min, min, sizeof(min));
 		format_size((uint64_t)option->max, max, sizeof(max));
 		complain_of(l, option, "'%s' %s; write 64KiB, 4MiB or 1GiB (%s to %s)", value,
 		    e == ERR_INVALID ? "is out of range" : "is not a size", min, max);
 	} else {
-		complain_of(l, option, "'%s' %s; write a number from %lld to %lld", value,
+		complain_of(l, option, "'%s' %s; write a number from %lld to %lld%s", value,
 		    e == ERR_INVALID ? "is out of range" : "is not a whole number", (long long)option->min,
-		    (long long)option->max);
+		    (long long)option->max, names.data);
 	}
+	text_done(&names);
+}
+
+static void
+number_set(struct loading *l, const struct config_option *option, const char *value)
+{
+	int64_t number;
+	enum err e = number_parse(option, value, &number);
+
+	if (e == ERR_OK)
+		*(int64_t *)config_field(l->config, option) = number;
+	else
+		number_complain(l, option, value, e);
 }
 
 static void

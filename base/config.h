@@ -20,6 +20,8 @@
 #define CONFIG_LISTEN_MAX LISTEN_MAX
 
 enum { CONFIG_NOTIFICATIONS_BASIC, CONFIG_NOTIFICATIONS_RICH };
+/* Of tenant_wide_from, beside numbers of teams: see config_option.h, names. */
+enum { CONFIG_WIDE_QUOTA = -1, CONFIG_WIDE_NEVER = 0 };
 
 /* What a file says, checked. Strings are owned by the config; absent ones are NULL. Paths are absolute. */
 struct config {
@@ -35,7 +37,7 @@ struct config {
 	int assertion_algorithm;    /* 0 PS256, 1 RS256 */
 	char *base_url, *login_url; /* without a trailing slash */
 	char *graph_ca_file;
-	int64_t tenant_wide_from; /* linked teams; 0 = never */
+	int64_t tenant_wide_from; /* linked teams, or CONFIG_WIDE_... */
 	int notifications;        /* CONFIG_NOTIFICATIONS_... */
 	char *notification_keys;
 	/* [app] */

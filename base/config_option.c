@@ -25,6 +25,7 @@ static const char *const conflict_names[] = { "app", "outlook", NULL };
 static const char *const algorithm_names[] = { "PS256", "RS256", NULL };
 static const char *const notification_names[] = { "basic", "rich", NULL };
 static const char *const lifetime_max[] = { "max", NULL };
+static const char *const wide_names[] = { "never", "quota", NULL }; /* CONFIG_WIDE_... */
 
 #define REQUIRED true
 #define OPTIONAL false
@@ -84,8 +85,9 @@ const struct config_option config_options[] = {
 	    "rich: Graph's notifications of members carry who it is, encrypted, which saves asking back."),
 	TEXT("graph", "notification_keys", PATH, notification_keys, "notification-keys", "/etc/ergsync/notification-keys", OPTIONAL, REC,
 	    "Folder of the keys rich notifications are encrypted to; ergsyncctl key notifications makes one."),
-	NUMBER("graph", "tenant_wide_from", INT, tenant_wide_from, 0, 1000000, "0", "teams", NULL, REC, LIVE,
-	    "50, say: tenants with so many teams get one subscription for all of them, where Graph grants it; 0: never."),
+	NUMBER("graph", "tenant_wide_from", INT, tenant_wide_from, 0, 1000000, "quota", "teams", wide_names, REC, LIVE,
+	    "Which tenants get one subscription for all their teams, which tells of those that are no ERG's, too. quota: where Graph has no "
+	    "room left for one each; 50: with so many linked teams; never or 0: none."),
 
 	TEXT("app", "listen", LISTEN, app_listen, "unix:/run/ergsync/app.sock", NULL, OPTIONAL, REC | FOR_CTL,
 	    "Addresses of the app API; by default app.sock in the runtime directory."),
@@ -183,8 +185,8 @@ config_value_format(const struct config *config, const struct config_option *opt
 	if (option->type == OPTION_ENUM)
 		return option->names[*(int *)config_field(config, option)];
 	number = *(int64_t *)config_field(config, option);
-	if (option->names != NULL && number == 0)
-		return option->names[0];
+	if (option->names != NULL && number <= 0)
+		return option->names[-number];
 	if (option->type == OPTION_DURATION)
 		format_duration_ms(number, ret, 32);
 	else if (option->type == OPTION_SIZE)

@@ -41,7 +41,7 @@ struct config_option {
 	int64_t min, max;         /* durations in ms, sizes in bytes; unused otherwise */
 	const char *fallback;     /* as it would be written in the file; NULL = none */
 	const char *example;      /* for the example file, where there is no fallback */
-	const char *const *names; /* OPTION_ENUM: NULL-terminated; OPTION_DURATION: the word that stands for 0 */
+	const char *const *names; /* NULL-terminated. OPTION_ENUM: all there are; numbers: the words that stand for 0, -1 ... */
 	const char *unit;         /* for the manual: "duration", "bytes", "%" or "" */
 	const char *help;         /* one sentence, ends with a full stop */
 	enum option_type type;

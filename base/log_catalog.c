@@ -94,14 +94,18 @@ const struct log_explanation log_catalog[] = {
 	{ "subscription_created", "A subscription was made", "Graph tells of changes from now on." },
 	{ "subscription_failed", "A subscription could not be made or renewed", "While trying to @ERGSYNC_WHAT@: status @ERGSYNC_STATUS@. It is "
 	    "tried again; until then changes are found by sweeps only. ergsyncctl subscriptions tells the reason." },
+	{ "tenant_wide_made", "One subscription for all teams of a tenant was made", "Tenant @ERGSYNC_TENANT@ has @ERGSYNC_TEAMS@ linked teams. "
+	    "They keep their own until it has told of a change; those without one are read." },
+	{ "tenant_wide_makes_room", "Graph has no room for a further subscription in a tenant", "Tenant @ERGSYNC_TENANT@: one team's was given up "
+	    "so that one for all teams can be made; the team is read. [graph] tenant_wide_from = never forbids it." },
 	{ "tenant_wide_used", "One subscription tells of all teams of a tenant", "Tenant @ERGSYNC_TENANT@ has @ERGSYNC_TEAMS@ linked teams. "
-	    "Each is read once; the subscriptions of their own are deleted." },
+	    "The subscriptions of their own are deleted one after the other." },
 	{ "tenant_wide_refused", "Graph grants no subscription for all teams of a tenant", "Tenant @ERGSYNC_TENANT@: status "
 	    "@ERGSYNC_STATUS@. Each team keeps its own, and nothing is lost; one for all is asked for again after a day or more. "
-	    "[graph] tenant_wide_from = 0 stops the asking." },
-	{ "tenant_wide_deaf", "A subscription for all teams of a tenant kept silent", "Tenant @ERGSYNC_TENANT@: checks found "
-	    "@ERGSYNC_MISSED@ changes that it did not tell of. Each team gets its own again and is read; one for all is tried again "
-	    "after a day or more. Should that repeat itself, set [graph] tenant_wide_from = 0." },
+	    "[graph] tenant_wide_from = never stops the asking." },
+	{ "tenant_wide_deaf", "A subscription for all teams of a tenant kept silent", "Tenant @ERGSYNC_TENANT@: the teams' "
+	    "own or checks told of @ERGSYNC_MISSED@ changes that it did not tell of. Each team has its own again and is read; one for all is "
+	    "tried again after a day or more. Should that repeat itself, set [graph] tenant_wide_from = never." },
 	{ "subscription_lost", "Graph has lost a subscription", "It is made anew, and the team is read." },
 	{ "rich_notification_not_believed", "A notification with content did not prove itself", "It is taken as a hint: what it tells of is read "
 	    "from Graph." },

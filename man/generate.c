@@ -107,8 +107,10 @@ put_range(struct text *out, const struct config_option *option)
 	} else {
 		return;
 	}
-	text_addf(out, " From %s to %s%s%s.", min, max, option->names != NULL ? ", or " : "",
-	    option->names != NULL ? option->names[0] : "");
+	text_addf(out, " From %s to %s", min, max);
+	for (size_t i = 0; option->names != NULL && option->names[i] != NULL; i++)
+		text_addf(out, ", or *%s*", option->names[i]);
+	text_adds(out, ".");
 }
 
 static void

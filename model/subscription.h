@@ -4,6 +4,7 @@
 #ifndef MODEL_SUBSCRIPTION_H
 #define MODEL_SUBSCRIPTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "model/client_state.h"
@@ -46,6 +47,10 @@ struct subscription {
 	char detail[DETAIL_SIZE];
 	int64_t refusals;                                    /* of a tenant's: in a row */
 	char encryption_id[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* of a rich one: the key Graph was last told of; "" = basic */
+	int64_t heard_wall_ms; /* of a tenant's: it has told of a change since it was made; 0 = not yet */
+	int64_t
+	    room; /* of a tenant's: teams that had their own when Graph had no room for more; 0 = that is not why it is there */
+	bool no_room; /* of others: when last asked for Graph had no room for it */
 };
 
 #endif

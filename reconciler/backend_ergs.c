@@ -49,19 +49,26 @@ subscription_show(struct reconciler *r, const struct subscription *wanted, struc
 		ret->subscription_count++;
 }
 
+static const char silent_text[] = "It has not told of a change yet: until it has, teams keep those of their own.";
+
 /* That of its team, unless the tenant's covers it, and the tenant's, if there is one. */
 static void
 roster_subscriptions_show(struct reconciler *r, const struct subscription *wanted, struct erg_view *ret)
 {
 	const struct subscription *own = &ret->subscriptions[ret->subscription_count];
+	struct subscription *wide;
 
 	subscription_show(r, wanted, ret);
 	if (wanted->kind != SUBSCRIPTION_TEAM_MEMBERS)
 		return;
 	if (ret->subscription_count > 0 && own->state == SUBSCRIPTION_COVERED && own->id[0] == '\0')
 		ret->subscription_count--;
-	if (keeper_wide_load(r, &wanted->tenant, &ret->subscriptions[ret->subscription_count]) == ERR_OK)
-		ret->subscription_count++;
+	wide = &ret->subscriptions[ret->subscription_count];
+	if (keeper_wide_load(r, &wanted->tenant, wide) != ERR_OK)
+		return;
+	if (keeper_wide_is_silent(wide))
+		(void)str_copy(wide->detail, sizeof(wide->detail), silent_text);
+	ret->subscription_count++;
 }
 
 /* The roster's, and the calendar's of whoever organizes its meetings now. */

@@ -545,11 +545,13 @@ span(int64_t ms, char *ret, size_t ret_size)
 static void
 say_active(struct app_check *c, const struct checkup_subscriptions *s, int64_t left_ms)
 {
-	char wide[96] = "", left[32];
+	char wide[160] = "", left[32];
 
 	span(left_ms, left, sizeof(left));
-
-	if (s->covered > 0)
+	if (s->silent)
+		(void)snprintf(
+		    wide, sizeof(wide), ", one of them for all teams, which keep their own until it has told of a change");
+	else if (s->covered > 0)
 		(void)snprintf(wide, sizeof(wide), ", one of them for all teams, %" PRId64 " of which have an ERG", s->covered);
 	say(c, APP_OK, "%" PRId64 " active%s; the next one would expire in %s if it were not renewed.%s%s", s->active, wide, left,
 	    s->refused[0] != '\0' ? " " : "", s->refused);

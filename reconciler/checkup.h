@@ -61,6 +61,7 @@ void checkup_unneeded(struct app_check *c, const struct checkup_needs *needs, bo
 struct checkup_subscriptions {
 	int64_t active, failing, wanted, overdue; /* overdue: active, but past the time of its renewal */
 	int64_t covered;                          /* teams that the tenant's own one tells of */
+	bool silent;                              /* it is there and has not told of anything yet */
 	int64_t next_expiry_wall_ms;              /* 0 = none */
 	char detail[DETAIL_SIZE];                 /* of one that fails */
 	char refused[DETAIL_SIZE];                /* why there is none for all teams; "" = there is one, or none was asked for */

@@ -16,6 +16,7 @@
 #include "graph/wire.h"
 #include "net/http_client.h"
 #include "reconciler/checkup.h"
+#include "reconciler/keeper_wide.h"
 #include "reconciler/permissions.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/rich.h"
@@ -300,6 +301,7 @@ count_subscription(const struct reconciler *r, const struct subscription *s, str
 	if (s->state != SUBSCRIPTION_ACTIVE)
 		return;
 	ret->active++;
+	ret->silent |= keeper_wide_is_silent(s);
 	ret->overdue += s->expires_wall_ms <= now_ms || now_ms - s->renewed_wall_ms > 2 * r->config->renew_every_ms;
 	if (ret->next_expiry_wall_ms == 0 || s->expires_wall_ms < ret->next_expiry_wall_ms)
 		ret->next_expiry_wall_ms = s->expires_wall_ms;

@@ -229,6 +229,8 @@ take(struct ingest *in, struct hint *h)
 	if (!is_lifecycle(h->kind)) {
 		if (row->kind == SUBSCRIPTION_TENANT_MEMBERS && !narrow(in, row, h))
 			return;
+		if (row->kind == SUBSCRIPTION_TEAM_MEMBERS)
+			keeper_wide_told(in->r, row);
 		take_change(in, h);
 		rich_hint(in->r, h);
 		return;

@@ -192,7 +192,7 @@ step(struct entry *e)
 		e->asked_for = false;
 		keeper_hasten(&s, now, &next);
 	}
-	if (s.state == SUBSCRIPTION_ACTIVE && s.id[0] != '\0' && (keeper_is_other_sort(k->r, &s) || e->replace))
+	if (s.state == SUBSCRIPTION_ACTIVE && s.id[0] != '\0' && (keeper_is_other_sort(k->r, &s) || e->replace || e->gives_way))
 		next.step = KEEPER_DELETE;
 	/* Without its tenant nothing can be asked of Graph, and nothing needs the row. */
 	if (next.step == KEEPER_FORGET || !keeper_where(k->r, &s, &where))

@@ -73,6 +73,7 @@ row_active(struct entry *e, struct subscription *s, const struct graph_answer *a
 	s->retry_wall_ms = 0;
 	s->failures = 0;
 	s->detail[0] = '\0';
+	s->no_room = false;
 	if (e->key_sent[0] != '\0')
 		str_copy(s->encryption_id, sizeof(s->encryption_id), e->key_sent);
 	if (s->state != SUBSCRIPTION_LEAVING)
@@ -110,9 +111,13 @@ on_deleted(void *arg, const struct graph_answer *a)
 {
 	struct entry *e = arg;
 	struct subscription s;
+	bool gave_way = e->gives_way;
 
+	e->gives_way = false;
 	if (!call_ended(e, &s))
 		return;
+	if (gave_way)
+		keeper_wide_room_made(e->keeper, &s);
 	if (a->err != ERR_OK && a->err != ERR_NOTFOUND && a->err != ERR_GONE) {
 		row_failed(e, &s, a, "Deleting the subscription");
 		return;
@@ -259,12 +264,15 @@ on_created(void *arg, const struct graph_answer *a)
 	}
 	if (a->err != ERR_OK && keeper_wide_refused(e->keeper, &s, a))
 		return;
+	if (a->err == ERR_FULL && a->status != 0)
+		keeper_wide_no_room(e->keeper, &s);
 	if (a->err != ERR_OK || !row_active(e, &s, a)) {
 		row_failed(e, &s, a, "Creating the subscription");
 		return;
 	}
 	s.created_wall_ms = keeper_now_ms(r);
 	s.generation++;
+	s.heard_wall_ms = 0;
 	keeper_row_store(r, &s);
 	log_put(LOG_INFO, "subscription_created", LS("tenant", s.tenant.s), LP("resource", s.resource),
 	    LI("lifetime_s", (s.expires_wall_ms - s.created_wall_ms) / 1000));

@@ -37,6 +37,7 @@ struct entry {
 	char key_sent[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* named in the creation or renewal under way */
 	bool asked_for;                                 /* Graph wants it renewed */
 	bool replace;                                   /* the one there leads elsewhere */
+	bool gives_way;                                 /* the one there is to make room for its tenant's */
 	bool waiting;                                   /* due, but its tenant has calls enough under way */
 	bool dead;                                      /* the row is gone */
 };
@@ -100,9 +101,13 @@ keeper_call(struct entry *e, enum keeper_step what, const struct subscription *s
 enum err keeper_wide_start(struct keeper *k);
 /* Before its next step: is the row of a team covered, or not any more? Stores what changes. */
 void keeper_wide_settle(struct keeper *k, struct subscription *s);
-/* Must that step wait: a creation for the tenant's, or the deletion of the tenant's for creations? */
+/* Must that step wait: a creation until the tenant's has had its chance of the room left, or the deletion of the tenant's for creations? */
 bool keeper_wide_holds(struct keeper *k, const struct subscription *s, enum keeper_step what);
-/* It was created: its teams are read, and need none of their own. */
+/* Graph has no room for a subscription of a team: one for all may be the way out. The row says so, and is stored by the caller. */
+void keeper_wide_no_room(struct keeper *k, struct subscription *s);
+/* The one that gave way is gone, or is not: the tenant's is asked for. */
+void keeper_wide_room_made(struct keeper *k, const struct subscription *s);
+/* It was created: teams without one of their own are read. */
 void keeper_wide_created(struct keeper *k, const struct subscription *s);
 /* After a creation that failed: true when that was a refusal, which is stored and told of. */
 bool keeper_wide_refused(struct keeper *k, struct subscription *s, const struct graph_answer *a);

@@ -3,36 +3,50 @@
 
 #include <string.h>
 
+#include "base/config.h"
+
 enum wide_stand
 wide_stand(const struct subscription *wide, int64_t now_wall_ms, int64_t coming_ms)
 {
 	if (wide == NULL || wide->state == SUBSCRIPTION_LEAVING || wide->state == SUBSCRIPTION_REFUSED)
 		return WIDE_NONE;
 	if (wide->id[0] != '\0' && wide->expires_wall_ms > now_wall_ms)
-		return WIDE_COVERS;
+		return wide->heard_wall_ms != 0 ? WIDE_COVERS : WIDE_SILENT;
 	return coming_ms < WIDE_PATIENCE_MS ? WIDE_COMING : WIDE_NONE;
 }
 
 bool
-wide_is_wanted(size_t teams, int64_t from, bool there)
+wide_is_wanted(const struct wide_need *need, int64_t from)
 {
-	if (from <= 0)
-		return false;
-	return (int64_t)teams >= (there ? from - from / 4 : from);
+	int64_t teams = (int64_t)need->teams;
+
+	if (from > 0)
+		return teams >= (need->there ? from - from / 4 : from);
+	return from == CONFIG_WIDE_QUOTA && need->there && need->room > 0 && need->lacking > 0 &&
+	       teams > need->room - need->room / 4;
+}
+
+/* What it becomes; the state it has when nothing is to change. */
+static enum subscription_state
+team_state(const struct subscription *team, enum wide_stand stand)
+{
+	bool own = team->id[0] != '\0', covered = team->state == SUBSCRIPTION_COVERED;
+
+	if (stand == WIDE_COVERS || (stand == WIDE_SILENT && !own && (covered || team->no_room)))
+		return SUBSCRIPTION_COVERED;
+	if (!covered || (stand == WIDE_COMING && !own))
+		return team->state;
+	return own ? SUBSCRIPTION_ACTIVE : SUBSCRIPTION_WANTED;
 }
 
 bool
 wide_settle_team(struct subscription *team, enum wide_stand stand)
 {
-	if (team->state == SUBSCRIPTION_LEAVING)
+	enum subscription_state state = team_state(team, stand);
+
+	if (team->state == SUBSCRIPTION_LEAVING || team->state == state)
 		return false;
-	if (stand == WIDE_COVERS && team->state != SUBSCRIPTION_COVERED) {
-		team->state = SUBSCRIPTION_COVERED;
-	} else if (stand == WIDE_NONE && team->state == SUBSCRIPTION_COVERED) {
-		team->state = team->id[0] != '\0' ? SUBSCRIPTION_ACTIVE : SUBSCRIPTION_WANTED;
-	} else {
-		return false;
-	}
+	team->state = state;
 	team->retry_wall_ms = 0;
 	team->failures = 0;
 	team->detail[0] = '\0';

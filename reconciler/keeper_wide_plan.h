@@ -2,7 +2,8 @@
  * keeper_wide_plan.h - when one subscription for all teams of a tenant stands in for one for each of its teams. Pure.
  *
  * Graph's documents disagree on whether "/teams/getAllMembers" can be subscribed to (graph-facts 2.3): creating it is the probe.
- * It tells of every team of the tenant, also of those that are no ERG's, so small tenants are better off without.
+ * It tells of every team of the tenant, also of those that are no ERG's, so small tenants are better off without. That Graph grants it
+ * does not mean that it tells: until it has, each team that can have one of its own has it, and both tell.
  */
 #ifndef RECONCILER_KEEPER_WIDE_PLAN_H
 #define RECONCILER_KEEPER_WIDE_PLAN_H
@@ -13,6 +14,9 @@
 
 #include "base/err.h"
 #include "model/subscription.h"
+
+/* It needs room itself: how long it waits for that of a team's that is given up for it. */
+#define WIDE_ROOM_MS (60 * 1000LL)
 
 /* After a refusal it is asked for again so much later, doubled with each refusal in a row. */
 #define WIDE_RETRY_MIN_MS (24 * 3600 * 1000LL)
@@ -32,14 +36,23 @@
 /* What the teams' own subscriptions may count on. */
 enum wide_stand {
 	WIDE_NONE,   /* each team needs its own */
-	WIDE_COMING, /* asked for, or lost and asked for again: those there stay, none is made yet */
+	WIDE_COMING, /* asked for, or lost and asked for again: those there stay, and whoever had none of its own waits */
+	WIDE_SILENT, /* there, and not heard from yet: those there stay, others are made as long as Graph has room for them */
 	WIDE_COVERS  /* teams need none */
 };
 /* wide: the tenant's row, NULL = none. coming_ms: for how long it has been coming by now. */
 enum wide_stand wide_stand(const struct subscription *wide, int64_t now_wall_ms, int64_t coming_ms);
 
-/* Is one wanted for so many teams, from that number on (0 = never)? One that is there stays down to three quarters of it. */
-bool wide_is_wanted(size_t teams, int64_t from, bool there);
+struct wide_need {
+	size_t teams;   /* linked */
+	size_t lacking; /* of the teams' subscriptions, those of members of channels included: not on Graph */
+	bool there;     /* it is, or is asked for */
+	int64_t room;   /* of that one's row */
+};
+/* Is one wanted? from: [graph] tenant_wide_from. One for so many teams stays down to three quarters of them; one for want of room as
+ * long as a team is without its own, and down to three quarters of those that had theirs. What begins the latter is a creation that
+ * Graph had no room for. */
+bool wide_is_wanted(const struct wide_need *need, int64_t from);
 
 /* What a team's row becomes; true when that changed it. */
 bool wide_settle_team(struct subscription *team, enum wide_stand stand);
@@ -59,6 +72,7 @@ struct wide_hearing {
 	uint64_t heard_since;  /* that */
 	uint64_t missed;       /* checks that found a change nobody had announced */
 	uint64_t unreadable;   /* notifications that name no team */
+	bool made_room;        /* a team's was given up so that it can be made */
 };
 void wide_hear(struct wide_hearing *h);
 /* True: it is deaf, or speaks in a way we do not understand. read: notifications read so far, of whomever; when none at all has come

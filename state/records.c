@@ -155,6 +155,9 @@ static const struct field subscription_fields[] = {
 	STR(detail, 1),
 	STR(encryption_id, 2),
 	I64(refusals, 3),
+	I64(heard_wall_ms, 4),
+	I64(room, 4),
+	BOOL(no_room, 4),
 };
 #undef RECORD
 
@@ -354,7 +357,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(PERSON_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(MEMBERS, member, member_fields, 3),
 	SCHEMA(MEMBERSHIPS, person_ref, person_ref_fields, 1),
-	SCHEMA(SUBSCRIPTIONS, subscription, subscription_fields, 3),
+	SCHEMA(SUBSCRIPTIONS, subscription, subscription_fields, 4),
 	SCHEMA(CURSORS, cursor_record, cursor_fields, 1),
 	SCHEMA(DIRTY, dirty_record, dirty_fields, 1),
 	SCHEMA(INTENTS, intent_record, intent_fields, 1),

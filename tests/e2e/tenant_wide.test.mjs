@@ -1,5 +1,6 @@
-// One subscription for all teams of a tenant, by real processes: made in place of one for each team, shown, deaf to nobody that matters;
-// a tenant of whose Graph it cannot be had does without.
+// One subscription for all teams of a tenant, by real processes: made beside one for each team, which stay until it has been heard,
+// shown, deaf to nobody that matters; a tenant of whose Graph it cannot be had does without. By default it is made where Graph has no
+// room for one each.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import test from 'node:test';
@@ -46,12 +47,24 @@ test('one subscription for all teams of a tenant', async (t) => {
   const acme = await tenant(stack, 'acme', 'granted');
   const other = await tenant(stack, 'other', 404);
 
+  await t.test('teams keep their own until it has been heard', async () => {
+    await eventually('one for all, and one for each', async () => {
+      const { wide, own } = await subscriptions(stack, acme);
+      return wide === 1 && own === ERGS;
+    });
+    assert.match((await stack.ctl('doctor', 'acme')).output, /one of them for all teams, which keep their own until it has told of a change/);
+    assert.match((await stack.ctl('subscriptions')).output, /acme +\S+ +active .*getAllMembers +It has not told of a change yet/);
+    await stack.reconciler.kill('SIGKILL');
+    await stack.startReconciler();
+    assert.deepEqual(await subscriptions(stack, acme), { wide: 1, own: ERGS });
+  });
+
   await t.test('it stands for those of the teams, and each ERG shows it', async () => {
+    await everybodyIsHeard(stack, acme, 2);
     await eventually('one for all', async () => {
       const { wide, own } = await subscriptions(stack, acme);
       return wide === 1 && own === 0;
     });
-    await everybodyIsHeard(stack, acme, 2);
     const erg = await stack.erg('acme-0');
     assert.deepEqual(erg.subscriptions.map((s) => [s.resource, s.state]), [[WIDE, 'active']]);
   });
@@ -73,8 +86,8 @@ test('one subscription for all teams of a tenant', async (t) => {
       return wide === 0 && own === ERGS;
     });
     await everybodyIsHeard(stack, other, 2);
-    const erg = await stack.erg('other-0');
-    assert.deepEqual(erg.subscriptions.map((s) => s.state), ['active', 'refused']);
+    await eventually('it is refused', async () =>
+      (await stack.erg('other-0')).subscriptions.map((s) => s.state).join() === 'active,refused');
     const list = await stack.ctl('subscriptions');
     assert.match(list.output, /other +\S+ +refused .*Graph refuses one subscription for all teams of this tenant \(status 404\)\. Each team has its own/);
     assert.match(list.output, /acme +\S+ +active .*\/teams\/getAllMembers/);
@@ -93,12 +106,38 @@ test('one subscription for all teams of a tenant', async (t) => {
   });
 
   await t.test('switched off by a reload: each team has its own again', async () => {
-    stack.writeConfig({ graph: { tenant_wide_from: 0, notifications: 'rich' } });
+    stack.writeConfig({ graph: { tenant_wide_from: 'never', notifications: 'rich' } });
     stack.reconciler.child.kill('SIGHUP');
     await eventually('one for each', async () => {
       const { wide, own } = await subscriptions(stack, acme);
       return wide === 0 && own === ERGS;
     });
     await everybodyIsHeard(stack, acme, 4);
+  });
+});
+
+test('no room for one each', async (t) => {
+  const stack = await Stack.make(t, {});
+  await stack.startSim();
+  await stack.startApp();
+  stack.writeConfig();
+  assert.equal((await stack.ctl('init')).code, 0);
+  await stack.startListener();
+  await stack.startReconciler();
+  const acme = await tenant(stack, 'acme', 'granted');
+  await eventually('one for each', async () => (await subscriptions(stack, acme)).own === ERGS);
+  await stack.control('POST', 'settings', { quota_teams: ERGS });
+  await stack.link({ tenant: acme.id, users: acme.users, team: acme.foreign }, { tenantId: 'acme', erg: 'acme-one-more' });
+  await eventually('one for all, in the place of one', async () => {
+    const { wide, own } = await subscriptions(stack, acme);
+    return wide === 1 && own === ERGS - 1;
+  });
+  await everybodyIsHeard(stack, acme, 2);
+  await stack.control('POST', 'members', { op: 'add', team: acme.foreign.id, user: acme.users[3].id });
+  await eventually('the team without has whoever joined', async () =>
+    sameSet(await stack.membersByFeed('acme-one-more'), await stack.membersInTeams(acme.foreign.id)));
+  await eventually('one for all', async () => {
+    const { wide, own } = await subscriptions(stack, acme);
+    return wide === 1 && own === 0;
   });
 });

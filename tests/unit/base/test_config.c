@@ -155,6 +155,7 @@ loads_a_small_file_with_all_defaults(void **state)
 	assert_int_equal(c->drift_check_ms, 3600000);
 	assert_int_equal(c->renew_every_ms, 2700000);
 	assert_int_equal(c->subscription_lifetime_ms, 0);
+	assert_int_equal(c->tenant_wide_from, CONFIG_WIDE_QUOTA);
 	assert_int_equal(c->removal_limit, 10);
 	assert_int_equal(c->removal_percent, 20);
 	assert_int_equal(c->mail_limit, 200);
@@ -198,6 +199,37 @@ reads_every_way_of_writing(void **state)
 	config_free(c);
 }
 
+static void
+words_stand_for_numbers(void **state)
+{
+	static const struct {
+		const char *text, *shown;
+		int64_t number;
+	} cases[] = {
+		{ "[graph]\ntenant_wide_from = quota\n", "\ntenant_wide_from = quota\n", CONFIG_WIDE_QUOTA },
+		{ "[graph]\ntenant_wide_from = never\n", "\ntenant_wide_from = never\n", CONFIG_WIDE_NEVER },
+		{ "[graph]\ntenant_wide_from = 0\n", "\ntenant_wide_from = never\n", CONFIG_WIDE_NEVER },
+		{ "[graph]\ntenant_wide_from = 50\n", "\ntenant_wide_from = 50\n", 50 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *shown = NULL, text[2048];
+		struct config *c = NULL;
+		size_t len;
+		FILE *out = open_memstream(&shown, &len);
+
+		snprintf(text, sizeof(text), "%s%s", GOOD, cases[i].text);
+		assert_int_equal(load_file(text, BOTH, &c), ERR_OK);
+		assert_int_equal(c->tenant_wide_from, cases[i].number);
+		config_dump(c, out);
+		assert_int_equal(fclose(out), 0);
+		assert_non_null(strstr(shown, cases[i].shown));
+		free(shown);
+		config_free(c);
+	}
+}
+
 /* Each text is added to a good file: its first line is line 11. */
 static const struct {
 	const char *text, *reports;
@@ -208,6 +240,10 @@ static const struct {
 	{ "[sync]\nsettle = max\n", "12: [sync] settle: 'max' is not a duration; write 15m, 90s, 1h or 7d (1s to 7d)\n" },
 	{ "[sync]\nsubscription_lifetime = ever\n",
 	    "12: [sync] subscription_lifetime: 'ever' is not a duration; write 15m, 90s, 1h or 7d (1s to 30d) or max\n" },
+	{ "[graph]\ntenant_wide_from = always\n", "12: [graph] tenant_wide_from: 'always' is not a whole number; write a number "
+	                                          "from 0 to 1000000 or never or quota\n" },
+	{ "[graph]\ntenant_wide_from = -1\n",
+	    "12: [graph] tenant_wide_from: '-1' is not a whole number; write a number from 0 to 1000000 or never or quota\n" },
 	{ "[sync]\nremoval_percent = 101\n",
 	    "12: [sync] removal_percent: '101' is out of range; write a number from 0 to 100\n" },
 	{ "[sync]\nremoval_percent = 20%\n",
@@ -563,6 +599,7 @@ main(void)
 		cmocka_unit_test(reload_takes_over_what_may_change),
 		cmocka_unit_test(a_dump_loads_to_the_same),
 		cmocka_unit_test(what_is_hardly_meant_is_told_but_taken),
+		cmocka_unit_test(words_stand_for_numbers),
 		cmocka_unit_test(the_example_names_every_option_and_loads),
 	};
 

@@ -335,6 +335,7 @@ rig_config(struct rig *rig)
 	c->removal_limit = 10;
 	c->removal_percent = 20;
 	c->mail_limit = 200;
+	c->tenant_wide_from = CONFIG_WIDE_QUOTA;
 	c->meeting_horizon_ms = INT64_C(400) * 24 * 3600 * 1000;
 }
 

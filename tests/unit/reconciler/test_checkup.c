@@ -283,6 +283,13 @@ subscriptions(void **state)
 	checkup_begin(&c, APP_CHECK_SUBSCRIPTIONS);
 	checkup_subscriptions(&c, &s, NOW_S * 1000);
 	expect("good", &c, APP_OK, "3 active; the next one would expire in 60 min", "");
+	s.silent = true;
+	checkup_subscriptions(&c, &s, NOW_S * 1000);
+	expect("silent", &c, APP_OK, "3 active, one of them for all teams, which keep their own until", "");
+	s.silent = false;
+	s.covered = 4;
+	checkup_subscriptions(&c, &s, NOW_S * 1000);
+	expect("wide", &c, APP_OK, "3 active, one of them for all teams, 4 of which have an ERG;", "");
 	s.wanted = 1;
 	checkup_subscriptions(&c, &s, NOW_S * 1000);
 	expect("wanted", &c, APP_WARN, "not made yet", "again");

@@ -5,10 +5,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/config.h"
+#include "base/random.h"
 #include "reconciler/keeper_plan.h"
 
 #define MINUTE 60000LL
@@ -39,8 +42,8 @@ what_teams_may_count_on(void **state)
 	} cases[] = {
 		{ "asked for", SUBSCRIPTION_WANTED, "", 0, 0, WIDE_COMING },
 		{ "asked for in vain for long", SUBSCRIPTION_FAILING, "", 0, WIDE_PATIENCE_MS, WIDE_NONE },
-		{ "there", SUBSCRIPTION_ACTIVE, "s", DAY, 0, WIDE_COVERS },
-		{ "there, renewing fails", SUBSCRIPTION_FAILING, "s", DAY, 0, WIDE_COVERS },
+		{ "there", SUBSCRIPTION_ACTIVE, "s", DAY, 0, WIDE_SILENT },
+		{ "there, renewing fails", SUBSCRIPTION_FAILING, "s", DAY, 0, WIDE_SILENT },
 		{ "expired", SUBSCRIPTION_FAILING, "s", -1, 0, WIDE_COMING },
 		{ "lost", SUBSCRIPTION_WANTED, "", 0, MINUTE, WIDE_COMING },
 		{ "no longer wanted, still there", SUBSCRIPTION_LEAVING, "s", DAY, 0, WIDE_NONE },
@@ -55,6 +58,9 @@ what_teams_may_count_on(void **state)
 
 		if (wide_stand(&s, NOW, cases[i].coming) != cases[i].stand)
 			fail_msg("%s", cases[i].why);
+		s.heard_wall_ms = NOW - 1;
+		if (wide_stand(&s, NOW, cases[i].coming) != (cases[i].stand == WIDE_SILENT ? WIDE_COVERS : cases[i].stand))
+			fail_msg("%s, heard", cases[i].why);
 	}
 }
 
@@ -64,13 +70,38 @@ who_wants_one(void **state)
 {
 	(void)state;
 	for (size_t teams = 0; teams < 100; teams++) {
-		assert_false(wide_is_wanted(teams, 0, true));
-		assert_int_equal(wide_is_wanted(teams, 50, false), teams >= 50);
-		assert_int_equal(wide_is_wanted(teams, 50, true), teams >= 38);
+		const struct wide_need none = { .teams = teams }, there = { .teams = teams, .there = true };
+
+		assert_false(wide_is_wanted(&there, CONFIG_WIDE_NEVER));
+		assert_false(wide_is_wanted(&none, CONFIG_WIDE_QUOTA));
+		assert_false(wide_is_wanted(&there, CONFIG_WIDE_QUOTA));
+		assert_int_equal(wide_is_wanted(&none, 50), teams >= 50);
+		assert_int_equal(wide_is_wanted(&there, 50), teams >= 38);
+		assert_int_equal(wide_is_wanted(&there, 1), teams >= 1);
 	}
-	assert_false(wide_is_wanted(0, 1, true));
-	assert_true(wide_is_wanted(1, 1, false));
-	assert_true(wide_is_wanted(1, 1, true));
+}
+
+/* One that is there for want of room: as long as a team needs it, and not of those few that would have room. */
+static void
+who_still_wants_one(void **state)
+{
+	static const struct {
+		size_t teams, lacking;
+		int64_t room;
+		bool wanted;
+	} cases[] = {
+		{ 51, 1, 50, true }, { 51, 51, 50, true }, { 51, 0, 50, false }, /* there is room again */
+		{ 38, 38, 50, false }, { 39, 39, 50, true }, { 2, 2, 1, true }, { 0, 0, 1, false },
+		{ 51, 51, 0, false }, /* it was there for their number */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct wide_need need = { cases[i].teams, cases[i].lacking, true, cases[i].room };
+
+		assert_int_equal(wide_is_wanted(&need, CONFIG_WIDE_QUOTA), cases[i].wanted);
+		assert_false(wide_is_wanted(&need, CONFIG_WIDE_NEVER));
+	}
 }
 
 static void
@@ -81,25 +112,71 @@ what_becomes_of_a_team(void **state)
 		const char *id;
 		enum wide_stand stand;
 		enum subscription_state after;
+		bool no_room;
 	} cases[] = {
-		{ SUBSCRIPTION_WANTED, "", WIDE_COVERS, SUBSCRIPTION_COVERED },
-		{ SUBSCRIPTION_ACTIVE, "s", WIDE_COVERS, SUBSCRIPTION_COVERED },
-		{ SUBSCRIPTION_FAILING, "", WIDE_COVERS, SUBSCRIPTION_COVERED },
-		{ SUBSCRIPTION_LEAVING, "s", WIDE_COVERS, SUBSCRIPTION_LEAVING },
-		{ SUBSCRIPTION_COVERED, "", WIDE_COVERS, SUBSCRIPTION_COVERED },
-		{ SUBSCRIPTION_COVERED, "", WIDE_COMING, SUBSCRIPTION_COVERED },
-		{ SUBSCRIPTION_ACTIVE, "s", WIDE_COMING, SUBSCRIPTION_ACTIVE },
-		{ SUBSCRIPTION_COVERED, "", WIDE_NONE, SUBSCRIPTION_WANTED },
-		{ SUBSCRIPTION_COVERED, "s", WIDE_NONE, SUBSCRIPTION_ACTIVE },
-		{ SUBSCRIPTION_FAILING, "", WIDE_NONE, SUBSCRIPTION_FAILING },
+		{ SUBSCRIPTION_WANTED, "", WIDE_COVERS, SUBSCRIPTION_COVERED, false },
+		{ SUBSCRIPTION_ACTIVE, "s", WIDE_COVERS, SUBSCRIPTION_COVERED, false },
+		{ SUBSCRIPTION_FAILING, "", WIDE_COVERS, SUBSCRIPTION_COVERED, false },
+		{ SUBSCRIPTION_LEAVING, "s", WIDE_COVERS, SUBSCRIPTION_LEAVING, false },
+		{ SUBSCRIPTION_COVERED, "", WIDE_COVERS, SUBSCRIPTION_COVERED, false },
+		{ SUBSCRIPTION_COVERED, "", WIDE_COMING, SUBSCRIPTION_COVERED, false },
+		{ SUBSCRIPTION_COVERED, "s", WIDE_COMING, SUBSCRIPTION_ACTIVE, false },
+		{ SUBSCRIPTION_COVERED, "s", WIDE_SILENT, SUBSCRIPTION_ACTIVE, false },
+		{ SUBSCRIPTION_COVERED, "", WIDE_SILENT, SUBSCRIPTION_COVERED, false },
+		{ SUBSCRIPTION_ACTIVE, "s", WIDE_SILENT, SUBSCRIPTION_ACTIVE, false },
+		{ SUBSCRIPTION_WANTED, "", WIDE_SILENT, SUBSCRIPTION_WANTED, false },
+		{ SUBSCRIPTION_FAILING, "", WIDE_SILENT, SUBSCRIPTION_FAILING, false },
+		{ SUBSCRIPTION_FAILING, "", WIDE_SILENT, SUBSCRIPTION_COVERED, true },
+		{ SUBSCRIPTION_ACTIVE, "s", WIDE_SILENT, SUBSCRIPTION_ACTIVE, true },
+		{ SUBSCRIPTION_FAILING, "", WIDE_COMING, SUBSCRIPTION_FAILING, true },
+		{ SUBSCRIPTION_FAILING, "", WIDE_NONE, SUBSCRIPTION_FAILING, true },
+		{ SUBSCRIPTION_ACTIVE, "s", WIDE_COMING, SUBSCRIPTION_ACTIVE, false },
+		{ SUBSCRIPTION_COVERED, "", WIDE_NONE, SUBSCRIPTION_WANTED, false },
+		{ SUBSCRIPTION_COVERED, "s", WIDE_NONE, SUBSCRIPTION_ACTIVE, false },
+		{ SUBSCRIPTION_FAILING, "", WIDE_NONE, SUBSCRIPTION_FAILING, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct subscription s = row(cases[i].before, cases[i].id, DAY);
 
+		s.no_room = cases[i].no_room;
 		assert_int_equal(wide_settle_team(&s, cases[i].stand), cases[i].before != cases[i].after);
 		assert_int_equal(s.state, cases[i].after);
+	}
+}
+
+/*
+ * Whatever the order of things: a team gives up its own only for one that has been heard, a covered one without is left alone until
+ * there is none, and settling twice changes nothing.
+ */
+static void
+any_team_at_any_time(void **state)
+{
+	const char *text = getenv("ERGSYNC_TEST_SEED");
+	uint64_t seed = text != NULL ? strtoull(text, NULL, 10) : 1;
+	struct rng rng = rng_seeded(seed);
+
+	(void)state;
+	print_message("ERGSYNC_TEST_SEED=%llu\n", (unsigned long long)seed);
+	for (int i = 0; i < 100000; i++) {
+		struct subscription s =
+		    row((enum subscription_state)rng_below(&rng, SUBSCRIPTION_REFUSED), rng_below(&rng, 2) == 0 ? "" : "s", DAY);
+		enum wide_stand stand = (enum wide_stand)rng_below(&rng, WIDE_COVERS + 1);
+		struct subscription before;
+
+		s.no_room = rng_below(&rng, 2) == 0;
+		before = s;
+		(void)wide_settle_team(&s, stand);
+		assert_string_equal(s.id, before.id);
+		assert_int_equal(s.state == SUBSCRIPTION_LEAVING, before.state == SUBSCRIPTION_LEAVING);
+		if (s.state == SUBSCRIPTION_COVERED && s.id[0] != '\0')
+			assert_int_equal(stand, WIDE_COVERS);
+		if (s.state == SUBSCRIPTION_COVERED)
+			assert_int_not_equal(stand, WIDE_NONE);
+		if (stand == WIDE_COVERS && s.state != SUBSCRIPTION_LEAVING)
+			assert_int_equal(s.state, SUBSCRIPTION_COVERED);
+		assert_false(wide_settle_team(&s, stand));
 	}
 }
 
@@ -204,7 +281,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_teams_may_count_on),
 		cmocka_unit_test(who_wants_one),
+		cmocka_unit_test(who_still_wants_one),
 		cmocka_unit_test(what_becomes_of_a_team),
+		cmocka_unit_test(any_team_at_any_time),
 		cmocka_unit_test(what_is_a_refusal),
 		cmocka_unit_test(when_it_is_asked_for_again),
 		cmocka_unit_test(when_it_is_deaf),
