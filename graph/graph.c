@@ -786,6 +786,14 @@ graph_tenant_granted(struct graph *g, const struct guid *directory)
 	return token != NULL ? graph_login_claims(token) : NULL;
 }
 
+uint64_t
+graph_tenant_granted_by(struct graph *g, const struct guid *directory)
+{
+	const struct graph_tenant *t = tenant_get(g, directory, false);
+
+	return t != NULL && t->token != NULL ? graph_token_last_number(t->token) : 0;
+}
+
 void
 graph_tenant_forget(struct graph *g, const struct guid *directory)
 {

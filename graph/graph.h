@@ -112,6 +112,8 @@ void graph_tenant_sign_in_anew(struct graph *g, const struct guid *directory);
 json_t *graph_tenant_claims(struct graph *g, const struct guid *directory);
 /* The same of the last token it had, even one that has run out; never signs in. */
 json_t *graph_tenant_granted(struct graph *g, const struct guid *directory);
+/* Which token that was: another number is another token; 0: there was none. */
+uint64_t graph_tenant_granted_by(struct graph *g, const struct guid *directory);
 /* Cancels the tenant's calls - each is answered ERR_CANCELLED in the next turn - and wipes its token. */
 void graph_tenant_forget(struct graph *g, const struct guid *directory);
 /* Another certificate (shared) or, if that is NULL, secret (copied). Tokens that were got with the former stay in use; tenants

@@ -549,6 +549,12 @@ graph_token_last(const struct graph_token *t)
 	return t->text;
 }
 
+uint64_t
+graph_token_last_number(const struct graph_token *t)
+{
+	return t->text != NULL ? t->number : 0;
+}
+
 bool
 graph_token_reject(struct graph_token *t, uint64_t number)
 {

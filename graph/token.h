@@ -85,6 +85,8 @@ struct graph_token_view {
 enum graph_token_state graph_token_get(struct graph_token *t, bool urgent, struct graph_token_view *ret);
 /* The last token it had, even one that has run out; asks for none. NULL: there is none. Borrowed until the next call of this module. */
 const char *graph_token_last(const struct graph_token *t);
+/* Which one that is; 0: there is none. */
+uint64_t graph_token_last_number(const struct graph_token *t);
 /* Graph answered 401 to that token. True: the call is worth one more try with another token. */
 bool graph_token_reject(struct graph_token *t, uint64_t number);
 /* Forgets a remembered failure, so that the next call asks again, and rejections; should that fail, too, it is remembered as long as

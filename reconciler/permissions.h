@@ -16,7 +16,7 @@ struct permissions;
 struct reconciler;
 struct tenant_id;
 
-#define PERMISSIONS_EVERY_MS ((int64_t)300000) /* from the end of a walk to the next */
+#define PERMISSIONS_EVERY_MS ((int64_t)900000) /* from the end of a walk to the next; a token, which tells, lasts an hour */
 
 enum err permissions_new(struct reconciler *r, struct permissions **ret);
 void permissions_free(struct permissions *p); /* NULL is fine */

@@ -64,6 +64,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "reconciler/tables.h"
 
 struct app_callbacks;
 struct chores;
@@ -138,6 +139,7 @@ struct reconciler {
 	char callback_secret[256];         /* "whsec_..." or "" */
 
 	struct reconciler_counters counters;
+	struct tables_memory memory;
 	int64_t started_wall_ms;
 
 	struct store *store;

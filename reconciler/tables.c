@@ -4,6 +4,8 @@
 
 #include "reconciler/reconciler.h"
 
+#define DIRECTORY_PLACES 8
+
 static struct store_key
 key_of(struct reconciler *r, const char *kind, const char *id)
 {
@@ -39,17 +41,62 @@ tenant_store(struct reconciler *r, const struct tenant *tenant)
 	store_put(r->store, TABLE_TENANTS, &key, tenant);
 }
 
+/* FNV-1a */
+static size_t
+slot_of(const char *id)
+{
+	uint32_t h = 0x811c9dc5u;
+
+	for (; *id != '\0'; id++)
+		h = (h ^ (uint8_t)*id) * 0x01000193u;
+	return (h ^ h >> 16) % TABLES_SLOTS;
+}
+
+/* Where that directory is remembered, or may be: one of a few places. */
+static struct directory_memory *
+memory_of(struct reconciler *r, const struct guid *directory)
+{
+	size_t first = slot_of(directory->s);
+	struct directory_memory *m;
+
+	for (size_t i = 0; i < DIRECTORY_PLACES; i++) {
+		m = &r->memory.directories[(first + i) % TABLES_SLOTS];
+		if (m->directory.s[0] == '\0' || strcmp(m->directory.s, directory->s) == 0)
+			return m;
+	}
+	return &r->memory.directories[first];
+}
+
 enum err
 tenant_load_by_directory(struct reconciler *r, const struct guid *directory, struct tenant *ret)
 {
-	struct store_cursor *c = store_seek(r->store, TABLE_TENANTS, NULL, NULL);
+	struct directory_memory *known = memory_of(r, directory);
+	struct store_cursor *c;
 	enum err e;
 
+	if (strcmp(known->directory.s, directory->s) == 0 && tenant_load(r, &known->tenant, ret) == ERR_OK &&
+	    strcmp(ret->directory_id.s, directory->s) == 0)
+		return ERR_OK;
+	c = store_seek(r->store, TABLE_TENANTS, NULL, NULL);
 	while ((e = store_next(c, NULL, ret)) == ERR_OK)
 		if (strcmp(ret->directory_id.s, directory->s) == 0)
 			break;
 	store_cursor_close(c);
+	if (e == ERR_OK)
+		*known = (struct directory_memory){ *directory, ret->id };
 	return e;
+}
+
+uint32_t
+tenant_erg_changes(const struct reconciler *r, const struct tenant_id *tenant)
+{
+	return r->memory.erg_changes[slot_of(tenant->s)];
+}
+
+static void
+note_erg_change(struct reconciler *r, const struct tenant_id *tenant)
+{
+	r->memory.erg_changes[slot_of(tenant->s)]++;
 }
 
 enum err
@@ -66,6 +113,7 @@ erg_store(struct reconciler *r, const struct erg *erg)
 	struct store_key key = key_of(r, "erg", erg->id.s);
 
 	store_put(r->store, TABLE_ERGS, &key, erg);
+	note_erg_change(r, &erg->tenant);
 }
 
 static void
@@ -84,12 +132,14 @@ void
 erg_refs_add(struct reconciler *r, const struct erg *erg)
 {
 	ref_put(r, TABLE_TENANT_ERGS, "tenant", erg->tenant.s, &erg->id, true);
+	note_erg_change(r, &erg->tenant);
 }
 
 void
 erg_refs_del(struct reconciler *r, const struct erg *erg)
 {
 	ref_put(r, TABLE_TENANT_ERGS, "tenant", erg->tenant.s, &erg->id, false);
+	note_erg_change(r, &erg->tenant);
 }
 
 void

@@ -17,8 +17,20 @@ struct reconciler;
 
 enum err tenant_load(struct reconciler *r, const struct tenant_id *id, struct tenant *ret);
 void tenant_store(struct reconciler *r, const struct tenant *tenant);
-/* The first tenant with that directory, if any: a walk over the tenants, for what Graph tells of a directory. */
+/* The tenant with that directory, if any, for what Graph tells of one: where it was the last time, or by a walk over the tenants. */
 enum err tenant_load_by_directory(struct reconciler *r, const struct guid *directory, struct tenant *ret);
+/* While this says the same no ERG of the tenant has been made, stored or erased since the start. */
+uint32_t tenant_erg_changes(const struct reconciler *r, const struct tenant_id *tenant);
+
+#define TABLES_SLOTS 512
+/* Embedded in struct reconciler; all zero at first. A slot serves whatever falls into it. */
+struct tables_memory {
+	uint32_t erg_changes[TABLES_SLOTS];
+	struct directory_memory {
+		struct guid directory;
+		struct tenant_id tenant;
+	} directories[TABLES_SLOTS]; /* where a tenant was found: to be looked at, not believed */
+};
 
 enum err erg_load(struct reconciler *r, const struct erg_id *id, struct erg *ret);
 void erg_store(struct reconciler *r, const struct erg *erg);
