@@ -50,12 +50,19 @@ http_answer_header(const struct http_answer *answer, const char *name)
 static bool
 http_date_parse(const char *value, int64_t *ret_ms)
 {
+	static _Thread_local char last[32]; /* many answers come within a second */
+	static _Thread_local time_t last_t;
 	time_t t;
 
+	if (last_t > 0 && strcmp(value, last) == 0) {
+		*ret_ms = (int64_t)last_t * 1000;
+		return true;
+	}
 	if (!((value[0] >= 'A' && value[0] <= 'Z') || (value[0] >= 'a' && value[0] <= 'z')))
 		return false;
 	t = curl_getdate(value, NULL);
 	*ret_ms = (int64_t)t * 1000;
+	last_t = str_copy(last, sizeof(last), value) ? t : 0;
 	return t > 0;
 }
 
