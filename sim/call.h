@@ -101,7 +101,8 @@ struct call {
 
 	int status;
 	json_t *answer; /* NULL = no body */
-	char *text;     /* instead of answer: plain text */
+	char *ready;    /* instead of answer: its text */
+	char *text;     /* instead of both: plain text */
 	char *header[CALL_HEADERS_MAX];
 	size_t header_count;
 };
@@ -121,6 +122,8 @@ void call_drop(struct call *c);
 
 /* The answer: takes json. */
 void call_answer(struct call *c, int status, json_t *json);
+/* The same as JSON text that is ready to be sent: takes it. For answers that are given very often. */
+void call_answer_ready(struct call *c, int status, char *json_text);
 /* An error in Graph's shape, noted in the journal. */
 void call_refuse(struct call *c, int status, const char *code, enum journal_kind kind, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

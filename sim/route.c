@@ -20,8 +20,15 @@
 #define READS_CALENDARS       (P(CALENDARS_READ) | P(CALENDARS_WRITE))
 #define READS_GROUP_MEMBERS   (P(GROUP_MEMBER_READ) | P(GROUP_MEMBER_WRITE) | P(GROUP_READ))
 
-/* First match wins: literal rows stand before those with braces. */
+/* First match wins: literal rows stand before those with braces; subscriptions, which are renewed all the time, before all. */
 static const struct route routes[] = {
+	{ "POST", "/subscriptions", 0, TRAFFIC_SUBSCRIPTION_WRITE, 1, handle_subscription_create },
+	{ "GET", "/subscriptions", 0, TRAFFIC_SUBSCRIPTION_LIST, 1, handle_subscriptions_list },
+	{ "GET", "/subscriptions/{subscription}", 0, TRAFFIC_SUBSCRIPTION_GET, 1, handle_subscription_get },
+	{ "PATCH", "/subscriptions/{subscription}", 0, TRAFFIC_SUBSCRIPTION_WRITE, 1, handle_subscription_patch },
+	{ "DELETE", "/subscriptions/{subscription}", 0, TRAFFIC_SUBSCRIPTION_WRITE, 1, handle_subscription_delete },
+	{ "POST", "/subscriptions/{subscription}/reauthorize", 0, TRAFFIC_SUBSCRIPTION_REAUTHORIZE, 1,
+	    handle_subscription_reauthorize },
 	{ "GET", "/users", P(USER_READ), TRAFFIC_IDENTITY_READ, 2, handle_users_list },
 	{ "GET", "/users/{user}", P(USER_READ), TRAFFIC_IDENTITY_READ, 1, handle_user_get },
 	{ "GET", "/users/{user}/events", READS_CALENDARS, TRAFFIC_OUTLOOK, 1, handle_events_list },
@@ -72,13 +79,6 @@ static const struct route routes[] = {
 	    handle_member_remove },
 	{ "GET", "/teams/{team}/channels/{channel}/doesUserHaveAccess(*)", P(CHANNEL_MEMBER_READ), TRAFFIC_TEAMS_GET, 1,
 	    handle_user_has_access },
-	{ "POST", "/subscriptions", 0, TRAFFIC_SUBSCRIPTION_WRITE, 1, handle_subscription_create },
-	{ "GET", "/subscriptions", 0, TRAFFIC_SUBSCRIPTION_LIST, 1, handle_subscriptions_list },
-	{ "GET", "/subscriptions/{subscription}", 0, TRAFFIC_SUBSCRIPTION_GET, 1, handle_subscription_get },
-	{ "PATCH", "/subscriptions/{subscription}", 0, TRAFFIC_SUBSCRIPTION_WRITE, 1, handle_subscription_patch },
-	{ "DELETE", "/subscriptions/{subscription}", 0, TRAFFIC_SUBSCRIPTION_WRITE, 1, handle_subscription_delete },
-	{ "POST", "/subscriptions/{subscription}/reauthorize", 0, TRAFFIC_SUBSCRIPTION_REAUTHORIZE, 1,
-	    handle_subscription_reauthorize },
 	{ "POST", "/$batch", 0, TRAFFIC_NONE, 1, handle_batch_run },
 };
 

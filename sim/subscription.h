@@ -50,6 +50,7 @@ struct subscription {
 	struct paused *paused;
 	size_t paused_count, paused_cap;
 	uint64_t told;
+	char *shown; /* as renewals and lists show it, without the expiry; NULL: not made yet */
 };
 
 struct subscriptions {
@@ -68,6 +69,8 @@ void sim_subscription_arm(struct subscription *x);
 /* Renews the authorization and lets go what waited for it. */
 void sim_subscription_authorize(struct subscription *x);
 void sim_subscription_set_expiry(struct subscription *x, int64_t wall_ms);
+/* Something else than its times was: it is shown anew. */
+void sim_subscription_changed(struct subscription *x);
 /* As Graph shows it; clientState only on request. */
 json_t *sim_subscription_show(const struct subscription *x, bool with_secret);
 /* Takes item. Waits while there is no authorization. */

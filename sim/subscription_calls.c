@@ -1,5 +1,6 @@
 /* Requests about subscriptions: what is accepted, the handshake, renewal. Facts 2 and 3. */
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@
 #define LIFECYCLE_NEEDED_MS  HOUR_MS          /* facts 2.2, of Teams resources */
 #define REAUTHORIZE_APART_MS (10 * MINUTE_MS) /* facts 2.1 */
 #define LIST_PAGE            100
+#define LIST_CONTEXT         "https://graph.microsoft.com/v1.0/$metadata#subscriptions"
+#define ENTITY_CONTEXT       LIST_CONTEXT "/$entity"
+#define ANSWER_MAX           (4u << 20)
 
 #define CREATED     (1u << CHANGE_CREATED)
 #define UPDATED     (1u << CHANGE_UPDATED)
@@ -96,8 +100,38 @@ static void
 answer_one(struct call *c, int status, const struct subscription *x, bool with_secret)
 {
 	call_answer(c, status, sim_subscription_show(x, with_secret));
-	json_object_set_new(
-	    c->answer, "@odata.context", json_string("https://graph.microsoft.com/v1.0/$metadata#subscriptions/$entity"));
+	json_object_set_new(c->answer, "@odata.context", json_string(ENTITY_CONTEXT));
+}
+
+/* What sim_subscription_show makes of it without the secret, as text that another member may follow; all but the time stays as it was. */
+static void
+add_shown(struct text *t, struct subscription *x)
+{
+	char expiry[TIMESTAMP_SIZE];
+	json_t *shown;
+
+	if (x->shown == NULL) {
+		shown = sim_subscription_show(x, false);
+		json_object_del(shown, "expirationDateTime");
+		x->shown = json_dumps(shown, JSON_COMPACT | JSON_EMBED);
+		json_decref(shown);
+	}
+	timestamp_format(x->expires_wall_ms, expiry);
+	text_adds(t, "{\"expirationDateTime\":\"");
+	text_adds(t, expiry);
+	text_adds(t, "\",");
+	text_adds(t, x->shown);
+}
+
+static void
+answer_renewed(struct call *c, struct subscription *x)
+{
+	struct text t;
+
+	text_init(&t, ANSWER_MAX);
+	add_shown(&t, x);
+	text_adds(&t, ",\"@odata.context\":\"" ENTITY_CONTEXT "\"}");
+	call_answer_ready(c, 200, text_take(&t));
 }
 
 static void
@@ -486,37 +520,54 @@ handle_subscription_get(struct call *c)
 		answer_one(c, 200, x, false);
 }
 
+/* Up to a page of those behind the number after; gives the last one's number, 0 when there are no more. */
+static uint64_t
+add_page(struct call *c, uint64_t after, struct text *t)
+{
+	struct subscriptions *s = c->sim->subscriptions;
+	uint64_t last = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		struct subscription *x = s->list[i];
+
+		if (x->number <= after || x->tenant != c->tenant || strcmp(x->app_id, c->app_id) != 0)
+			continue;
+		if (n == LIST_PAGE)
+			return last;
+		if (n++ > 0)
+			text_adds(t, ",");
+		add_shown(t, x);
+		text_adds(t, "}");
+		last = x->number;
+	}
+	return 0;
+}
+
 void
 handle_subscriptions_list(struct call *c)
 {
-	struct subscriptions *s = c->sim->subscriptions;
 	const char *token = call_query(c, "$skiptoken");
-	uint64_t after = 0, last = 0;
-	char text[32], *link;
-	json_t *value;
+	uint64_t after = 0, last;
+	char number[32], *link;
+	struct text t;
 
 	if (token != NULL && parse_u64(token, &after) != ERR_OK) {
 		refuse_body(c, "Skip token is not valid.");
 		return;
 	}
-	call_answer(c, 200,
-	    json_pack("{s:s,s:[]}", "@odata.context", "https://graph.microsoft.com/v1.0/$metadata#subscriptions", "value"));
-	value = jx_get_array(c->answer, "value");
-	for (size_t i = 0; i < s->count; i++) {
-		const struct subscription *x = s->list[i];
-
-		if (x->number <= after || x->tenant != c->tenant || strcmp(x->app_id, c->app_id) != 0)
-			continue;
-		if (json_array_size(value) == LIST_PAGE) {
-			snprintf(text, sizeof(text), "%llu", (unsigned long long)last);
-			link = call_next_link(c, text);
-			json_object_set_new(c->answer, "@odata.nextLink", json_string(link));
-			free(link);
-			return;
-		}
-		last = x->number;
-		json_array_append_new(value, sim_subscription_show(x, false));
+	text_init(&t, ANSWER_MAX);
+	text_adds(&t, "{\"@odata.context\":\"" LIST_CONTEXT "\",\"value\":[");
+	last = add_page(c, after, &t);
+	text_adds(&t, "]");
+	if (last > 0) {
+		snprintf(number, sizeof(number), "%" PRIu64, last);
+		link = call_next_link(c, number);
+		text_addf(&t, ",\"@odata.nextLink\":\"%s\"", link); /* percent-encoded: nothing in it is to be escaped */
+		free(link);
 	}
+	text_adds(&t, "}");
+	call_answer_ready(c, 200, text_take(&t));
 }
 
 static void
@@ -541,6 +592,7 @@ on_revalidated(void *arg, const char *problem)
 		free(x->url);
 		x->url = h->url;
 		h->url = NULL;
+		sim_subscription_changed(x);
 		answer_one(h->call, 200, x, false);
 	}
 	finish(h);
@@ -565,6 +617,7 @@ patch_key(struct call *c, struct subscription *x)
 	}
 	rich_key_free(x->rich);
 	x->rich = key;
+	sim_subscription_changed(x);
 	return true;
 }
 
@@ -600,7 +653,7 @@ handle_subscription_patch(struct call *c)
 	sim_subscription_authorize(x);
 	sim_subscription_arm(x);
 	if (url == NULL || strcmp(url, x->url) == 0) {
-		answer_one(c, 200, x, false);
+		answer_renewed(c, x);
 		return;
 	}
 	h = handshake_new(c->sim->subscriptions, c);

@@ -40,6 +40,7 @@ sim_subscription_free(struct subscription *x)
 	free(x->lifecycle_url);
 	free(x->client_state);
 	free(x->tls);
+	free(x->shown);
 	rich_key_free(x->rich);
 	free(x);
 }
@@ -198,6 +199,13 @@ sim_subscription_set_expiry(struct subscription *x, int64_t wall_ms)
 	x->expires_wall_ms = wall_ms;
 	x->expires_ms = now_ms + (wall_ms - clock_wall_ms(sim->clock));
 	x->warn_expiry_ms = warning_before(sim, now_ms, x->expires_ms);
+}
+
+void
+sim_subscription_changed(struct subscription *x)
+{
+	free(x->shown);
+	x->shown = NULL;
 }
 
 json_t *

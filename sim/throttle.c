@@ -1,9 +1,10 @@
 /* Each bucket is a ring of the times of its last `limit` units: it is full and its oldest is young = over the limit. */
 #include "sim/throttle.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "sim/memory.h"
 
 enum scope { PER_APP, PER_APP_TENANT, PER_TEAM, PER_CHANNEL, PER_MAILBOX };
@@ -67,10 +68,16 @@ scope_object(const struct throttle_call *c, enum scope scope)
 static struct bucket *
 bucket_of(struct throttle *t, const struct throttle_call *c, size_t row, const char *object)
 {
+	const char *parts[] = { c->app, limits[row].scope == PER_APP ? "" : c->tenant, object };
+	char key[512] = { (char)('0' + row), '\0' };
 	struct bucket *b;
-	char key[512];
+	size_t len = 1;
 
-	snprintf(key, sizeof(key), "%zu|%s|%s|%s", row, c->app, limits[row].scope == PER_APP ? "" : c->tenant, object);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		key[len++] = '|';
+		(void)str_copy(key + len, sizeof(key) - len - 4, parts[i]);
+		len += strlen(key + len);
+	}
 	b = sim_map_get(&t->buckets, key);
 	if (b == NULL) {
 		b = must_alloc(sizeof(*b));
