@@ -231,14 +231,20 @@ chore_drop(struct reconciler *r, enum chore_kind kind, const char *id)
 		chore_free(c);
 }
 
+/* Its place is free for others; whoever waits for one comes first, so that no chore with much to do keeps it. */
+static void
+leave_place(struct chore *c)
+{
+	assert(c->running);
+	c->list->running--;
+	run_waiting(c->list);
+	c->running = false;
+}
+
 void
 chore_done(struct reconciler *r, struct chore *c)
 {
-	struct chores *cs = c->list;
-
-	assert(c->running);
-	c->running = false;
-	cs->running--;
+	leave_place(c);
 	if (c->again && !c->dropped) {
 		c->attempts = 0;
 		row_put(r, c, 0);
@@ -248,27 +254,21 @@ chore_done(struct reconciler *r, struct chore *c)
 	if (!c->dropped)
 		row_del(r, c->kind, c->id);
 	chore_free(c);
-	run_waiting(cs);
 }
 
 static void
 run_later(struct reconciler *r, struct chore *c, int64_t after_ms, int64_t attempts)
 {
-	struct chores *cs = c->list;
-
-	assert(c->running);
-	c->running = false;
-	cs->running--;
+	leave_place(c);
 	if (c->dropped) {
 		chore_free(c);
-	} else {
-		c->attempts = attempts;
-		if (c->again)
-			after_ms = 0;
-		row_put(r, c, after_ms);
-		timer_arm(c->timer, after_ms);
+		return;
 	}
-	run_waiting(cs);
+	c->attempts = attempts;
+	if (c->again)
+		after_ms = 0;
+	row_put(r, c, after_ms);
+	timer_arm(c->timer, after_ms);
 }
 
 void
@@ -287,9 +287,7 @@ void
 chore_continue(struct reconciler *r, struct chore *c)
 {
 	(void)r;
-	assert(c->running);
-	c->running = false;
-	c->list->running--;
+	leave_place(c);
 	c->attempts = 0;
 	if (c->dropped)
 		chore_free(c);
