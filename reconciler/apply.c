@@ -48,6 +48,7 @@ struct apply {
 	size_t gone_count, gone_cap, removals, approved, harmless;
 	size_t leaving; /* found open towards Teams */
 	bool held;
+	size_t held_late; /* when they were confirmed */
 	struct confirm confirms[CONFIRM_MAX];
 	unsigned confirming;
 	struct compare_result result;
@@ -126,7 +127,7 @@ apply_one(struct reconciler *r, struct erg *erg, const struct guid *directory, c
 	} else if (member_load(r, &erg->id, person, &m) == ERR_OK && m.teams.present) {
 		/* Whoever is the last one leaves an empty list behind: that is for a plan to show. */
 		if (roster_if_left(&v, &m) == DIFF_REMOVE_FROM_APP && m.mark != PLAN_APPROVED &&
-		    (erg->state == ERG_HELD || erg->counts.teams <= 1 || guard_holds(r, erg, GUARD_APP, 1)))
+		    (erg->state == ERG_HELD || erg->counts.teams <= 1 || guard_holds(r, erg, GUARD_APP, 1, 0)))
 			return false;
 		r->counters.removals_confirmed++;
 		remove_one(&v, &m, result, NULL);
@@ -278,6 +279,16 @@ stage_absent(struct apply *a, const struct roster_view *v)
 	return ERR_OK;
 }
 
+static const char held_text[] = "The plan that removes this person is held.";
+
+static void
+too_many(const struct erg *erg, size_t removals, char *ret, size_t ret_size)
+{
+	snprintf(ret, ret_size,
+	    "%zu of %lld people would be removed from the app, more than the limits allow within 24 hours. Approve or reject the plan.",
+	    removals, (long long)erg->counts.app);
+}
+
 /* Why the removals may not be done, or false. */
 static bool
 held_detail(struct apply *a, const struct roster_view *v, char *ret, size_t ret_size)
@@ -299,11 +310,8 @@ held_detail(struct apply *a, const struct roster_view *v, char *ret, size_t ret_
 		    a->removals, (long long)erg->counts.app);
 		return true;
 	}
-	if (a->removals > 0 && guard_holds(a->r, erg, GUARD_APP, (int64_t)a->removals)) {
-		snprintf(ret, ret_size,
-		    "%zu of %lld people would be removed from the app, more than the limits allow within 24 hours. Approve or "
-		    "reject the plan.",
-		    a->removals, (long long)erg->counts.app);
+	if (a->removals > 0 && guard_holds(a->r, erg, GUARD_APP, (int64_t)a->removals, 0)) {
+		too_many(erg, a->removals, ret, ret_size);
 		return true;
 	}
 	return false;
@@ -324,7 +332,7 @@ hold_all(struct apply *a, const struct roster_view *v, const char *detail)
 		if (m.mark == PLAN_APPROVED || is_harmless(action) || (a->o.listing->count > 0 && action != DIFF_REMOVE_FROM_APP))
 			a->gone[kept++] = a->gone[i];
 		else
-			roster_hold(v, &m, "The plan that removes this person is held.");
+			roster_hold(v, &m, held_text);
 	}
 	a->gone_count = kept;
 	plan_refresh(a->r, v->erg, detail);
@@ -356,8 +364,17 @@ confirmed_gone(struct apply *a, const struct roster_view *v, person_id person)
 	struct member m;
 
 	a->r->counters.removals_confirmed++;
-	if (member_load(a->r, &v->erg->id, person, &m) == ERR_OK && m.teams.present)
-		remove_one(v, &m, &a->result, a);
+	if (member_load(a->r, &v->erg->id, person, &m) != ERR_OK || !m.teams.present)
+		return;
+	/* Others may have been removed while this was being read. */
+	if (m.mark != PLAN_APPROVED && roster_if_left(v, &m) == DIFF_REMOVE_FROM_APP && guard_holds(a->r, v->erg, GUARD_APP, 1, 0)) {
+		a->held = true;
+		a->held_late++;
+		a->result.changes.held++;
+		roster_hold(v, &m, held_text);
+		return;
+	}
+	remove_one(v, &m, &a->result, a);
 }
 
 /* Gone is only who isn't at the address of the membership, now that the roster itself could be read: the list alone may be an
@@ -411,8 +428,7 @@ on_access(void *arg, const struct graph_answer *answer)
 	}
 }
 
-/* True when the person's access is being asked for. */
-static bool
+static void
 access_start(struct confirm *slot, const struct erg *erg)
 {
 	struct apply *a = slot->apply;
@@ -420,12 +436,13 @@ access_start(struct confirm *slot, const struct erg *erg)
 	struct guid home = a->o.directory;
 	struct person p;
 
-	if (erg->channel_type != CHANNEL_SHARED)
-		return false;
 	if (person_load(a->r, slot->person, &p) == ERR_OK && p.home_tenant.s[0] != '\0')
 		home = p.home_tenant;
 	slot->call = graph_member_has_access(a->r->graph, &a->o.where, &roster, &slot->user, &home, on_access, slot);
-	return slot->call != NULL;
+	if (slot->call == NULL) {
+		confirm_end(slot);
+		a->result.err = ERR_NOMEM;
+	}
 }
 
 static void
@@ -448,8 +465,10 @@ on_confirm(void *arg, const struct graph_answer *answer)
 		confirm_end(slot);
 		return;
 	}
-	if (e == ERR_NOTFOUND && access_start(slot, &erg))
+	if (e == ERR_NOTFOUND && erg.channel_type == CHANNEL_SHARED) {
+		access_start(slot, &erg);
 		return;
+	}
 	confirm_end(slot);
 	if (e == ERR_NOTFOUND) {
 		confirmed_gone(a, &v, slot->person);
@@ -518,7 +537,12 @@ static void
 stage_end(struct apply *a, const struct roster_view *v)
 {
 	struct erg *erg = v->erg;
+	char detail[DETAIL_SIZE];
 
+	if (a->held_late > 0) {
+		too_many(erg, a->held_late, detail, sizeof(detail));
+		plan_refresh(a->r, erg, detail);
+	}
 	if (a->o.dry_run || a->result.err != ERR_OK)
 		return;
 	if (!a->held)

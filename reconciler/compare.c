@@ -460,15 +460,15 @@ item_take(struct compare_job *job, const struct graph_member *member)
 	struct roster_seen seen;
 	struct erg erg;
 
-	if (member != NULL && job->ergs[job->at].outdated) {
-		job->result.again = true;
-		return;
-	}
 	if (member != NULL)
 		seen = roster_seen_of(member);
 	for (size_t i = 0; i < job->erg_count; i++) {
 		if (!job_erg(job, i, &erg))
 			continue;
+		if (member != NULL && job->ergs[i].outdated) {
+			job->result.again = true;
+			continue;
+		}
 		if (!erg.first_read_done || erg.state == ERG_BROKEN || (member == NULL && !item_is_of(job, &erg)) ||
 		    !apply_one(r, &erg, &job->directory, member != NULL ? &seen : NULL, job->person, &job->result)) {
 			job->result.whole_needed = true;

@@ -38,6 +38,7 @@ struct drift {
 	unsigned chunk; /* of the tenant */
 	struct guid teams[GRAPH_DELTA_GROUPS_MAX];
 	size_t team_count;
+	bool anew; /* the chunk is asked for without a link */
 };
 
 /* ---------- which teams ---------- */
@@ -238,7 +239,7 @@ on_end(void *arg, const struct graph_page_end *end)
 	struct drift *d = arg;
 
 	d->pages = NULL;
-	if (end->err == ERR_GONE) {
+	if (end->err == ERR_GONE && !d->anew) {
 		/* What happened since the lost link is not known. */
 		for (size_t i = 0; i < d->team_count; i++)
 			read_team(d, &d->teams[i], false);
@@ -259,6 +260,7 @@ ask(struct drift *d, const char *link)
 {
 	const struct graph_where where = { .directory = d->directory, .priority = GRAPH_SWEEP, .deadline_ms = DEADLINE_MS };
 
+	d->anew = link == NULL;
 	d->pages = link != NULL ? graph_delta_next(d->r->graph, &where, link, on_group, on_end, d)
 	                        : graph_delta_start(d->r->graph, &where, d->teams, d->team_count, true, on_group, on_end, d);
 	if (d->pages == NULL) {

@@ -94,7 +94,7 @@ guard_forget(struct reconciler *r, const struct erg_id *erg)
 }
 
 bool
-guard_holds(struct reconciler *r, const struct erg *erg, enum guard_side side, int64_t planned)
+guard_holds(struct reconciler *r, const struct erg *erg, enum guard_side side, int64_t planned, int64_t leaving)
 {
 	int64_t limit = erg->removal_limit >= 0 ? erg->removal_limit : r->config->removal_limit;
 	int64_t percent = erg->removal_percent >= 0 ? erg->removal_percent : r->config->removal_percent;
@@ -106,5 +106,5 @@ guard_holds(struct reconciler *r, const struct erg *erg, enum guard_side side, i
 	/* What is stored may be older than both sides: every removal it leads to is for a person to judge. */
 	if (erg->additions_only)
 		return planned > 0;
-	return guard_exceeds(planned, guard_done(r, &erg->id, side), have, limit, percent);
+	return guard_exceeds(planned, guard_done(r, &erg->id, side), have - leaving, limit, percent);
 }

@@ -25,8 +25,8 @@ int64_t guard_done(struct reconciler *r, const struct erg_id *erg, enum guard_si
 void guard_count(struct reconciler *r, const struct erg_id *erg, enum guard_side side, int64_t count);
 void guard_forget(struct reconciler *r, const struct erg_id *erg);
 
-/* With the ERG's own limits or the configuration's; any at all, while the ERG takes additions only. Not for GUARD_MAILS, which
- * mail_limit holds. */
-bool guard_holds(struct reconciler *r, const struct erg *erg, enum guard_side side, int64_t planned);
+/* With the ERG's own limits or the configuration's; any at all, while the ERG takes additions only. leaving: so many are counted as
+ * done and not gone yet, beside those the ERG counts itself. Not for GUARD_MAILS, which mail_limit holds. */
+bool guard_holds(struct reconciler *r, const struct erg *erg, enum guard_side side, int64_t planned, int64_t leaving);
 
 #endif

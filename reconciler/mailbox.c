@@ -36,7 +36,7 @@ must_hold(struct mailbox_job *job, const struct erg *erg)
 	size_t gone = gone_of(job, &erg->id);
 	int64_t live = meeting_sum_get(job->r, MEETING_SUM_LIVE, erg->id.s);
 
-	return guard_holds(job->r, erg, GUARD_MEETINGS, (int64_t)gone) || (gone > 1 && (int64_t)gone >= live);
+	return guard_holds(job->r, erg, GUARD_MEETINGS, (int64_t)gone, 0) || (gone > 1 && (int64_t)gone >= live);
 }
 
 static void

@@ -231,7 +231,7 @@ take_times(struct meeting *m)
 static bool
 may_end(struct meeting *m)
 {
-	if (!m->e.approved && !m->e.held && guard_holds(m->r, &m->erg, GUARD_MEETINGS, 1))
+	if (!m->e.approved && !m->e.held && guard_holds(m->r, &m->erg, GUARD_MEETINGS, 1, 0))
 		meeting_hold(m);
 	return m->e.approved || !m->e.held;
 }

@@ -200,22 +200,31 @@ meetings_acknowledged(struct reconciler *r, const struct feed_record *change, en
 
 /* ---------- looking at all of them again ---------- */
 
+/* NULL: none has begun. */
 static struct walk *
-walk_of(struct reconciler *r, const struct erg_id *erg)
+walk_find(struct reconciler *r, const struct erg_id *erg)
 {
-	struct walk *unused = NULL;
+	for (size_t i = 0; i < WALKS_MAX; i++)
+		if (strcmp(r->meetings->walks[i].erg.s, erg->s) == 0)
+			return &r->meetings->walks[i];
+	return NULL;
+}
 
-	for (size_t i = 0; i < WALKS_MAX; i++) {
-		struct walk *w = &r->meetings->walks[i];
+/* The one that has begun, or a new one: also in the place of one whose chore was dropped on the way. NULL: there is none to be had. */
+static struct walk *
+walk_begin(struct reconciler *r, const struct erg_id *erg)
+{
+	struct walk *w = walk_find(r, erg);
 
-		if (strcmp(w->erg.s, erg->s) == 0)
-			return w;
-		if (w->erg.s[0] == '\0')
-			unused = w;
+	for (size_t i = 0; i < WALKS_MAX && w == NULL; i++) {
+		struct walk *other = &r->meetings->walks[i];
+
+		if (other->erg.s[0] == '\0' || !chore_pending(r, CHORE_MEETINGS, other->erg.s)) {
+			w = other;
+			*w = (struct walk){ .erg = *erg };
+		}
 	}
-	if (unused != NULL)
-		unused->erg = *erg;
-	return unused;
+	return w;
 }
 
 /* True when all have been looked at. */
@@ -250,7 +259,7 @@ looks_for_organizer(const struct erg *erg)
 static void
 walk_erg(struct reconciler *r, struct chore *c, struct erg *erg)
 {
-	struct walk *w = walk_of(r, &erg->id);
+	struct walk *w = walk_begin(r, &erg->id);
 	char detail[DETAIL_SIZE];
 
 	if (w == NULL) {
@@ -316,15 +325,13 @@ meetings_run(struct reconciler *r, struct chore *c)
 {
 	struct graph_where where = { .priority = GRAPH_PERSON, .deadline_ms = LOOK_DEADLINE_MS };
 	struct tenant tenant;
-	struct walk *w;
 	struct erg erg;
 
 	if (!erg_of(r, c, &erg) || tenant_load(r, &erg.tenant, &tenant) != ERR_OK) {
 		chore_done(r, c);
 		return;
 	}
-	w = walk_of(r, &erg.id);
-	if (!looks_for_organizer(&erg) || (w != NULL && w->place.s[0] != '\0')) {
+	if (!looks_for_organizer(&erg) || walk_find(r, &erg.id) != NULL) {
 		walk_erg(r, c, &erg);
 		return;
 	}

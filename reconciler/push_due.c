@@ -8,15 +8,19 @@
 #include "reconciler/guard.h"
 #include "reconciler/intents.h"
 #include "reconciler/plan.h"
+#include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
 #include "reconciler/roster_decide.h"
 #include "reconciler/tables.h"
 
+/* Nothing is put off for longer than a refusal or an unknown address. What seems to be is of a clock that was set back. */
+#define PUT_OFF_MAX_MS PUSH_RETRY_REFUSED_MS
+
 static void
 due_add(struct push_due *d, enum push_kind kind, person_id person, int64_t at_wall_ms, int64_t now_wall_ms)
 {
-	if (at_wall_ms > now_wall_ms) {
+	if (at_wall_ms > now_wall_ms && at_wall_ms - now_wall_ms <= PUT_OFF_MAX_MS) {
 		if (at_wall_ms < d->next_wall_ms)
 			d->next_wall_ms = at_wall_ms;
 	} else if (d->count[kind] < PUSH_DUE_MAX) {
@@ -81,6 +85,7 @@ sort_one(const struct roster_view *v, struct intent_record *row, struct push_due
 	}
 	if (row->started_wall_ms != 0)
 		found_begun(v, row, &m);
+	d->leaving += m.teams_write == PENDING_REMOVE && m.teams.present;
 	a = roster_decide(v, &person, &m);
 	/* Before anything is written again: has it arrived meanwhile? */
 	kind = write_to_look_for(v->r, &m) ? PUSH_NONE : kind_of[a];
@@ -93,7 +98,8 @@ sort_one(const struct roster_view *v, struct intent_record *row, struct push_due
 		roster_look(v, &m);
 		if (member_load(v->r, &row->erg, row->person, &m) == ERR_OK && intent_wanted(&m) && m.teams_write != PENDING_NONE)
 			due_add(d, PUSH_LOOK, person.id, m.retry_wall_ms, now_ms);
-	} else {
+	} else if (kind != PUSH_ROLE || !v->erg->additions_only) {
+		/* A role that an outdated store calls changed waits until a full comparison has passed. */
 		if (kind == PUSH_REMOVE && m.mark != PLAN_APPROVED)
 			*(person.user.s[0] != '\0' ? &d->removals : &d->nameless) += 1;
 		due_add(d, kind, person.id, m.retry_wall_ms, now_ms);
@@ -148,7 +154,7 @@ guard_removals(const struct roster_view *v, struct push_due *d)
 	struct member m;
 	bool emptied = removals > 1 && erg->counts.app == 0;
 	bool hold =
-	    removals > 0 && (emptied || guard_holds(v->r, erg, GUARD_TEAMS, (int64_t)removals) || plan_holds_app(v->r, erg));
+	    removals > 0 && (emptied || guard_holds(v->r, erg, GUARD_TEAMS, (int64_t)removals, (int64_t)d->leaving) || plan_holds_app(v->r, erg));
 
 	if (hold)
 		hold_removals(v, removals, d->unlooked);

@@ -28,6 +28,7 @@ struct push_due {
 	size_t count[PUSH_COUNT];
 	size_t removals; /* all open ones that nobody approved, of people the app has named */
 	size_t nameless; /* the same, of others */
+	size_t leaving;  /* removed by a write that Teams does not show yet */
 	bool unlooked;   /* somebody has not been looked up yet: it may be one of the nameless */
 	int64_t next_wall_ms;
 };

@@ -136,5 +136,7 @@ push_owner_check(struct push *p)
 	p->owner = (struct push_task){ .push = p, .person = person.id, .user = person.entra_id };
 	memcpy(p->owner.membership_id, m.membership_id, sizeof(p->owner.membership_id));
 	push_read_start(&p->owner, PUSH_STEP_OWNER);
+	if (p->busy == 0)
+		going->dropped = true; /* nothing can be read: later */
 	return p->busy > 0;
 }

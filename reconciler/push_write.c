@@ -230,12 +230,25 @@ push_to_write(const struct push *p)
 	return n;
 }
 
+/* Before the world sees anything of it: is the ERG still linked to that roster, and is it to be written to? */
+static bool
+still_wanted(struct push *p)
+{
+	struct roster_view v;
+	struct erg erg;
+
+	return push_erg_open(p, &erg, &v) && erg.membership != MEMBERSHIP_OFF;
+}
+
 static void
 on_committed(void *arg)
 {
 	struct push *p = arg;
 
-	if (!p->singly) {
+	if (!still_wanted(p)) {
+		for (size_t i = 0; i < p->count; i++)
+			push_row_end(p, &p->tasks[i], false);
+	} else if (!p->singly) {
 		bulk_start(p);
 	} else {
 		for (size_t i = 0; i < p->count; i++)

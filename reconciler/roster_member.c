@@ -224,9 +224,15 @@ roster_member_same(const struct member *a, const struct member *b)
 void
 roster_member_read(const struct roster_view *v, struct member *m)
 {
-	if (m->teams_write == PENDING_NONE || clock_wall_ms(v->r->clock) - m->teams_write_wall_ms < v->r->config->settle_ms)
+	int64_t now_ms = clock_wall_ms(v->r->clock);
+
+	if (m->teams_write == PENDING_NONE)
 		return;
-	roster_member_write_over(m);
+	/* Of a clock that was set back: how long ago it was nobody knows. It settles from now on. */
+	if (m->teams_write_wall_ms > now_ms)
+		m->teams_write_wall_ms = now_ms;
+	if (now_ms - m->teams_write_wall_ms >= v->r->config->settle_ms)
+		roster_member_write_over(m);
 }
 
 struct roster_step

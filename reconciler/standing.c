@@ -80,8 +80,10 @@ erg_settle(struct reconciler *r, struct erg *erg)
 		return;
 	}
 	erg_set_state(r, erg, ERG_IN_SYNC, "");
-	/* The app has taken in what the last complete read showed: that read proves both sides equal. */
-	if (counts_equal(&erg->counts) && erg->read_wall_ms > erg->proved_wall_ms)
+	/* The app has taken in what the last complete read showed: that read proves both sides equal. An instant ahead of the clock is of a
+	 * clock that was set back. */
+	if (counts_equal(&erg->counts) &&
+	    (erg->read_wall_ms > erg->proved_wall_ms || erg->proved_wall_ms > clock_wall_ms(r->clock)))
 		erg->proved_wall_ms = erg->read_wall_ms;
 }
 

@@ -243,20 +243,47 @@ erase_people(struct reconciler *r, const struct tenant_id *tenant)
 	return n < ERASE_SLICE;
 }
 
-/* The feed's entries of the tenant, delivered or not: they name people. */
-static void
-erase_feed(struct reconciler *r, const struct tenant_id *tenant)
+/* Where the walk through the feed goes on. */
+static struct store_key
+feed_place_key(struct reconciler *r, const struct tenant_id *tenant)
 {
-	static struct feed_record f;
-	struct store_cursor *c = store_seek(r->store, TABLE_FEED, NULL, NULL);
+	char name[APP_ID_SIZE + 32];
 	struct store_key key;
 
-	while (store_next(c, &key, &f) == ERR_OK)
-		if (strcmp(f.tenant.s, tenant->s) == 0) {
-			store_del(r->store, TABLE_FEED, &key);
-			store_del(r->store, TABLE_OUTBOX, &key);
-		}
+	snprintf(name, sizeof(name), "erase_feed:%s", tenant->s);
+	store_key_init(&key);
+	store_key_id(r->store, &key, "cursor", name);
+	return key;
+}
+
+/* The feed's entries of the tenant, delivered or not: they name people. A slice of the feed; true when that was the last. */
+static bool
+erase_feed(struct reconciler *r, const struct tenant_id *tenant)
+{
+	static struct feed_record f;         /* 20 KB; one thread */
+	static struct cursor_record cursor; /* the same */
+	struct store_key place = feed_place_key(r, tenant), after, key;
+	struct store_cursor *c;
+	unsigned n = 0;
+
+	if (store_get(r->store, TABLE_CURSORS, &place, &cursor) != ERR_OK)
+		memset(&cursor, 0, sizeof(cursor));
+	store_key_init(&after);
+	store_key_u64(&after, cursor.seq);
+	c = store_seek(r->store, TABLE_FEED, NULL, &after);
+	for (; n < ERASE_SLICE && store_next(c, &key, &f) == ERR_OK; n++) {
+		cursor.seq = store_key_number(&key);
+		if (strcmp(f.tenant.s, tenant->s) != 0)
+			continue;
+		store_del(r->store, TABLE_FEED, &key);
+		store_del(r->store, TABLE_OUTBOX, &key);
+	}
 	store_cursor_close(c);
+	if (n < ERASE_SLICE)
+		store_del(r->store, TABLE_CURSORS, &place);
+	else
+		store_put(r->store, TABLE_CURSORS, &place, &cursor);
+	return n < ERASE_SLICE;
 }
 
 static void
@@ -287,7 +314,6 @@ erase_end(struct reconciler *r, struct chore *c, const struct tenant *tenant)
 {
 	struct store_key key;
 
-	erase_feed(r, &tenant->id);
 	erase_cursors(r, &tenant->id);
 	resyncs_forget(r, RESYNC_TENANT, tenant->id.s);
 	sign_in_forget(r, &tenant->id);
@@ -336,7 +362,7 @@ erase_step(struct reconciler *r, struct chore *c, const struct tenant *tenant)
 	} else if ((subscriptions = count_subscriptions(r, &tenant->id)) > 0) {
 		receipt_subscriptions(r, tenant->receipt, subscriptions);
 		keeper_forget_tenant(r, tenant, on_forgotten, c);
-	} else if (!erase_people(r, &tenant->id) || chores_any(r, CHORE_ERASE_ERG)) {
+	} else if (!erase_people(r, &tenant->id) || chores_any(r, CHORE_ERASE_ERG) || !erase_feed(r, &tenant->id)) {
 		/* An ERG that was unlinked shortly before may be this tenant's. */
 		chore_continue(r, c);
 	} else {

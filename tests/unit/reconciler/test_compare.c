@@ -348,10 +348,46 @@ policy_off_reads_nothing(void **state)
 	rig_done(&rig);
 }
 
+/* Ten may go within a day. Ten are being confirmed when others are found gone one by one: together they are too many. */
+static void
+removals_found_meanwhile_count(void **state)
+{
+	struct compare_options options = { .priority = GRAPH_PERSON };
+	struct told told = { 0 };
+	struct erg_id erg;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 29, 60, 50);
+	rig_link(&rig);
+	rig.deaf = true;
+	for (unsigned i = 2; i <= 11; i++)
+		rig_member(&rig, "remove", i, "member");
+	rig_run(&rig, 60000);
+	fault(&rig, "\"kind\":\"delay\",\"skip\":1,\"count\":4,\"delay_ms\":28000");
+	assert_true(erg_id_parse("pride", &erg));
+	assert_non_null(compare_erg(rig.r, &erg, &options, on_done, &told));
+	rig_run(&rig, 1000);
+	rig.deaf = false;
+	for (unsigned i = 12; i <= 16; i++) {
+		rig_member(&rig, "remove", i, "member");
+		rig_run(&rig, 5000);
+	}
+	assert_false(told.done);
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 5);
+	rig_run(&rig, 600000);
+	assert_true(told.done);
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 10);
+	assert_int_equal(rig_count(&rig, "ergsync.plan.held", 0), 1);
+	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(removals_found_meanwhile_count),
 		cmocka_unit_test(nobody_leaves_by_a_fault),
 		cmocka_unit_test(consent_withdrawn_is_told_once_and_given_back_is_noticed),
 		cmocka_unit_test(consent_is_noticed_at_a_put),

@@ -1,6 +1,8 @@
 /* The way of a change from the app to Teams: once, in bulk, never too much, and back from unknown outcomes. */
 #include "unit/reconciler/app_side.h"
 
+#define DAY (24 * 3600 * 1000LL)
+
 static void
 a_change_in_the_app_is_one_write_and_no_echo(void **state)
 {
@@ -616,10 +618,61 @@ a_change_costs_the_same_among_thousands(void **state)
 	rig_done(&rig);
 }
 
+/* A hundred people, of whom twenty may go within a day: those who went a moment ago, and whom Teams still shows, are not there any more. */
+static void
+who_is_on_the_way_out_is_no_reason_for_more_to_go(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 71, 120, 100);
+	rig_link(&rig);
+	name_all(&rig, 60);
+	rig.deaf = true;
+	for (unsigned i = 11; i <= 30; i++)
+		leave(&rig, "pride", i);
+	rig_run(&rig, 20000);
+	assert_int_equal(count_in_teams(&rig), 80);
+	assert_int_equal(rig_erg(&rig).counts.teams, 100); /* not read yet */
+	for (unsigned i = 31; i <= 34; i++)
+		leave(&rig, "pride", i);
+	rig_run(&rig, 3600000);
+	assert_int_equal(count_in_teams(&rig), 80);
+	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+	rig_done(&rig);
+}
+
+/* It was set back by three days while nobody knew whether somebody had been added: that is not waited for. */
+static void
+a_clock_set_back_puts_nobody_off(void **state)
+{
+	struct member_view view;
+	struct rig rig;
+
+	(void)state;
+	rig_make_apart(&rig, 72, 30, 5, 3 * DAY, true);
+	rig_link(&rig);
+	rig_do(&rig, "/_sim/faults", "{\"kind\":\"timeout_before\",\"method\":\"POST\",\"path\":\"/teams/" RIG_TEAM
+	             "/members\",\"count\":1}");
+	join(&rig, 20);
+	do {
+		rig_run(&rig, 1000);
+		assert_int_equal(get_member(&rig, "pride", 20, &view), ERR_OK);
+	} while (view.member.teams_write == PENDING_NONE);
+	assert_string_equal(in_teams(&rig, 20), "");
+	clock_manual_step_wall(rig.clock, -3 * DAY);
+	rig_run(&rig, 3600000);
+	assert_string_equal(in_teams(&rig, 20), "member");
+	assert_int_equal(status_of(&rig, "pride", 20), MEMBER_SYNCED);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_is_on_the_way_out_is_no_reason_for_more_to_go),
+		cmocka_unit_test(a_clock_set_back_puts_nobody_off),
 		cmocka_unit_test(a_change_in_the_app_is_one_write_and_no_echo),
 		cmocka_unit_test(fifty_joiners_are_one_call),
 		cmocka_unit_test(addresses_are_looked_up_together),
