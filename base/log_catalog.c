@@ -124,6 +124,8 @@ const struct log_explanation log_catalog[] = {
 	{ "tenant_state", "A tenant's state changed", "Tenant @ERGSYNC_TENANT@ is @ERGSYNC_STATE@: @ERGSYNC_DETAIL@" },
 	{ "tenant_removed", "A tenant was removed", "Nothing of it is stored any more." },
 	{ "meeting_refused", "Outlook refused a meeting", "ergsyncctl event tells which and why. It is left as it is until somebody changes it." },
+	{ "event_not_read", "Outlook does not show a meeting", "Event @ERGSYNC_EVENT@ of ERG @ERGSYNC_ERG@: status @ERGSYNC_STATUS@. All others are "
+	    "compared; this one again when it changes, and daily." },
 	{ "event_not_stored", "A meeting could not be noted", "It is read again by the next comparison." },
 	{ "callbacks_stopped", "The app does not take callbacks", "Status @ERGSYNC_STATUS@: @ERGSYNC_DETAIL@ They are repeated until it does; "
 	    "nothing is lost." },

@@ -35,6 +35,12 @@ graph_event_refusal_text(enum graph_event_refusal r)
 	return (unsigned)r < GRAPH_EVENT_REFUSAL_COUNT ? refusal_rows[r].text : "";
 }
 
+bool
+graph_event_refuses_mailbox(enum graph_event_refusal r)
+{
+	return r == GRAPH_EVENT_NO_MAILBOX || r == GRAPH_EVENT_NO_USER || r == GRAPH_EVENT_ACCESS_POLICY || r == GRAPH_EVENT_FULL;
+}
+
 void
 graph_event_refusal_detail(const struct graph_answer *a, enum graph_event_refusal r, char ret[DETAIL_SIZE])
 {

@@ -37,6 +37,8 @@ enum graph_event_refusal { GRAPH_EVENT_REFUSAL_TABLE(X) GRAPH_EVENT_REFUSAL_COUN
 #undef X
 /* Pure. NONE for ERR_OK and for what may pass (throttled, no answer, 5xx): those are of graph_answer.err alone. */
 enum graph_event_refusal graph_event_judge(const struct graph_answer *a);
+/* Is it of the whole mailbox, and not of the one event? */
+bool graph_event_refuses_mailbox(enum graph_event_refusal r);
 const char *graph_event_refusal_text(enum graph_event_refusal r); /* a sentence: what is wrong and what to do */
 /* The same, with Graph's status and code for whoever looks them up. */
 void graph_event_refusal_detail(const struct graph_answer *a, enum graph_event_refusal r, char ret[DETAIL_SIZE]);

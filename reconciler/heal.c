@@ -13,12 +13,15 @@
 #include "reconciler/dirty.h"
 #include "reconciler/intents.h"
 #include "reconciler/keeper.h"
+#include "reconciler/meeting.h"
+#include "reconciler/meeting_tell.h"
 #include "reconciler/people.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
 #include "reconciler/roster_book.h"
 #include "reconciler/standing.h"
 #include "reconciler/tables.h"
+#include "state/events.h"
 #include "state/store.h"
 #include "state/store_damaged.h"
 
@@ -250,24 +253,53 @@ heal_events(struct heal *h, const struct store_key *key)
 
 /* ---------- callbacks ---------- */
 
+static void
+member_callback_lost(struct reconciler *r, uint64_t seq, const struct erg_id *id, person_id person)
+{
+	struct member before, m;
+	struct erg erg;
+
+	if (erg_load(r, id, &erg) != ERR_OK || member_load(r, id, person, &before) != ERR_OK ||
+	    (before.callback_seq != seq && before.queued_seq != seq))
+		return;
+	m = before;
+	if (m.queued_seq == seq)
+		m.queued_seq = 0;
+	if (m.callback_seq == seq) {
+		m.callback_seq = 0;
+		m.callback_write = PENDING_NONE;
+		memset(&m.told, 0, sizeof(m.told));
+	}
+	roster_book_put(r, &erg, &before, &m);
+	erg_store(r, &erg);
+	dirty_mark_erg(r, &erg, 0);
+}
+
+/* Of which event it was, the row that is lost would have said. */
+static void
+event_callback_lost(struct reconciler *r, uint64_t seq, const struct erg_id *id)
+{
+	struct store_cursor *c = events_seek(r->store, id, NULL);
+	struct meeting *m;
+	struct event e;
+
+	while (store_next(c, NULL, &e) == ERR_OK) {
+		if (e.callback_seq != seq || (m = meeting_open(r, &e.erg, &e.id)) == NULL)
+			continue;
+		meeting_tell_lost(m);
+		meeting_close(m);
+	}
+	store_cursor_close(c);
+}
+
 /* The app will not be told: what it was to be told is decided anew. */
 static void
 callback_lost(struct heal *h, uint64_t seq, const struct erg_id *id, person_id person)
 {
-	struct reconciler *r = h->r;
-	struct member before, m;
-	struct erg erg;
-
-	if (person == 0 || erg_load(r, id, &erg) != ERR_OK || member_load(r, id, person, &before) != ERR_OK ||
-	    before.callback_seq != seq)
-		return;
-	m = before;
-	m.callback_seq = 0;
-	m.callback_write = PENDING_NONE;
-	memset(&m.told, 0, sizeof(m.told));
-	roster_book_put(r, &erg, &before, &m);
-	erg_store(r, &erg);
-	dirty_mark_erg(r, &erg, 0);
+	if (person != 0)
+		member_callback_lost(h->r, seq, id, person);
+	else if (id->s[0] != '\0')
+		event_callback_lost(h->r, seq, id);
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "graph/events.h"
 #include "reconciler/meeting.h"
 #include "reconciler/meeting_seen.h"
@@ -41,6 +42,30 @@ slot_failed(struct mailbox_slot *s, enum err e, const struct graph_answer *a)
 	slot_end(s);
 }
 
+/* Graph answers for the mailbox and cannot show this one event, or not so that it can be understood. It stops no other: it is passed
+ * over, and read again when it changes or with the next whole round. */
+static bool
+is_of_event(const struct graph_answer *a)
+{
+	enum graph_event_refusal why = graph_event_judge(a);
+
+	if (a->sign_in_failed || a->status == 0)
+		return false;
+	return a->err == ERR_OK || a->status == 500 || (why != GRAPH_EVENT_NONE && !graph_event_refuses_mailbox(why));
+}
+
+static void
+slot_unread(struct mailbox_slot *s, enum err e, const struct graph_answer *a)
+{
+	if (!is_of_event(a) || e == ERR_NOMEM) {
+		slot_failed(s, e, a);
+		return;
+	}
+	log_put(LOG_WARN, "event_not_read", LS("erg", read_of(s)->ref.erg.s), LS("event", read_of(s)->ref.event.s),
+	    LI("status", a->status), LS("err", err_name(e)), LS("request_id", a->request_id));
+	slot_end(s);
+}
+
 /* ---------- the occurrences of a series ---------- */
 
 static void
@@ -66,7 +91,7 @@ on_singles(void *arg, const struct graph_answer *a)
 	if (e == ERR_OK || e == ERR_NOTFOUND)
 		slot_end(s);
 	else
-		slot_failed(s, e, a);
+		slot_unread(s, e, a);
 }
 
 static void
@@ -176,7 +201,7 @@ on_get(void *arg, const struct graph_answer *a)
 	} else if (a->err == ERR_NOTFOUND && graph_event_judge(a) == GRAPH_EVENT_GONE) {
 		find_start(s, 0);
 	} else {
-		slot_failed(s, e, a);
+		slot_unread(s, e, a);
 	}
 }
 

@@ -42,13 +42,6 @@ put_off(struct meeting *m, const struct graph_answer *a)
 		meeting_detail(m, a->detail); /* until it is done */
 }
 
-static bool
-is_of_mailbox(enum graph_event_refusal why)
-{
-	return why == GRAPH_EVENT_NO_MAILBOX || why == GRAPH_EVENT_NO_USER || why == GRAPH_EVENT_ACCESS_POLICY ||
-	       why == GRAPH_EVENT_FULL;
-}
-
 /* Nothing of this mailbox goes on before; each of its events fails with the same reason as its turn comes. */
 static void
 lane_block(struct meeting_lane *l, const char *why)
@@ -67,7 +60,7 @@ trouble(struct meeting_task *t, struct meeting *m, const struct graph_answer *a)
 	graph_event_refusal_detail(a, why, detail);
 	if (why == GRAPH_EVENT_NONE) {
 		put_off(m, a);
-	} else if (is_of_mailbox(why)) {
+	} else if (graph_event_refuses_mailbox(why)) {
 		lane_block(t->lane, detail);
 		meeting_write_refused(m, detail, MEETING_RETRY_MAILBOX_MS);
 	} else {

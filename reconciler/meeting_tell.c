@@ -65,6 +65,12 @@ meeting_tell_answered(struct meeting *m, bool taken, const char *detail)
 	told_end(m);
 }
 
+void
+meeting_tell_lost(struct meeting *m)
+{
+	told_end(m);
+}
+
 /* ---------- telling ---------- */
 
 void

@@ -19,5 +19,7 @@ void meeting_tell_end(struct meeting *m);
 void meeting_tell_due(struct meeting *m);
 /* The app has taken, or refused for good, what it was told by the callback under way. */
 void meeting_tell_answered(struct meeting *m, bool taken, const char *detail);
+/* The callback under way is lost: it will not be answered, and what it told is open again. */
+void meeting_tell_lost(struct meeting *m);
 
 #endif

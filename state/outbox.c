@@ -279,14 +279,12 @@ fly(struct outbox *o, struct queue *q)
 	o->in_flight++;
 }
 
-/* Removes the head of a queue that is in no heap, and its row. */
+/* Takes the head out of a queue that is in no heap. */
 static void
-forget_head(struct outbox *o, struct queue *q)
+drop_head(struct outbox *o, struct queue *q)
 {
 	struct entry *e = q->head;
-	struct store_key key = seq_key(e->seq);
 
-	store_del(o->store, TABLE_OUTBOX, &key);
 	q->head = e->behind;
 	free(e);
 	o->count--;
@@ -294,6 +292,16 @@ forget_head(struct outbox *o, struct queue *q)
 		queue_free(o, q);
 	else
 		heap_push(o, q);
+}
+
+/* The same, and its row. */
+static void
+forget_head(struct outbox *o, struct queue *q)
+{
+	struct store_key key = seq_key(q->head->seq);
+
+	store_del(o->store, TABLE_OUTBOX, &key);
+	drop_head(o, q);
 }
 
 /* --- the module's front --- */
@@ -370,7 +378,10 @@ outbox_next(struct outbox *o, struct outbox_record *ret, struct feed_record *ret
 		}
 		/* There is nothing left to send: what waits behind it must not wait for ever. */
 		log_put(LOG_ERROR, "callback_lost", LI("seq", q->head->seq), LS("error", err_text(e)));
-		forget_head(o, q);
+		if (e == ERR_NOTFOUND)
+			forget_head(o, q);
+		else
+			drop_head(o, q); /* the row says what it was about, to whoever mends what is damaged */
 	}
 	return ERR_NOTFOUND;
 }

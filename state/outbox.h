@@ -26,7 +26,8 @@ struct outbox;
 enum err outbox_open(struct store *s, struct clock *clock, struct outbox **ret);
 void outbox_close(struct outbox *o); /* NULL is fine; what was in flight is due again at the next open */
 
-/* The next deliverable one, marked as in flight. ERR_NOTFOUND: nothing is due now, see outbox_wait_ms. */
+/* The next deliverable one, marked as in flight. ERR_NOTFOUND: nothing is due now, see outbox_wait_ms. One whose entry is damaged is
+ * passed over; its row stays for whoever takes damaged records out (store_damaged.h). */
 enum err outbox_next(struct outbox *o, struct outbox_record *ret, struct feed_record *ret_feed);
 /* Delivered, or refused for good: forgets it. Its followers may be due at once. */
 void outbox_done(struct outbox *o, uint64_t seq);

@@ -1,5 +1,6 @@
 /* A byte of any record flips on disk: the record is taken out and read anew, nobody is removed, and in the end all is as it was. */
 #include "unit/reconciler/app_side.h"
+#include "unit/reconciler/meeting_side.h"
 
 #include "state/env.h"
 
@@ -133,10 +134,44 @@ every_record_of_each_table(void **state)
 		one_table((enum table)t, true, &rng);
 }
 
+/* What Outlook has changed reaches the app although the callback that tells of it is lost. */
+static void
+a_lost_callback_of_a_meeting_is_made_anew(void **state)
+{
+	static const enum table tables[] = { TABLE_OUTBOX, TABLE_FEED };
+	struct rng rng = scratch_rng();
+	struct event_fields *f;
+	struct rig rig;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		meet_make(&rig, 9);
+		meet_put(&rig, "picnic", meet_fields("Picnic", 3 * DAY_MS, 3));
+		rig_run(&rig, 120000);
+		rig.app_status = 503;
+		meet_outlook(&rig, "picnic", "change", ",\"event\":{\"subject\":\"Barbecue\"}");
+		rig_run(&rig, 60000);
+		assert_true(meet_event(&rig, "picnic").callback_seq != 0);
+		reconciler_free(rig.r);
+		rig.r = NULL;
+		assert_true(damage(&rig, tables[i], true, &rng) > 0);
+		rig_start(&rig);
+		rig.app_status = 204;
+		rig_run(&rig, HOUR_MS);
+		assert_int_equal(meet_event(&rig, "picnic").callback_seq, 0);
+		assert_int_equal(rig_count(&rig, "ergsync.meeting.updated", 0), 1);
+		f = meet_side(&rig, "picnic", EVENT_SIDE_APP);
+		assert_string_equal(f->subject, "Barbecue");
+		event_fields_free(f);
+		rig_done(&rig);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_lost_callback_of_a_meeting_is_made_anew),
 		cmocka_unit_test(one_record_of_each_table),
 		cmocka_unit_test(every_record_of_each_table),
 	};
