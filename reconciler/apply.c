@@ -285,7 +285,8 @@ static void
 too_many(const struct erg *erg, size_t removals, char *ret, size_t ret_size)
 {
 	snprintf(ret, ret_size,
-	    "%zu of %lld people would be removed from the app, more than the limits allow within 24 hours. Approve or reject the plan.",
+	    "%zu of %lld people would be removed from the app, more than the limits allow within 24 hours. Approve or reject the "
+	    "plan.",
 	    removals, (long long)erg->counts.app);
 }
 
@@ -367,7 +368,8 @@ confirmed_gone(struct apply *a, const struct roster_view *v, person_id person)
 	if (member_load(a->r, &v->erg->id, person, &m) != ERR_OK || !m.teams.present)
 		return;
 	/* Others may have been removed while this was being read. */
-	if (m.mark != PLAN_APPROVED && roster_if_left(v, &m) == DIFF_REMOVE_FROM_APP && guard_holds(a->r, v->erg, GUARD_APP, 1, 0)) {
+	if (m.mark != PLAN_APPROVED && roster_if_left(v, &m) == DIFF_REMOVE_FROM_APP &&
+	    guard_holds(a->r, v->erg, GUARD_APP, 1, 0)) {
 		a->held = true;
 		a->held_late++;
 		a->result.changes.held++;

@@ -153,8 +153,8 @@ guard_removals(const struct roster_view *v, struct push_due *d)
 	size_t kept = 0, removals = d->removals + (d->unlooked ? 0 : d->nameless);
 	struct member m;
 	bool emptied = removals > 1 && erg->counts.app == 0;
-	bool hold =
-	    removals > 0 && (emptied || guard_holds(v->r, erg, GUARD_TEAMS, (int64_t)removals, (int64_t)d->leaving) || plan_holds_app(v->r, erg));
+	bool hold = removals > 0 && (emptied || guard_holds(v->r, erg, GUARD_TEAMS, (int64_t)removals, (int64_t)d->leaving) ||
+	                                plan_holds_app(v->r, erg));
 
 	if (hold)
 		hold_removals(v, removals, d->unlooked);

@@ -260,7 +260,7 @@ feed_place_key(struct reconciler *r, const struct tenant_id *tenant)
 static bool
 erase_feed(struct reconciler *r, const struct tenant_id *tenant)
 {
-	static struct feed_record f;         /* 20 KB; one thread */
+	static struct feed_record f;        /* 20 KB; one thread */
 	static struct cursor_record cursor; /* the same */
 	struct store_key place = feed_place_key(r, tenant), after, key;
 	struct store_cursor *c;

@@ -69,6 +69,25 @@ a_lost_link_reads_the_teams_once(void **state)
 	rig_done(&rig);
 }
 
+/* A directory that gives up its links as soon as it has given them is not asked on and on. */
+static void
+links_lost_again_and_again_are_no_loop(void **state)
+{
+	struct rig rig;
+	json_t *faults;
+
+	(void)state;
+	rig_make(&rig, 55, 40, 25);
+	rig_link(&rig);
+	rig_run(&rig, HOUR + 60000);
+	rig_do(&rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":410,\"path\":\"/groups/delta\",\"count\":500}");
+	rig_run(&rig, 3 * HOUR);
+	faults = rig_ask(&rig, "GET", "/_sim/faults", NULL);
+	assert_in_range(jx_get_int(json_array_get(jx_get_array(faults, "faults"), 0), "hits", 0), 3, 6);
+	json_decref(faults);
+	rig_done(&rig);
+}
+
 /* The directory has told of deletions that were none. */
 static void
 a_false_deletion_removes_nobody(void **state)
@@ -95,6 +114,7 @@ main(void)
 		cmocka_unit_test(a_lost_notification_is_found_within_the_hour),
 		cmocka_unit_test(what_is_known_costs_no_list),
 		cmocka_unit_test(a_lost_link_reads_the_teams_once),
+		cmocka_unit_test(links_lost_again_and_again_are_no_loop),
 		cmocka_unit_test(a_false_deletion_removes_nobody),
 	};
 

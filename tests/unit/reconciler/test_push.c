@@ -652,8 +652,8 @@ a_clock_set_back_puts_nobody_off(void **state)
 	(void)state;
 	rig_make_apart(&rig, 72, 30, 5, 3 * DAY, true);
 	rig_link(&rig);
-	rig_do(&rig, "/_sim/faults", "{\"kind\":\"timeout_before\",\"method\":\"POST\",\"path\":\"/teams/" RIG_TEAM
-	             "/members\",\"count\":1}");
+	rig_do(&rig, "/_sim/faults",
+	    "{\"kind\":\"timeout_before\",\"method\":\"POST\",\"path\":\"/teams/" RIG_TEAM "/members\",\"count\":1}");
 	join(&rig, 20);
 	do {
 		rig_run(&rig, 1000);

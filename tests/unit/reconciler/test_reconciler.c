@@ -1,6 +1,7 @@
 /* The way of a change, from Teams to the app, and back from every crash on it. */
 #include "unit/reconciler/rig.h"
 
+#include "reconciler/tell.h"
 #include "state/outbox.h"
 
 #define MEMBERS_LIST "GET /teams/{team}/members"
@@ -364,6 +365,38 @@ a_removed_tenant_leaves_nothing_behind(void **state)
 	rig_done(&rig);
 }
 
+/* However much the app was told of a tenant, no turn of its removal is long: the loop has others to serve. */
+static void
+a_tenant_with_a_long_past_is_removed_in_slices(void **state)
+{
+	struct tenant_view view = { 0 };
+	struct store_stats stats;
+	struct problem p = { 0 };
+	struct tenant_id id;
+	uint64_t commits;
+	struct rig rig;
+	struct erg erg;
+
+	(void)state;
+	rig_make(&rig, 10, 30, 5);
+	rig_link(&rig);
+	erg = rig_erg(&rig);
+	for (int i = 0; i < 5000; i++)
+		tell_erg(rig.r, CHANGE_ERG_RESTORED, &erg, "Teams can be read again.");
+	rig_run(&rig, 60000);
+	store_stats(rig.r->store, &stats);
+	commits = stats.commits;
+	assert_true(tenant_id_parse("acme", &id));
+	assert_int_equal(backend_ops.tenant_remove(rig.r, &id, &view, &p), ERR_OK);
+	rig_run(&rig, 120000);
+	assert_int_equal(backend_ops.tenant_get(rig.r, &id, &view, &p), ERR_NOTFOUND);
+	store_stats(rig.r->store, &stats);
+	assert_int_equal(stats.rows[TABLE_FEED], 0);
+	assert_int_equal(stats.rows[TABLE_OUTBOX], 0);
+	assert_true(stats.commits - commits >= 5000 / 250);
+	rig_done(&rig);
+}
+
 /* The listener has another name now: what leads to the old one is replaced, and what it may have missed is read. */
 static void
 a_changed_public_url_replaces_subscriptions(void **state)
@@ -415,6 +448,7 @@ main(void)
 		cmocka_unit_test(a_crash_while_linking_is_made_good),
 		cmocka_unit_test(an_unlinked_erg_leaves_nothing_behind),
 		cmocka_unit_test(a_removed_tenant_leaves_nothing_behind),
+		cmocka_unit_test(a_tenant_with_a_long_past_is_removed_in_slices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,8 +267,8 @@ no_role_is_changed_by_a_stale_backup(void **state)
 	back_up(&rig);
 	put_member(&rig, "pride", &member);
 	/* Nothing can be compared for a while. */
-	rig_do(&rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":503,\"method\":\"GET\",\"path\":\"/teams/" RIG_TEAM
-	             "/members\",\"count\":0}");
+	rig_do(&rig, "/_sim/faults",
+	    "{\"kind\":\"status\",\"status\":503,\"method\":\"GET\",\"path\":\"/teams/" RIG_TEAM "/members\",\"count\":0}");
 	restore(&rig);
 	rig_run(&rig, 600000);
 	assert_true(rig_erg(&rig).additions_only);
