@@ -15,6 +15,7 @@
 #include "reconciler/chores.h"
 #include "reconciler/dirty.h"
 #include "reconciler/listing.h"
+#include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/rich.h"
 #include "reconciler/roster_book.h"
@@ -32,6 +33,9 @@
 /* So often a job lists a roster anew because another read has learnt something newer meanwhile. */
 #define RELISTS_MAX 3
 
+#define LOOKUPS_WAIT_MS 30000 /* before a first read, at most */
+#define LOOKUPS_LOOK_MS 250
+
 struct job_erg {
 	struct erg_id id;
 	int64_t generation;
@@ -45,6 +49,7 @@ struct compare_job {
 	void *arg;
 	struct timer *timer; /* steps that must not run within their caller */
 	bool running;
+	int64_t begun_boot_ms;
 	struct compare_options options;
 	struct tenant_id tenant;
 	struct guid directory;
@@ -105,6 +110,7 @@ run(struct compare *c, struct compare_job *job)
 	c->running = job;
 	c->running_count++;
 	job->running = true;
+	job->begun_boot_ms = clock_boot_ms(c->r->clock);
 	timer_arm(job->timer, 0);
 }
 
@@ -425,6 +431,22 @@ list_again(struct compare_job *job)
 	return job->ergs[job->at].outdated && job->relists++ < RELISTS_MAX;
 }
 
+/* Whom the app lists by an address is looked up before the first read, or the app would be told of strangers whom it knows. A read
+ * that somebody waits for does not wait for long. */
+static bool
+waits_for_lookups(struct compare_job *job, const struct erg *erg)
+{
+	struct reconciler *r = job->compare->r;
+
+	if (erg->first_read_done || job->options.dry_run || clock_boot_ms(r->clock) - job->begun_boot_ms >= LOOKUPS_WAIT_MS ||
+	    !push_unlooked(r, &erg->id))
+		return false;
+	if (!chore_pending(r, CHORE_PUSH, erg->id.s))
+		push_resume(r, erg);
+	timer_arm(job->timer, LOOKUPS_LOOK_MS);
+	return true;
+}
+
 static void
 step_whole(struct compare_job *job)
 {
@@ -434,6 +456,8 @@ step_whole(struct compare_job *job)
 		job->at++;
 	if (job->at == job->erg_count)
 		job_end(job);
+	else if (job->read_wall_ms == 0 && waits_for_lookups(job, &erg))
+		return;
 	else if (job->read_wall_ms == 0 || list_again(job))
 		list_start(job, &erg);
 	else

@@ -200,10 +200,17 @@ rest(struct reconciler *r, struct chore *c, const struct erg *erg, const struct 
 {
 	int64_t wait_ms = d->next_wall_ms - clock_wall_ms(r->clock);
 
-	if (d->next_wall_ms == INT64_MAX || !intents_any(r, &erg->id))
+	if (d->next_wall_ms == INT64_MAX || !erg->first_read_done || !intents_any(r, &erg->id))
 		chore_done(r, c);
 	else
 		chore_rest(r, c, wait_ms < PUSH_RETRY_REFUSED_MS ? wait_ms : PUSH_RETRY_REFUSED_MS);
+}
+
+/* Before the first read nothing is written; who is meant by an address is looked up nevertheless, so that the read finds them known. */
+static enum push_kind
+last_kind(const struct erg *erg)
+{
+	return erg->first_read_done ? PUSH_COUNT : PUSH_LOOKUP + 1;
 }
 
 static void
@@ -222,9 +229,9 @@ pass(struct reconciler *r, struct chore *c, struct erg *erg, const struct tenant
 
 	erg_settle(r, erg);
 	erg_store(r, erg);
-	while (kind < PUSH_COUNT && d->count[kind] == 0)
+	while (kind < last_kind(erg) && d->count[kind] == 0)
 		kind++;
-	if (kind == PUSH_COUNT) {
+	if (kind == last_kind(erg)) {
 		rest(r, c, erg, d);
 	} else if ((p = push_new(r, c, erg, tenant)) == NULL) {
 		chore_again(r, c, PUSH_ITEM_RETRY_MS);
@@ -245,7 +252,7 @@ push_run(struct reconciler *r, struct chore *c)
 	struct erg erg;
 
 	if (!erg_id_parse(chore_id(c), &id) || erg_load(r, &id, &erg) != ERR_OK || erg.membership == MEMBERSHIP_OFF ||
-	    !erg.first_read_done || erg.state == ERG_LINKING || erg.state == ERG_BROKEN || erg.channel_type == CHANNEL_UNKNOWN ||
+	    erg.state == ERG_LINKING || erg.state == ERG_BROKEN || erg.channel_type == CHANNEL_UNKNOWN ||
 	    tenant_load(r, &erg.tenant, &tenant) != ERR_OK || tenant.state == TENANT_REMOVING) {
 		/* Whoever makes it readable calls push_resume. */
 		chore_done(r, c);
@@ -254,6 +261,20 @@ push_run(struct reconciler *r, struct chore *c)
 	} else {
 		pass(r, c, &erg, &tenant);
 	}
+}
+
+bool
+push_unlooked(struct reconciler *r, const struct erg_id *erg)
+{
+	struct store_cursor *c = intents_of(r, erg);
+	struct intent_record row;
+	struct person p;
+	bool found = false;
+
+	while (!found && store_next(c, NULL, &row) == ERR_OK)
+		found = person_load(r, row.person, &p) == ERR_OK && p.entra_id.s[0] == '\0' && p.resolution == RESOLUTION_NONE;
+	store_cursor_close(c);
+	return found;
 }
 
 void

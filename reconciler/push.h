@@ -7,6 +7,7 @@
  *	            and for a lone person. "Add to the team first, then to the private channel"
  *	careful     each leave is read once more right before it; leaves beyond the limits are held as a plan (plan.h); the last
  *	            owner and the account we act as stay
+ *	known first before the first read of an ERG there are look-ups only
  *	parked      whom Graph refuses is refused_by_teams with a reason and tried again daily; nobody waits for anybody
  *	settled     a write is looked for after 45 s, then every 30 s and ever more rarely, until Teams shows it or `settle` is over
  * Source: graph-facts sections 8 and 11. One pass of an ERG runs at a time, as a chore; a pass does one kind of thing.
@@ -33,5 +34,7 @@ void pushes_free(struct pushes *ps);
 void push_run(struct reconciler *r, struct chore *c);
 /* What waited for the ERG to be readable may go on. */
 void push_resume(struct reconciler *r, const struct erg *erg);
+/* Is somebody of the ERG known by an address only that has not been asked about yet? */
+bool push_unlooked(struct reconciler *r, const struct erg_id *erg);
 
 #endif

@@ -1,5 +1,5 @@
 /* The way of a change, from Teams to the app, and back from every crash on it. */
-#include "unit/reconciler/rig.h"
+#include "unit/reconciler/app_side.h"
 
 #include "reconciler/tell.h"
 #include "state/outbox.h"
@@ -31,6 +31,37 @@ a_first_link_is_the_union(void **state)
 }
 
 /* Many slices, each a turn of its own: what they queue goes out meanwhile, not when somebody looks again. */
+/* Whom the app lists already by an address is nobody new to it; and how Graph answers look-ups delays a link by half a minute at most. */
+static void
+a_first_link_knows_whom_the_app_lists(void **state)
+{
+	struct problem p = { 0 };
+	char id[GUID_SIZE];
+	struct rig rig;
+
+	(void)state;
+	for (int away = 0; away <= 1; away++) {
+		rig_make(&rig, 24, 30, 8);
+		rig_put_tenant(&rig);
+		rig_run(&rig, 60000);
+		if (away)
+			rig_do(&rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":503,\"path\":\"/users\",\"count\":0}");
+		assert_int_equal(rig_put_erg(&rig, "pride", MEMBERSHIP_TWO_WAY, &p), ERR_OK);
+		for (unsigned i = 2; i <= 5; i++)
+			join(&rig, i);
+		rig_run(&rig, 60000);
+		assert_true(rig_erg(&rig).first_read_done);
+		if (!away) {
+			assert_int_equal(rig_count(&rig, "ergsync.member.added", 0), 4);
+			for (size_t i = 0; i < rig.event_count; i++)
+				for (unsigned user = 2; user <= 5; user++)
+					assert_string_not_equal(rig.events[i].entra, rig_user(user, id));
+			assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+		}
+		rig_done(&rig);
+	}
+}
+
 static void
 a_large_first_link_is_told_at_once(void **state)
 {
@@ -436,6 +467,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_changed_public_url_replaces_subscriptions),
 		cmocka_unit_test(a_first_link_is_the_union),
+		cmocka_unit_test(a_first_link_knows_whom_the_app_lists),
 		cmocka_unit_test(a_large_first_link_is_told_at_once),
 		cmocka_unit_test(a_change_is_one_callback_and_one_read),
 		cmocka_unit_test(a_burst_costs_three_reads),
