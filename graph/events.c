@@ -259,17 +259,6 @@ graph_event_cancel(struct graph *g, const struct graph_where *w, const struct gu
 	return graph_build_start(g, &b, done, arg);
 }
 
-struct graph_call *
-graph_event_delete(struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *id, const char *etag,
-    graph_done done, void *arg)
-{
-	struct graph_build b;
-
-	build(&b, w, "DELETE", mailbox);
-	graph_build_path(&b, "/events/", id, NULL);
-	return start_if_match(g, &b, etag, done, arg);
-}
-
 /* --- walks --- */
 
 struct graph_event_walk {
@@ -334,17 +323,6 @@ graph_event_walk_cancel(struct graph_event_walk *walk)
 	free(walk);
 }
 
-struct graph_event_walk *
-graph_events_tagged(struct graph *g, const struct graph_where *w, const struct guid *mailbox, graph_event_item item,
-    graph_event_end end, void *arg)
-{
-	struct graph_build b;
-
-	build(&b, w, "GET", mailbox);
-	graph_build_path(&b, "/events?" FILTER_PROPERTY "ep/value%20ne%20%27%27)&" EXPAND_PROPERTY "&$top=50", NULL);
-	return walk_start(g, &b, item, end, arg);
-}
-
 static void
 window_path(struct graph_build *b, int64_t from_ms, int64_t to_ms)
 {
@@ -353,18 +331,6 @@ window_path(struct graph_build *b, int64_t from_ms, int64_t to_ms)
 	timestamp_format(from_ms, from);
 	timestamp_format(to_ms, to);
 	graph_build_path(b, "?startDateTime=", from, "&endDateTime=", to, NULL);
-}
-
-struct graph_event_walk *
-graph_event_instances(struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *series_id,
-    int64_t from_ms, int64_t to_ms, graph_event_item item, graph_event_end end, void *arg)
-{
-	struct graph_build b;
-
-	build(&b, w, "GET", mailbox);
-	graph_build_path(&b, "/events/", series_id, "/instances", NULL);
-	window_path(&b, from_ms, to_ms);
-	return walk_start(g, &b, item, end, arg);
 }
 
 struct graph_event_walk *

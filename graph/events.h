@@ -67,9 +67,6 @@ struct graph_call *graph_event_patch(struct graph *g, const struct graph_where *
 /* Also of one occurrence, by its id. comment may be "". A second time: GONE. */
 struct graph_call *graph_event_cancel(struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *id,
     const char *comment, graph_done done, void *arg);
-/* Without a text for the attendees. */
-struct graph_call *graph_event_delete(struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *id,
-    const char *etag, graph_done done, void *arg);
 
 /* item gets a struct graph_event, which the walk frees when item returns (take fields by setting them NULL). */
 typedef void (*graph_event_item)(void *arg, struct graph_event *event);
@@ -77,15 +74,9 @@ typedef void (*graph_event_end)(void *arg, const struct graph_page_end *end);
 struct graph_event_walk;
 void graph_event_walk_cancel(struct graph_event_walk *walk); /* end will not run. NULL is fine; not from item */
 
-/* Every event of the mailbox that carries our property, with it: finds all again after a loss of state/. */
-struct graph_event_walk *graph_events_tagged(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
-    graph_event_item item, graph_event_end end, void *arg);
 /* Which occurrences of a series differ from it: graph_event_exceptions_read. */
 struct graph_call *graph_event_exceptions(
     struct graph *g, const struct graph_where *w, const struct guid *mailbox, const char *series_id, graph_done done, void *arg);
-/* The occurrences of a series that start in [from_ms, to_ms), whole. */
-struct graph_event_walk *graph_event_instances(struct graph *g, const struct graph_where *w, const struct guid *mailbox,
-    const char *series_id, int64_t from_ms, int64_t to_ms, graph_event_item item, graph_event_end end, void *arg);
 
 /*
  * What lies in the window now, and what changed since: calendarView/delta. The window is frozen into the links; to move it, start

@@ -18,42 +18,18 @@
 #define EXPIRY_MARGIN_MS (5 * MINUTE_MS)
 
 static const struct {
-	const char *before, *after; /* of the object's id; after NULL: there is none */
 	const char *change_types;
 	int64_t life_max_ms;
 	bool immutable_ids;
 } kinds[] = {
-	[SUBSCRIPTION_TEAM_MEMBERS] = { "/teams/", "/members", "created,updated,deleted", 4320 * MINUTE_MS, false },
-	[SUBSCRIPTION_CHANNEL_MEMBERS] = { "/teams/", "/channels/getAllMembers", "created,updated,deleted", 4320 * MINUTE_MS,
-	    false },
-	[SUBSCRIPTION_MAILBOX_EVENTS] = { "/users/", "/events", "created,updated,deleted", 10080 * MINUTE_MS, true },
-	[SUBSCRIPTION_TENANT_MEMBERS] = { "/teams/getAllMembers", NULL, "created,updated,deleted", 4320 * MINUTE_MS, false },
+	[SUBSCRIPTION_TEAM_MEMBERS] = { "created,updated,deleted", 4320 * MINUTE_MS, false },
+	[SUBSCRIPTION_CHANNEL_MEMBERS] = { "created,updated,deleted", 4320 * MINUTE_MS, false },
+	[SUBSCRIPTION_MAILBOX_EVENTS] = { "created,updated,deleted", 10080 * MINUTE_MS, true },
+	[SUBSCRIPTION_TENANT_MEMBERS] = { "created,updated,deleted", 4320 * MINUTE_MS, false },
 };
 
 /* Without it on creating, a mailbox's notifications carry ids that change when an event moves (graph-facts section 9.5). */
 static const char *const prefer_immutable[] = { "Prefer: IdType=\"ImmutableId\"", NULL };
-
-int64_t
-graph_subscription_life_max_ms(enum subscription_kind kind)
-{
-	return kinds[kind].life_max_ms;
-}
-
-const char *
-graph_subscription_change_types(enum subscription_kind kind)
-{
-	return kinds[kind].change_types;
-}
-
-enum err
-graph_subscription_resource(enum subscription_kind kind, const struct guid *object_id, char ret[SUBSCRIPTION_RESOURCE_SIZE])
-{
-	bool whole = kinds[kind].after == NULL;
-	int n = snprintf(ret, SUBSCRIPTION_RESOURCE_SIZE, "%s%s%s", kinds[kind].before, whole ? "" : object_id->s,
-	    whole ? "" : kinds[kind].after);
-
-	return (whole || object_id->s[0] != '\0') && n > 0 && n < SUBSCRIPTION_RESOURCE_SIZE ? ERR_OK : ERR_INVALID;
-}
 
 int64_t
 graph_subscription_expiry(enum subscription_kind kind, int64_t life_ms, int64_t now_wall_ms)
@@ -113,16 +89,6 @@ graph_subscription_renew(struct graph *g, const struct graph_where *w, const cha
 	                         key->certificate, "encryptionCertificateId", key->id));
 	b.request.idempotent = true;
 	b.request.timeout_ms = GRAPH_SUBSCRIPTION_TIMEOUT_MS; /* whether renewing validates the URL again is not documented */
-	return graph_build_start(g, &b, done, arg);
-}
-
-struct graph_call *
-graph_subscription_get(struct graph *g, const struct graph_where *w, const char *id, graph_done done, void *arg)
-{
-	struct graph_build b;
-
-	graph_build_init(&b, w, GRAPH_SUBSCRIPTION_GET, "GET", NULL, NULL);
-	graph_build_path(&b, "/subscriptions/", id, NULL);
 	return graph_build_start(g, &b, done, arg);
 }
 

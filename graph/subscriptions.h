@@ -19,13 +19,7 @@
 #define GRAPH_SUBSCRIPTION_URL_SIZE   1024
 #define GRAPH_CHANGE_TYPE_SIZE        64
 
-/* Pure rules. */
-int64_t graph_subscription_life_max_ms(enum subscription_kind kind);
-const char *graph_subscription_change_types(enum subscription_kind kind);
-/* "/teams/{id}/members" ... */
-enum err
-graph_subscription_resource(enum subscription_kind kind, const struct guid *object_id, char ret[SUBSCRIPTION_RESOURCE_SIZE]);
-/* Expiry to ask for: life_ms capped at the kind's maximum less a margin for clocks that differ; life_ms 0 = the maximum. */
+/* Pure. Expiry to ask for: life_ms capped at the kind's maximum less a margin for clocks that differ; life_ms 0 = the maximum. */
 int64_t graph_subscription_expiry(enum subscription_kind kind, int64_t life_ms, int64_t now_wall_ms);
 
 struct graph_subscription {
@@ -58,8 +52,6 @@ struct graph_call *graph_subscription_create(
 /* NOTFOUND: it is gone, create anew. encryption: a new key of a rich subscription; NULL leaves the one it has. */
 struct graph_call *graph_subscription_renew(struct graph *g, const struct graph_where *w, const char *id, int64_t expires_wall_ms,
     const struct graph_encryption *encryption, graph_done done, void *arg);
-struct graph_call *
-graph_subscription_get(struct graph *g, const struct graph_where *w, const char *id, graph_done done, void *arg);
 /* NOTFOUND is success to whoever wants it gone. */
 struct graph_call *
 graph_subscription_delete(struct graph *g, const struct graph_where *w, const char *id, graph_done done, void *arg);

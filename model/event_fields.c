@@ -9,17 +9,8 @@
 #include "model/html_text.h"
 #include "model/rrule.h"
 
-#define X(name, member) member,
-static const char *const field_names[] = { EVENT_FIELD_TABLE(X) };
-#undef X
 const char *const attendee_type_names[] = { "required", "optional", "resource", NULL };
 const char *const attendee_response_names[] = { "none", "accepted", "tentative", "declined", NULL };
-
-const char *
-event_field_name(enum event_field field)
-{
-	return (unsigned)field < EVENT_FIELD_COUNT ? field_names[field] : "";
-}
 
 /* --- owning --- */
 

@@ -27,25 +27,22 @@
 #define EVENT_EXCEPTIONS_MAX    400                 /* occurrences of a series that differ from it */
 #define EVENT_LENGTH_MAX_MS     (1825LL * 86400000) /* end - start: Outlook's own five years */
 
-/*      name            member of callbacks and GET ("start" stands for the four of the time) */
-#define EVENT_FIELD_TABLE(X)                                                                                                     \
-	X(SUBJECT, "subject")                                                                                                    \
-	X(BODY, "body_html")                                                                                                     \
-	X(TIME, "start")                                                                                                         \
-	X(LOCATION, "location")                                                                                                  \
-	X(ONLINE, "online")                                                                                                      \
-	X(ATTENDEES, "attendees")                                                                                                \
-	X(HIDE_ATTENDEES, "hide_attendees")                                                                                      \
-	X(RECURRENCE, "recurrence")                                                                                              \
-	X(CANCELLED, "cancelled")                                                                                                \
-	X(EXCEPTIONS, "occurrences")
-#define X(name, member) EVENT_FIELD_##name,
-enum event_field { EVENT_FIELD_TABLE(X) EVENT_FIELD_COUNT };
-#undef X
+enum event_field {
+	EVENT_FIELD_SUBJECT,
+	EVENT_FIELD_BODY,
+	EVENT_FIELD_TIME, /* start, end, time_zone and all_day */
+	EVENT_FIELD_LOCATION,
+	EVENT_FIELD_ONLINE,
+	EVENT_FIELD_ATTENDEES,
+	EVENT_FIELD_HIDE_ATTENDEES,
+	EVENT_FIELD_RECURRENCE,
+	EVENT_FIELD_CANCELLED,
+	EVENT_FIELD_EXCEPTIONS,
+	EVENT_FIELD_COUNT
+};
 #define EVENT_MASK(field) (1u << EVENT_FIELD_##field)
 #define EVENT_MASK_SERIES (EVENT_MASK(TIME) | EVENT_MASK(RECURRENCE))
 #define EVENT_MASK_ALL    ((1u << EVENT_FIELD_COUNT) - 1)
-const char *event_field_name(enum event_field field);
 
 enum attendee_type { ATTENDEE_REQUIRED, ATTENDEE_OPTIONAL, ATTENDEE_RESOURCE }; /* the app asks for the first two */
 extern const char *const attendee_type_names[];

@@ -6,25 +6,14 @@
 static void
 rules_per_kind(void **state)
 {
-	char resource[SUBSCRIPTION_RESOURCE_SIZE];
-	struct guid team, none = { "" };
-
 	(void)state;
-	assert_true(guid_parse(TEAM_1, &team));
-	assert_int_equal(graph_subscription_life_max_ms(SUBSCRIPTION_TEAM_MEMBERS), 3 * 86400 * 1000LL);
-	assert_int_equal(graph_subscription_life_max_ms(SUBSCRIPTION_CHANNEL_MEMBERS), 3 * 86400 * 1000LL);
-	assert_int_equal(graph_subscription_life_max_ms(SUBSCRIPTION_MAILBOX_EVENTS), 7 * 86400 * 1000LL);
-	assert_int_equal(graph_subscription_resource(SUBSCRIPTION_TEAM_MEMBERS, &team, resource), ERR_OK);
-	assert_string_equal(resource, "/teams/" TEAM_1 "/members");
-	assert_int_equal(graph_subscription_resource(SUBSCRIPTION_CHANNEL_MEMBERS, &team, resource), ERR_OK);
-	assert_string_equal(resource, "/teams/" TEAM_1 "/channels/getAllMembers");
-	assert_int_equal(graph_subscription_resource(SUBSCRIPTION_MAILBOX_EVENTS, &team, resource), ERR_OK);
-	assert_string_equal(resource, "/users/" TEAM_1 "/events");
-	assert_int_equal(graph_subscription_resource(SUBSCRIPTION_MAILBOX_EVENTS, &none, resource), ERR_INVALID);
 	assert_true(graph_resource_equal("/Teams/A/members", "teams/a/Members"));
 	assert_false(graph_resource_equal("/teams/a/members", "/teams/b/members"));
 	assert_int_equal(graph_subscription_expiry(SUBSCRIPTION_TEAM_MEMBERS, 60000, 1000), 61000);
-	assert_true(graph_subscription_expiry(SUBSCRIPTION_TEAM_MEMBERS, 0, 0) < 3 * 86400 * 1000LL);
+	assert_in_range(graph_subscription_expiry(SUBSCRIPTION_TEAM_MEMBERS, 0, 0), 2 * 86400 * 1000LL, 3 * 86400 * 1000LL - 1);
+	assert_in_range(
+	    graph_subscription_expiry(SUBSCRIPTION_CHANNEL_MEMBERS, 0, 0), 2 * 86400 * 1000LL, 3 * 86400 * 1000LL - 1);
+	assert_in_range(graph_subscription_expiry(SUBSCRIPTION_MAILBOX_EVENTS, 0, 0), 6 * 86400 * 1000LL, 7 * 86400 * 1000LL - 1);
 	assert_int_equal(graph_subscription_expiry(SUBSCRIPTION_TEAM_MEMBERS, INT64_MAX, 0),
 	    graph_subscription_expiry(SUBSCRIPTION_TEAM_MEMBERS, 0, 0));
 }
