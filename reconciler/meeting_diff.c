@@ -18,16 +18,33 @@ meeting_action_text(enum meeting_action a)
 	return (size_t)a < MEETING_ACTION_COUNT ? texts[a] : "";
 }
 
+/* The time and the rule of a series mean something together only: half of one side's and half of the other's would be a series nobody
+ * asked for. */
+static unsigned
+with_series(unsigned fields)
+{
+	return fields & EVENT_MASK_SERIES ? fields | EVENT_MASK_SERIES : fields;
+}
+
+/* What both sides have changed, and differently. */
+static unsigned
+conflicts(unsigned app, unsigned outlook, unsigned equal)
+{
+	unsigned here = app & ~equal, there = outlook & ~equal;
+
+	return with_series(here) & with_series(there) & (here | there);
+}
+
 static struct meeting_step
 by_field(const struct meeting_input *in)
 {
-	unsigned open = FIELDS & ~in->frozen;
+	unsigned open = FIELDS & ~with_series(in->frozen);
 	unsigned app = in->app_changed & open & ~OUTLOOK_ONLY, outlook = in->outlook_changed & open;
-	unsigned both = app & outlook & ~in->equal;
+	unsigned both = conflicts(app, outlook, in->equal);
 	struct meeting_step s = { .agree = (app | outlook) & in->equal & ~OUTLOOK_ONLY };
 
-	s.patch = app & ~outlook & ~in->equal;
-	s.tell = outlook & ~app & (~in->equal | OUTLOOK_ONLY);
+	s.patch = app & ~both & ~in->equal;
+	s.tell = outlook & ~app & ~both & (~in->equal | OUTLOOK_ONLY);
 	if (in->policy == MEETINGS_APP) {
 		s.patch |= both | (s.tell & ~OUTLOOK_ONLY);
 		s.tell &= OUTLOOK_ONLY;

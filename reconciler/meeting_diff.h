@@ -3,7 +3,8 @@
  *
  * A field changed on a side if it differs from what that side had when both last agreed (the base; Outlook rewrites bodies, so each
  * side has a base of its own). One side changed it: the same on the other. Both changed it alike: agree. Both differently:
- * meeting_conflicts says who wins. Without a base (a meeting found again by its property) every field that differs is such a conflict.
+ * meeting_conflicts says who wins. Of a series the time and the recurrence count as one in that. Without a base (a meeting found again by
+ * its property) every field that differs is such a conflict.
  *
  *	cancelled   on either side beats a change of a field; deleted in Outlook is cancelled
  *	app         the policy: Outlook's edits are undone, a meeting cancelled there is made anew
