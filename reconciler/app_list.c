@@ -5,6 +5,7 @@
 #include "reconciler/chores.h"
 #include "reconciler/identity.h"
 #include "reconciler/intents.h"
+#include "reconciler/people.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/tables.h"
 
@@ -24,17 +25,8 @@ app_list_one(const struct roster_view *v, const struct app_member_put *put, stru
 	return ERR_OK;
 }
 
-int
-app_list_by_number(const void *a, const void *b)
-{
-	person_id x = *(const person_id *)a, y = *(const person_id *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 void
-app_list_leave_others(
-    const struct roster_view *v, const person_id *listed, size_t count, int64_t since_wall_ms, int64_t *ret_removed)
+app_list_leave_others(const struct roster_view *v, const person_id *listed, size_t count, int64_t *ret_removed)
 {
 	struct store_key prefix;
 	struct store_cursor *c;
@@ -44,9 +36,8 @@ app_list_leave_others(
 	members_prefix(v->r, &v->erg->id, &prefix);
 	c = store_seek(v->r->store, TABLE_MEMBERS, &prefix, NULL);
 	while (store_next(c, NULL, &m) == ERR_OK) {
-		/* A callback under way that adds somebody may not have been read when the list was made. */
-		if (!m.app.present || m.app.since_wall_ms >= since_wall_ms ||
-		    (count > 0 && bsearch(&m.person, listed, count, sizeof(*listed), app_list_by_number) != NULL) ||
+		if (!m.app.present ||
+		    (count > 0 && bsearch(&m.person, listed, count, sizeof(*listed), people_by_number) != NULL) ||
 		    person_load(v->r, m.person, &person) != ERR_OK)
 			continue;
 		*ret_removed += m.callback_seq == 0 || m.told.present;

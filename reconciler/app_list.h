@@ -11,11 +11,7 @@
 
 /* Takes one entry in; *ret is the person. ERR_CONFLICT with why. */
 enum err app_list_one(const struct roster_view *v, const struct app_member_put *put, struct person *ret, char why[DETAIL_SIZE]);
-/* Whoever is not among the sorted ones has left the app; but for those of whom the app said something at since_wall_ms or later.
- * Adds up how many. */
-void app_list_leave_others(
-    const struct roster_view *v, const person_id *listed, size_t count, int64_t since_wall_ms, int64_t *ret_removed);
-/* For qsort. */
-int app_list_by_number(const void *a, const void *b);
+/* Whoever is not among the sorted ones has left the app. Adds up how many. */
+void app_list_leave_others(const struct roster_view *v, const person_id *listed, size_t count, int64_t *ret_removed);
 
 #endif

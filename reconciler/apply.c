@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "reconciler/guard.h"
+#include "reconciler/people.h"
 #include "reconciler/plan.h"
 #include "reconciler/push.h"
 #include "reconciler/reconciler.h"
@@ -76,14 +77,6 @@ count_step(struct compare_result *result, const struct roster_step *step, bool d
 	case DIFF_REMOVE_FROM_TEAMS: c->removed_from_teams += dry_run; break;
 	default: break;
 	}
-}
-
-static int
-by_number(const void *a, const void *b)
-{
-	person_id x = *(const person_id *)a, y = *(const person_id *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 /* ---------- one removal ---------- */
@@ -201,7 +194,7 @@ stage_seen(struct apply *a, const struct roster_view *v)
 	}
 	if (a->next < a->o.listing->count)
 		return;
-	qsort(a->seen, a->seen_count, sizeof(*a->seen), by_number);
+	qsort(a->seen, a->seen_count, sizeof(*a->seen), people_by_number);
 	members_prefix(a->r, &v->erg->id, &a->after);
 	a->stage = STAGE_ABSENT;
 }
@@ -225,7 +218,7 @@ gone_add(struct apply *a, person_id person)
 static bool
 was_seen(const struct apply *a, person_id person)
 {
-	return a->seen_count > 0 && bsearch(&person, a->seen, a->seen_count, sizeof(*a->seen), by_number) != NULL;
+	return a->seen_count > 0 && bsearch(&person, a->seen, a->seen_count, sizeof(*a->seen), people_by_number) != NULL;
 }
 
 /* Of somebody who is not in the app: that Teams has them no more takes nobody out of anything. */

@@ -100,7 +100,8 @@ check_erg(struct reconciler *r, const struct app_erg_put *put, const struct erg 
 	if (tenant_load(r, &put->tenant, &tenant) != ERR_OK)
 		return problem_field(p, "/tenant", "There is no tenant %s.", put->tenant.s);
 	if (tenant.state == TENANT_REMOVING)
-		return problem_set(p, PROBLEM_TENANT_REMOVING, "The tenant is being removed.");
+		return problem_set(
+		    p, PROBLEM_TENANT_REMOVING, "Put the ERG when tenant %s is gone and has been put again.", put->tenant.s);
 	if (put->link_directory_id.s[0] != '\0' && strcmp(put->link_directory_id.s, tenant.directory_id.s) != 0)
 		return problem_field(p, "/channel_url", "The link belongs to another tenant than the one of this ERG.");
 	if (present != NULL && strcmp(present->tenant.s, put->tenant.s) != 0)

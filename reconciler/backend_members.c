@@ -176,8 +176,8 @@ backend_members_replace(void *ctx, const struct erg_id *id, const struct app_mem
 	if ((listed = calloc(count + 1, sizeof(*listed))) == NULL)
 		return ERR_NOMEM;
 	if ((e = list_all(&v, list, count, listed, ret, p)) == ERR_OK) {
-		qsort(listed, count, sizeof(*listed), app_list_by_number);
-		app_list_leave_others(&v, listed, count, INT64_MAX, &ret->removed);
+		qsort(listed, count, sizeof(*listed), people_by_number);
+		app_list_leave_others(&v, listed, count, &ret->removed);
 	}
 	plan_settle(r, &erg);
 	erg_settle(r, &erg);

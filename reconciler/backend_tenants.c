@@ -98,7 +98,7 @@ backend_tenant_put(void *ctx, const struct app_tenant_put *put, struct tenant_vi
 	enum err e;
 
 	if (present && tenant.state == TENANT_REMOVING)
-		return problem_set(p, PROBLEM_TENANT_REMOVING, "The tenant is being removed; put it again when it is gone.");
+		return problem_set(p, PROBLEM_TENANT_REMOVING, "Put it again when GET answers 404.");
 	if ((e = check_directory(r, put, present ? &tenant : NULL, p)) != ERR_OK || (e = backend_check_room(r, p)) != ERR_OK)
 		return e;
 	if (!present)
@@ -182,7 +182,10 @@ tenant_find(struct reconciler *r, const struct tenant_id *id, struct tenant *ret
 {
 	if (tenant_load(r, id, ret) != ERR_OK)
 		return unknown_tenant(p, id);
-	return ret->state == TENANT_REMOVING ? problem_set(p, PROBLEM_TENANT_REMOVING, "The tenant is being removed.") : ERR_OK;
+	return ret->state == TENANT_REMOVING
+	           ? problem_set(p, PROBLEM_TENANT_REMOVING,
+	                 "Nothing can be done with tenant %s until it is gone and has been put again.", id->s)
+	           : ERR_OK;
 }
 
 enum err

@@ -207,3 +207,11 @@ people_index(struct reconciler *r, const struct person *p)
 {
 	index_all(r, p, true);
 }
+
+int
+people_by_number(const void *a, const void *b)
+{
+	person_id x = *(const person_id *)a, y = *(const person_id *)b;
+
+	return x < y ? -1 : x > y;
+}

@@ -29,5 +29,7 @@ void people_index(struct reconciler *r, const struct person *p);
 void people_erase(struct reconciler *r, const struct person *p);
 /* Erases a person only Teams knew who is in no ERG any more; one the app named keeps that name for a return. */
 void people_forget_if_unused(struct reconciler *r, person_id id);
+/* For qsort and bsearch of numbers. */
+int people_by_number(const void *a, const void *b);
 
 #endif
