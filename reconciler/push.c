@@ -20,6 +20,7 @@
 #define LOOKUPS_MAX      PUSH_DUE_MAX /* a pass */
 #define SINGLES_MAX      4            /* a minute is what Graph allows */
 #define CALL_DEADLINE_MS 180000
+#define PATIENCE_MS      20000 /* with reads that are slower than others of their pass */
 
 /* ---------- beginning and ending a pass ---------- */
 
@@ -63,6 +64,7 @@ push_on_answer(void *arg, const struct graph_answer *a)
 
 	t->call = NULL;
 	p->busy--;
+	p->answered = true;
 	switch (t->step) {
 	case PUSH_STEP_LOOKUP: push_on_lookup(t, a); break;
 	case PUSH_STEP_LOOKUPS: push_on_lookups(t, a); break;
@@ -117,8 +119,7 @@ start(struct push *p)
 		break;
 	default: write_or_spare(p); return;
 	}
-	if (p->busy == 0)
-		timer_arm(p->timer, 0);
+	timer_arm(p->timer, p->busy == 0 ? 0 : PATIENCE_MS);
 }
 
 /* All calls of a step are answered. */
@@ -131,13 +132,36 @@ step_done(struct push *p)
 		push_end(p);
 }
 
+/* The others are answered: they go on without the slow ones, which are asked about again in a while. */
+static void
+leave_slow_ones(struct push *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		struct push_task *t = &p->tasks[i];
+
+		if (t->call == NULL)
+			continue;
+		graph_cancel(p->r->graph, t->call);
+		t->call = NULL;
+		p->busy--;
+		for (size_t k = 0; k < (t->step == PUSH_STEP_LOOKUPS ? t->batch : 1); k++)
+			push_read_put_off(&t[k]);
+	}
+}
+
 static void
 on_timer(void *arg)
 {
 	struct push *p = arg;
 
+	if (p->busy > 0 && p->writing)
+		return;
+	if (p->busy > 0 && p->answered)
+		leave_slow_ones(p);
 	if (p->busy == 0)
 		step_done(p);
+	else
+		timer_arm(p->timer, PATIENCE_MS);
 }
 
 static const size_t kind_max[PUSH_COUNT] = {

@@ -7,8 +7,9 @@
  *	            and for a lone person. "Add to the team first, then to the private channel"
  *	careful     each leave is read once more right before it; leaves beyond the limits are held as a plan (plan.h); the last
  *	            owner and the account we act as stay
- *	known first before the first read of an ERG there are look-ups only
- *	parked      whom Graph refuses is refused_by_teams with a reason and tried again daily; nobody waits for anybody
+ *	known       before the first read of an ERG there are look-ups only, so that it finds people known
+ *	parked      whom Graph refuses is refused_by_teams with a reason and tried again daily; reads that are slower than the others of their
+ *	            pass are left for later; nobody waits for anybody
  *	settled     a write is looked for after 45 s, then every 30 s and ever more rarely, until Teams shows it or `settle` is over
  * Source: graph-facts sections 8 and 11. One pass of an ERG runs at a time, as a chore; a pass does one kind of thing.
  */

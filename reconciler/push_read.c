@@ -11,6 +11,7 @@
 #include "reconciler/chores.h"
 #include "reconciler/dirty.h"
 #include "reconciler/listing.h"
+#include "reconciler/people.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/resolve.h"
 #include "reconciler/roster_decide.h"
@@ -213,6 +214,28 @@ push_on_find(struct push_task *t, const struct graph_answer *a)
 	case PUSH_STEP_OWNER: p->owner_stays = take_find(t, found) && found->role == ROLE_OWNER; break;
 	default: push_add_start(t, found != NULL ? PUSH_STEP_ADD : PUSH_STEP_ADD_TO_TEAM); break;
 	}
+}
+
+void
+push_read_put_off(struct push_task *t)
+{
+	int64_t again_ms = clock_wall_ms(t->push->r->clock) + PUSH_ITEM_RETRY_MS;
+	struct person person, before;
+	struct roster_view v;
+	struct member m;
+	struct erg erg;
+
+	t->dropped = true;
+	if (!push_task_open(t, &erg, &v, &m, &person))
+		return;
+	if (person.entra_id.s[0] == '\0') {
+		before = person;
+		person.resolve_again_wall_ms = again_ms;
+		people_store(v.r, &before, &person);
+		return;
+	}
+	roster_put_off(&v, &m, again_ms);
+	push_erg_close(t->push, &erg);
 }
 
 static void

@@ -77,6 +77,7 @@ struct push {
 	enum channel_type type;
 	enum push_kind kind;
 	bool writing, singly;
+	bool answered; /* one read of the pass at least */
 	struct graph_call *bulk;
 	unsigned busy;
 	bool spared, owner_stays;
@@ -130,6 +131,8 @@ void push_read_start(struct push_task *t, enum push_step step);
 /* In the roster alone; in the team's for PUSH_STEP_FIND_IN_TEAM. */
 void push_find_start(struct push_task *t, enum push_step step);
 void push_on_find(struct push_task *t, const struct graph_answer *a);
+/* It took too long: nothing is done about that person in this pass, nor sooner than in a while. */
+void push_read_put_off(struct push_task *t);
 /* Starts the look-ups of a pass: by address up to 20 in one call, by Entra id singly. */
 void push_lookups_start(struct push *p);
 void push_on_lookup(struct push_task *t, const struct graph_answer *a);

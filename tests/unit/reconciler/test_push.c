@@ -667,10 +667,42 @@ a_clock_set_back_puts_nobody_off(void **state)
 	rig_done(&rig);
 }
 
+/* Graph takes a minute and more to show one of two who leave: the other one is gone meanwhile, and the slow one in the end. */
+static void
+one_slow_confirmation_holds_up_nobody(void **state)
+{
+	struct member_view view;
+	char path[600];
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 73, 30, 20);
+	rig_link(&rig);
+	name_all(&rig, 20);
+	assert_int_equal(get_member(&rig, "pride", 12, &view), ERR_OK);
+	snprintf(path, sizeof(path), "/teams/%s/members/%s", RIG_TEAM, view.member.membership_id);
+	path[strcspn(path, "=")] = '\0';
+	rig_do(
+	    &rig, "/_sim/faults", "{\"kind\":\"delay\",\"method\":\"GET\",\"path\":\"%s\",\"count\":0,\"delay_ms\":25000}", path);
+	leave(&rig, "pride", 12);
+	leave(&rig, "pride", 13);
+	join(&rig, 25);
+	rig_run(&rig, 24000);
+	assert_string_equal(in_teams(&rig, 13), "");
+	assert_string_equal(in_teams(&rig, 25), "member");
+	assert_string_equal(in_teams(&rig, 12), "member");
+	json_decref(rig_ask(&rig, "DELETE", "/_sim/faults", NULL));
+	rig_run(&rig, 300000);
+	assert_string_equal(in_teams(&rig, 12), "");
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_slow_confirmation_holds_up_nobody),
 		cmocka_unit_test(who_is_on_the_way_out_is_no_reason_for_more_to_go),
 		cmocka_unit_test(a_clock_set_back_puts_nobody_off),
 		cmocka_unit_test(a_change_in_the_app_is_one_write_and_no_echo),
