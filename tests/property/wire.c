@@ -40,7 +40,20 @@ struct http_call {
 	enum weather weather;
 	struct timer *timer; /* of what goes wrong */
 	int64_t asked_ms, timeout_ms;
+	struct http_answer late; /* held back: headers and body are its own */
+	struct http_header *headers;
 };
+
+static void
+late_free(struct http_call *c)
+{
+	for (size_t i = 0; i < c->late.header_count; i++) {
+		free((char *)(uintptr_t)c->headers[i].name);
+		free((char *)(uintptr_t)c->headers[i].value);
+	}
+	free(c->headers);
+	free((char *)(uintptr_t)c->late.body);
+}
 
 static void
 call_free(struct http_call *c)
@@ -49,6 +62,7 @@ call_free(struct http_call *c)
 	if (c->next != NULL)
 		c->next->link = c->link;
 	timer_free(c->timer);
+	late_free(c);
 	free(c->method);
 	free(c->path);
 	free(c->body);
@@ -64,6 +78,36 @@ hand_over(struct http_call *c, const struct http_answer *answer)
 
 	call_free(c);
 	done(arg, answer);
+}
+
+/* ---------- what goes wrong ---------- */
+
+static void
+answer_late(void *arg)
+{
+	struct http_call *c = arg;
+	struct http_call kept = *c;
+
+	c->late = (struct http_answer){ 0 };
+	c->headers = NULL;
+	kept.late.headers = kept.headers;
+	kept.late.took_ms = clock_boot_ms(c->wire->clock) - c->asked_ms;
+	hand_over(c, &kept.late);
+	late_free(&kept);
+}
+
+/* A copy is kept until then. */
+static void
+hold_back(struct http_call *c, const struct http_answer *a)
+{
+	c->late = *a;
+	c->late.detail = "";
+	c->late.body = must_copy(a->body);
+	c->headers = must_alloc((a->header_count + 1) * sizeof(*c->headers));
+	for (size_t i = 0; i < a->header_count; i++)
+		c->headers[i] = (struct http_header){ must_copy(a->headers[i].name), must_copy(a->headers[i].value) };
+	c->timer = timer_new(c->wire->clock, answer_late, c);
+	timer_arm(c->timer, c->timeout_ms * 9 / 10 - a->took_ms);
 }
 
 static void
@@ -142,6 +186,8 @@ on_answer(void *arg, const struct http_answer *answer)
 	w->options.answered(w->options.arg, c->tenant, c->method, c->path, c->body, answer->status, answer->body, c->asked_ms);
 	if (c->weather == WEATHER_FINE)
 		hand_over(c, answer);
+	else if (c->weather == WEATHER_SLOW)
+		hold_back(c, answer);
 }
 
 static const char *
@@ -176,11 +222,11 @@ start(struct http_transport *base, const struct http_request *r, http_done done,
 		c->next->link = &c->next;
 	w->calls = c;
 	w->options.asked(w->options.arg, c->tenant, c->method, c->path);
-	if (c->weather != WEATHER_FINE) {
+	if (c->weather != WEATHER_FINE && c->weather != WEATHER_SLOW) {
 		c->timer = timer_new(w->clock, go_wrong, c);
 		timer_arm(c->timer, c->weather == WEATHER_CUT || c->weather == WEATHER_BUSY ? 0 : c->timeout_ms);
 	}
-	if (c->weather == WEATHER_FINE || c->weather == WEATHER_DEAF)
+	if (c->weather == WEATHER_FINE || c->weather == WEATHER_DEAF || c->weather == WEATHER_SLOW)
 		c->inner = http_start(w->graph, r, on_answer, c);
 	return c;
 }
@@ -204,6 +250,15 @@ wire_free(struct http_transport *base)
 	sim_map_done(&w->token_by_text);
 	http_transport_free(w->graph);
 	free(w);
+}
+
+bool
+wire_is_out(const struct http_transport *wire, const char *method)
+{
+	for (const struct http_call *c = ((const struct wire *)wire)->calls; c != NULL; c = c->next)
+		if (c->weather == WEATHER_FINE && c->inner != NULL && strcmp(c->method, method) == 0)
+			return true;
+	return false;
 }
 
 struct http_transport *

@@ -7,6 +7,7 @@
 #ifndef TESTS_PROPERTY_WIRE_H
 #define TESTS_PROPERTY_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct clock;
@@ -18,6 +19,7 @@ enum weather {
 	WEATHER_SILENT, /* nothing arrives, nothing is answered */
 	WEATHER_DEAF,   /* it arrives and takes effect, but the answer is lost */
 	WEATHER_BUSY,   /* 503 */
+	WEATHER_SLOW,   /* it takes effect at once, but the answer comes only just before nobody waits any more */
 	WEATHER_COUNT
 };
 
@@ -33,5 +35,7 @@ struct wire_options {
 
 /* Takes graph, borrows the rest. */
 struct http_transport *wire_new(struct http_transport *graph, struct clock *clock, const struct wire_options *options);
+/* Has a call of that method gone out in fine weather, and no answer come? wire is of wire_new. */
+bool wire_is_out(const struct http_transport *wire, const char *method);
 
 #endif
