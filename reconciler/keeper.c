@@ -194,13 +194,15 @@ step(struct entry *e)
 	}
 	if (s.state == SUBSCRIPTION_ACTIVE && s.id[0] != '\0' && (keeper_is_other_sort(k->r, &s) || e->replace || e->gives_way))
 		next.step = KEEPER_DELETE;
+	if (next.step == KEEPER_REST && keeper_knows_time(k)) {
+		keeper_due_in(e, next.due_wall_ms - now);
+		return;
+	}
 	/* Without its tenant nothing can be asked of Graph, and nothing needs the row. */
 	if (next.step == KEEPER_FORGET || !keeper_where(k->r, &s, &where))
 		keeper_row_forget(e, &s);
 	else if (!keeper_knows_time(k))
 		keeper_ask_time(e, &where);
-	else if (next.step == KEEPER_REST)
-		keeper_due_in(e, next.due_wall_ms - now);
 	else if (keeper_wide_holds(k, &s, next.step))
 		keeper_due_in(e, HELD_LOOK_MS);
 	else if ((e->call = keeper_call(e, next.step, &s, &where)) == NULL)

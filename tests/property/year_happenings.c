@@ -98,16 +98,29 @@ consent_goes(struct year *y)
 	c->consent_until_ms = year_now(y) + a_while(y, 7 * DAY_MS);
 }
 
+/* Who is there already stays: no change. */
 static void
-somebody_joins(struct year *y)
+join(struct year *y, const struct team *t)
 {
-	struct customer *c = a_large_tenant(y);
-	struct team *t = &c->teams[some(y, 0, (int64_t)c->team_count - 1)];
+	const struct customer *c = t->own.customer;
 
-	/* Who is there already stays: no change. */
 	tell(y->w, "/_sim/members",
 	    "{\"op\":\"add\",\"team\":\"20000000-0000-4000-8000-%012zu\",\"user\":\"u%u@t%u.example\",\"role\":\"member\"}",
 	    team_number(y, t) + 1, (unsigned)some(y, MEMBERS + 1, c->people), tenant_number(y, c));
+}
+
+static void
+somebody_joins(struct year *y)
+{
+	join(y, &y->teams[some(y, 0, (int64_t)y->o.ergs - 1)]);
+}
+
+static void
+somebody_joins_large(struct year *y)
+{
+	const struct customer *c = a_large_tenant(y);
+
+	join(y, &c->teams[some(y, 0, (int64_t)c->team_count - 1)]);
 }
 
 /* Half of the time the old one ends before the new one is here. */
@@ -278,7 +291,8 @@ static const struct happening {
 	{ "bursts of reauthorizationRequired to a tenant", 0, 6, 0, 0, graph_insists },
 	{ "refusals of one subscription for all teams", 0, 0, 3, 0, wide_is_refused },
 	{ "such subscriptions that go deaf", 0, 0, 4, 0, wide_goes_deaf },
-	{ "people who join a team of a large tenant", 0, 0, 500, 0, somebody_joins },
+	{ "people who join a team", 0, 0, 0, 8, somebody_joins },
+	{ "people who join a team of a large tenant", 0, 0, 500, 0, somebody_joins_large },
 	{ "steps of the wall clock", 52, 0, 0, 0, wall_steps },
 	{ "suspends", 24, 0, 0, 0, machine_sleeps },
 	{ "stops of the reconciler", 24, 0, 0, 0, reconciler_stops },

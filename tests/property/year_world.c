@@ -17,6 +17,7 @@
 #define LARGE_EVERY    10 /* tenants: one of so many */
 #define LARGE_SHARE    40 /* per cent of the ERGs are in large ones */
 #define LARGE_PEOPLE   60 /* of whom one after the other joins a team */
+#define SMALL_PEOPLE   12
 #define TEAMS_APART_MS 200
 
 int64_t
@@ -93,7 +94,7 @@ share_out(struct year *y)
 		struct customer *c = &y->tenants[i + 1];
 
 		c->large = i < y->large_count;
-		c->people = c->large ? LARGE_PEOPLE : MEMBERS;
+		c->people = c->large ? LARGE_PEOPLE : SMALL_PEOPLE;
 		c->wide.customer = c;
 		c->teams = at;
 		c->team_count = c->large ? share(large_ergs(y), y->large_count, i)
