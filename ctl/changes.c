@@ -65,7 +65,7 @@ run_changes(struct ctl *c)
 	}
 	if ((status = ctl_connect(c)) != EXIT_DONE)
 		return status;
-	while (status == EXIT_DONE && (more || follow))
+	while (status == EXIT_DONE && (more || follow) && ferror(stdout) == 0)
 		status = changes_page(c, &after, FOLLOW_LIMIT, follow ? FOLLOW_WAIT_S : 0, &more);
 	return status;
 }

@@ -138,6 +138,8 @@ option_parse(struct invocation *ret, int argc, char *const *argv, int *i, char *
 			return tell(why, why_size, "--%s needs a value: --%s %s", option->name, option->name, option->value);
 		value = argv[++*i];
 	}
+	if (place != NULL && value != NULL && !utf8_valid(value, strlen(value)))
+		return tell(why, why_size, "the value of --%s is not UTF-8", option->name); /* JSON could not say it */
 	if (place == NULL) {
 		common_set(ret, option, value);
 		return ERR_OK;

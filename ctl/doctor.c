@@ -13,7 +13,6 @@
 #define POLL_MS     300
 #define POLLS_MAX   200 /* the daemon gives up after 20 s */
 #define REPORT_MAX  (1u << 20)
-#define TENANTS_URL "/v1/tenants?limit=1000"
 
 /* Gives *ret, a finished report. */
 static int
@@ -77,7 +76,7 @@ show_all(struct ctl *c, json_t *reports, bool *healthy)
 {
 	json_t *page = NULL, *tenant;
 	size_t i;
-	int status = ctl_call(c, "GET", TENANTS_URL, NULL, &page);
+	int status = ctl_get_list(c, "/v1/tenants", "tenants", &page);
 
 	if (status != EXIT_DONE)
 		return status;

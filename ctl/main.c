@@ -135,5 +135,8 @@ main(int argc, char **argv)
 	status = run(&c);
 	client_free(c.client);
 	config_free(c.config);
-	return fflush(stdout) == 0 ? status : EXIT_FAILED;
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	ctl_complain("not all of the answer could be written");
+	return EXIT_FAILED;
 }

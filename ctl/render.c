@@ -461,7 +461,7 @@ render_resync(const json_t *resync, struct text *out)
 		if (n > 0)
 			text_addf(out, "  %6" PRId64 " %s\n", n, dry ? resync_counts[i].dry : resync_counts[i].done);
 	}
-	if (sum == 0 && strcmp(shown, "done") == 0)
+	if (sum == 0 && strcmp(shown, "done") == 0 && json_array_size(jx_get_array(resync, "errors")) == 0)
 		text_adds(out, "  Both sides were equal.\n");
 	json_array_foreach(jx_get_array(resync, "errors"), i, error)
 	{

@@ -106,6 +106,15 @@ get(struct ctl *c, const char *id, json_t **ret)
 	return status;
 }
 
+/* One that is done has compared some of its ERGs; what it could not compare is among its errors. */
+static bool
+all_compared(const json_t *resync)
+{
+	const char *state = jx_get_str(resync, "state");
+
+	return state != NULL && strcmp(state, "done") == 0 && json_array_size(jx_get_array(resync, "errors")) == 0;
+}
+
 /* Takes resync. */
 static int
 watch(struct ctl *c, json_t *resync)
@@ -124,8 +133,7 @@ watch(struct ctl *c, json_t *resync)
 	}
 	if (status == EXIT_DONE) {
 		show_end(c, resync);
-		state = jx_get_str(resync, "state");
-		status = state != NULL && strcmp(state, "done") == 0 ? EXIT_DONE : EXIT_FAILED;
+		status = all_compared(resync) ? EXIT_DONE : EXIT_FAILED;
 	}
 	json_decref(resync);
 	return status;

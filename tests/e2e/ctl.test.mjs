@@ -1,8 +1,10 @@
 // ergsyncctl against the real daemon: every command, for people and as JSON, with the documented exit statuses.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
-import { Stack, eventually, runProgram } from './lib/stack.mjs';
+import { Stack, build, eventually, runProgram } from './lib/stack.mjs';
 
 test('ergsyncctl', async (t) => {
   const stack = await Stack.make(t);
@@ -123,6 +125,27 @@ test('ergsyncctl', async (t) => {
     assert.doesNotMatch(ill.output, /^All is well/);
     assert.match(ill.output, /broken/);
     assert.equal(JSON.parse((await stack.ctl('--json', 'status')).output).ergs.broken, 1);
+  });
+
+  await t.test('a resync that could not compare an ERG has failed', async () => {
+    const team = await stack.control('POST', 'teams', { tenant: world.tenant, owners: [world.users[0].id] });
+    await stack.ctl('erg', 'add', 'women', '--tenant', 'acme', '--name', 'Women', '--channel-url', stack.teamUrl(world.tenant, team), '--meetings', 'off');
+    await stack.inSync('women');
+    const r = await stack.ctl('resync', '--all');
+    assert.match(r.output, /^Resync done: 2\/2 ERGs.*\n( .*\n)* {2}failed: erg:pride/m);
+    assert.doesNotMatch(r.output, /were equal/);
+    assert.equal(r.code, 1, r.output);
+    assert.equal((await stack.ctl('resync', '--erg', 'women')).code, 0);
+    await stack.ctl('erg', 'remove', 'women', '--yes');
+  });
+
+  await t.test('what cannot be written is not silently lost', async () => {
+    const full = fs.openSync('/dev/full', 'w');
+    for (const args of [['changes'], ['--json', 'changes'], ['status'], ['status', '--help']]) {
+      const child = spawn(path.join(build, 'ergsyncctl'), ['--config', stack.file('ergsync.conf'), ...args], { stdio: ['ignore', full, 'ignore'], env: { RUNTIME_DIRECTORY: '' } });
+      assert.equal(await new Promise((resolve) => child.on('exit', resolve)), 1, args.join(' '));
+    }
+    fs.closeSync(full);
   });
 
   await t.test('every command explains itself', async () => {

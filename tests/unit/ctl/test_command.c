@@ -111,6 +111,8 @@ mistakes_are_explained(void **state)
 		{ "resync --all=1", "--all takes no value" },
 		{ "resync --erg", "--erg needs a value: --erg ERG" },
 		{ "resync --erg a --erg b", "--erg is given twice" },
+		{ "erg add e1 --name Caf\xe9", "the value of --name is not UTF-8" },
+		{ "event cancel e1 v1 --comment=\xff", "the value of --comment is not UTF-8" },
 	};
 	struct line l;
 	struct invocation call;

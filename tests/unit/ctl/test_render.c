@@ -239,6 +239,11 @@ a_resync_tells_its_result(void **state)
 	text_init(&out, 65536);
 	render_resync(json, &out);
 	assert_shown(&out, json, "Resync done: 2/2 ERGs, 5 members compared.\n       1 added to the app\n  failed: erg:e1: no\n");
+	json = json_of("{'state':'done','dry_run':false,'ergs_total':2,'ergs_done':2,'members_compared':5,'changes':{},"
+	               "'errors':['erg:e1: no']}");
+	text_init(&out, 65536);
+	render_resync(json, &out);
+	assert_shown(&out, json, "Resync done: 2/2 ERGs, 5 members compared.\n  failed: erg:e1: no\n");
 	json =
 	    json_of("{'state':'done','dry_run':true,'ergs_total':2,'ergs_done':2,'members_compared':5,'changes':{},'errors':[]}");
 	text_init(&out, 65536);
