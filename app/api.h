@@ -168,6 +168,7 @@ struct erg_view {
 	struct erg erg;
 	struct erg_events events;
 	struct subscription subscriptions[ERG_VIEW_SUBSCRIPTIONS_MAX];
+	enum subscription_address addresses[ERG_VIEW_SUBSCRIPTIONS_MAX]; /* of those */
 	unsigned subscription_count;
 };
 
@@ -232,6 +233,8 @@ struct app_status {
 	int64_t ergs[APP_ERG_STATES];
 	int64_t subscriptions[APP_SUBSCRIPTION_STATES];
 	int64_t subscription_expiry_wall_ms; /* the nearest of the active ones; 0 = none */
+	int64_t subscriptions_former;        /* for which Graph sends something to a former public_url */
+	bool public_url_unreached;           /* and cannot do better, since it does not reach the present one */
 	bool inbox_present;                  /* the listener has made its inbox */
 	int64_t inbox_backlog;               /* notifications stored and not yet read */
 	int64_t dirty;                       /* scopes and items to be read from Graph */

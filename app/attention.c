@@ -174,6 +174,24 @@ check_ages(struct list *l)
 		add(l, ATTENTION_NOW, "`ergsyncctl subscriptions`", "A subscription has expired and was not renewed.");
 }
 
+/* After public_url has changed. */
+static void
+check_addresses(struct list *l)
+{
+	int64_t n = l->s->subscriptions_former;
+
+	if (n > 0 && l->s->public_url_unreached)
+		add(l, ATTENTION_NOW,
+		    "`ergsyncctl doctor TENANT` looks at the listener from outside; or put the former public_url back and reload "
+		    "ergsync-reconciler",
+		    "Graph does not reach public_url: %" PRId64 " subscription%s at the former one, which must go on answering.",
+		    n, n == 1 ? " stays" : "s stay");
+	else if (n > 0)
+		add(l, ATTENTION_SOON,
+		    "keep the former address answering; `ergsyncctl subscriptions` shows when none is left, after an hour or so",
+		    "%" PRId64 " subscription%s on the way from a former public_url.", n, n == 1 ? " is" : "s are");
+}
+
 /* soon_ms and now_ms before its end it is to be renewed; end 0: not known. */
 static void
 check_end(struct list *l, const char *what, int64_t end_wall_ms, int64_t soon_ms, int64_t now_ms, const char *next)
@@ -224,8 +242,8 @@ most_urgent_first(struct list *l)
 size_t
 attention_of(const struct app_status *s, struct attention ret[ATTENTION_MAX])
 {
-	static void (*const checks[])(struct list * l) = { check_listener, check_store, check_counts, check_ages, check_graph,
-		check_callbacks, check_ends };
+	static void (*const checks[])(struct list * l) = { check_listener, check_store, check_counts, check_ages, check_addresses,
+		check_graph, check_callbacks, check_ends };
 	struct list l = { s, ret, 0 };
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)

@@ -241,11 +241,14 @@ erg_subscriptions(const struct erg_view *erg)
 		ENUM("state", struct subscription, state, subscription_state_names),
 		TEXT("detail", struct subscription, detail),
 	};
-	json_t *list = json_array();
+	json_t *list = json_array(), *one;
 	int bad = list == NULL;
 
-	for (unsigned i = 0; i < erg->subscription_count && i < ERG_VIEW_SUBSCRIPTIONS_MAX; i++)
-		bad |= json_array_append_new(list, OBJECT_OF(fields, &erg->subscriptions[i]));
+	for (unsigned i = 0; i < erg->subscription_count && i < ERG_VIEW_SUBSCRIPTIONS_MAX; i++) {
+		one = OBJECT_OF(fields, &erg->subscriptions[i]);
+		bad |= json_object_set_new(one, "address", json_string(subscription_address_names[erg->addresses[i]]));
+		bad |= json_array_append_new(list, one);
+	}
 	return view_checked(list, bad);
 }
 
@@ -543,6 +546,10 @@ status_subscriptions(const struct app_status *status)
 {
 	json_t *o = counts_by_state(status->subscriptions, subscription_state_names);
 
+	if (o != NULL && json_object_set_new(o, "at_former_address", json_integer(status->subscriptions_former)) != 0) {
+		json_decref(o);
+		o = NULL;
+	}
 	return view_checked(o, o == NULL ? -1 : jx_set_time(o, "next_expiry_at", status->subscription_expiry_wall_ms));
 }
 

@@ -54,8 +54,9 @@ const struct config_option config_options[] = {
 	 *   or ..., field, min, max, default, unit, names, used by, on reload, help */
 	TEXT("listener", "listen", LISTEN, listener_listen, "0.0.0.0:8443", NULL, OPTIONAL, FOR_LISTENER,
 	    "Addresses Graph's notifications come to; ignored when systemd passes the sockets."),
-	TEXT("listener", "public_url", URL, public_url, NULL, "https://hooks.example.org", REQUIRED, BOTH,
-	    "How Graph reaches the listener: what it is told when subscribing."),
+	TEXT_RELOAD("listener", "public_url", URL, public_url, NULL, "https://hooks.example.org", REQUIRED, BOTH, LIVE,
+	    "How Graph reaches the listener: what it is told when subscribing. After a change subscriptions move; the former address is "
+	    "needed until ergsyncctl subscriptions shows none there."),
 	TEXT("listener", "tls_certificate", FILE, tls_certificate, NULL, "/etc/ergsync/tls/fullchain.pem", REQUIRED, FOR_LISTENER,
 	    "Certificate with its whole chain, PEM."),
 	TEXT("listener", "tls_key", FILE, tls_key, NULL, "/etc/ergsync/tls/privkey.pem", REQUIRED, FOR_LISTENER,

@@ -106,6 +106,12 @@ const struct log_explanation log_catalog[] = {
 	{ "tenant_wide_deaf", "A subscription for all teams of a tenant kept silent", "Tenant @ERGSYNC_TENANT@: the teams' "
 	    "own or checks told of @ERGSYNC_MISSED@ changes that it did not tell of. Each team has its own again and is read; one for all is "
 	    "tried again after a day or more. Should that repeat itself, set [graph] tenant_wide_from = never." },
+	{ "public_url_not_reached", "Graph does not reach the new public_url", "Subscriptions stay at the former address, work there, and "
+	    "need it; the new one is tried again and again. ergsyncctl doctor TENANT looks at it from outside." },
+	{ "public_url_reached", "Graph reaches the new public_url", "Subscriptions move there; ergsyncctl subscriptions shows when none is "
+	    "left at the former one." },
+	{ "subscription_pinned", "Graph takes no other address for a subscription", "It is made anew at the new one as soon as Graph has "
+	    "proved to reach that." },
 	{ "subscription_lost", "Graph has lost a subscription", "It is made anew, and the team is read." },
 	{ "rich_notification_not_believed", "A notification with content did not prove itself", "It is taken as a hint: what it tells of is read "
 	    "from Graph." },

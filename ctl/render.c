@@ -377,6 +377,9 @@ render_status(const json_t *status, int64_t now_wall_ms, bool color, struct text
 	text_addf(out, "%-15s %4" PRId64 "   scheduled; %" PRId64 " pending, %" PRId64 " failed\n", "Meetings",
 	    int_at(status, "meetings.scheduled"), int_at(status, "meetings.pending"), int_at(status, "meetings.failed"));
 	counts_line(status, "Subscriptions", "subscriptions", out);
+	if (int_at(status, "subscriptions.at_former_address") > 0)
+		text_addf(out, "%-15s %4" PRId64 "   for which Graph needs a former public_url, too\n", "",
+		    int_at(status, "subscriptions.at_former_address"));
 	when_line(status, "  next expiry", "subscriptions.next_expiry_at", now_wall_ms, true, out);
 	clean(str_at(status, "listener.state"), shown, sizeof(shown));
 	text_addf(out, "%-15s        %s\n", "Listener", shown[0] != '\0' ? shown : "unknown");

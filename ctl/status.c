@@ -1,6 +1,9 @@
 /* How the whole stands, and the subscriptions by which Graph tells of changes. */
 #include "ctl/ctl.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/json.h"
 #include "ctl/client.h"
 #include "ctl/render.h"
@@ -71,12 +74,32 @@ subscriptions_of(const json_t *ergs)
 	return list;
 }
 
+/* By the count of all there are, also of those that no ERG shows. */
+static int
+say_where(struct ctl *c)
+{
+	json_t *json = NULL;
+	int status = ctl_call(c, "GET", "/v1/status", NULL, &json);
+	int64_t former;
+
+	if (status != EXIT_DONE)
+		return status;
+	former = jx_get_int(json_object_get(json, "subscriptions"), "at_former_address", 0);
+	if (former == 0)
+		printf("None is at a former public_url: the present one is all that is needed.\n");
+	else
+		printf("%" PRId64 " %s still a former public_url: keep that address answering.\n", former,
+		    former == 1 ? "needs" : "need");
+	json_decref(json);
+	return EXIT_DONE;
+}
+
 int
 run_subscriptions(struct ctl *c)
 {
 	static const struct column columns[] = { { "TENANT", "tenant" }, { "ERG", "erg" }, { "STATE", "state" },
-		{ "EXPIRES", "expires_at" }, { "RENEWED", "renewed_at" }, { "PROVED", "proved_at" }, { "RESOURCE", "resource" },
-		{ "DETAIL", "detail" }, { NULL, NULL } };
+		{ "ADDRESS", "address" }, { "EXPIRES", "expires_at" }, { "RENEWED", "renewed_at" }, { "PROVED", "proved_at" },
+		{ "RESOURCE", "resource" }, { "DETAIL", "detail" }, { NULL, NULL } };
 	json_t *ergs = NULL, *json;
 	int status = ctl_connect(c);
 
@@ -86,5 +109,6 @@ run_subscriptions(struct ctl *c)
 		return status;
 	json = json_pack("{s:o}", "subscriptions", subscriptions_of(jx_get_array(ergs, "ergs")));
 	json_decref(ergs);
-	return ctl_show_list(c, json, "subscriptions", columns, "There are no subscriptions: no ERG needs one.");
+	status = ctl_show_list(c, json, "subscriptions", columns, "There are no subscriptions: no ERG needs one.");
+	return status == EXIT_DONE && !c->call.json ? say_where(c) : status;
 }

@@ -168,10 +168,12 @@ graph_error_existing_subscription(int status, const struct graph_error *error, c
 	return guid_parse(word, &id) && str_copy(ret, ret_size, id.s);
 }
 
-/* While a subscription is made. The code is Graph's newer word, the text the older one's (graph-facts 2.4). */
-static bool
-is_of_validation(const struct graph_error *error)
+bool
+graph_error_is_validation(int status, const struct graph_error *error)
 {
+	/* The code is Graph's newer word, the text the older one's (graph-facts 2.4). */
+	if (status != 400)
+		return false;
 	return str_equal_nocase(error->inner_code, "ValidationError") ||
 	       find_nocase(error->message, "Subscription validation request") != NULL;
 }
@@ -185,7 +187,7 @@ graph_error_detail(int status, enum err err, const struct graph_error *error, ch
 		graph_copy_cut(ret, ret_size, "");
 		return;
 	}
-	if (status == 400 && is_of_validation(error))
+	if (graph_error_is_validation(status, error))
 		text = "Graph could not validate the listener at public_url: is it up, and reachable from the internet with a "
 		       "public "
 		       "certificate and its whole chain? ergsyncctl doctor looks.";

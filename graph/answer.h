@@ -1,8 +1,8 @@
 /*
  * answer.h - what an answer of Graph means: error bodies read, status and code mapped to enum err. Pure.
  *
- * Branch on err and code. message and texts of Graph are for matching the two cases where Graph gives nothing but text
- * (quota, existing subscription) and are never logged: they can hold names and addresses. Source: graph-facts section 2.4.
+ * Branch on err and code. message and texts of Graph are for matching the cases where Graph gives nothing but text
+ * (quota, existing subscription, validation) and are never logged: they can hold names and addresses. Source: graph-facts section 2.4.
  */
 #ifndef GRAPH_ANSWER_H
 #define GRAPH_ANSWER_H
@@ -51,6 +51,8 @@ void graph_error_read(const json_t *json, struct graph_error *ret);
 enum err graph_error_judge(int status, const struct graph_error *error);
 /* A 403 that means "too many subscriptions", not "permission missing". */
 bool graph_error_is_quota(int status, const struct graph_error *error);
+/* A 400 that means that Graph did not get the right answer from the URL it was told. */
+bool graph_error_is_validation(int status, const struct graph_error *error);
 /* The GUID in "Subscription Id <id> already exists ...". False when there is none. */
 bool graph_error_existing_subscription(int status, const struct graph_error *error, char *ret, size_t ret_size);
 /* A sentence for people, without ids or names. */

@@ -48,10 +48,11 @@ graph_resource_equal(const char *a, const char *b)
 static json_t *
 wish_json(const struct graph_subscription_wish *wish, const char *expires)
 {
-	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s*}", "changeType", kinds[wish->kind].change_types,
-	    "resource", wish->resource, "notificationUrl", wish->notification_url, "lifecycleNotificationUrl",
-	    wish->lifecycle_url, "expirationDateTime", expires, "clientState", wish->client_state, "latestSupportedTlsVersion",
-	    "v1_2", "encryptionCertificate", wish->encryption.certificate, "encryptionCertificateId", wish->encryption.id);
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s*}", "changeType",
+	    wish->change_types != NULL ? wish->change_types : kinds[wish->kind].change_types, "resource", wish->resource,
+	    "notificationUrl", wish->notification_url, "lifecycleNotificationUrl", wish->lifecycle_url, "expirationDateTime",
+	    expires, "clientState", wish->client_state, "latestSupportedTlsVersion", "v1_2", "encryptionCertificate",
+	    wish->encryption.certificate, "encryptionCertificateId", wish->encryption.id);
 
 	if (json != NULL && wish->encryption.id != NULL)
 		json_object_set_new(json, "includeResourceData", json_true());
@@ -76,7 +77,7 @@ graph_subscription_create(
 
 struct graph_call *
 graph_subscription_renew(struct graph *g, const struct graph_where *w, const char *id, int64_t expires_wall_ms,
-    const struct graph_encryption *encryption, graph_done done, void *arg)
+    const struct graph_encryption *encryption, const char *notification_url, graph_done done, void *arg)
 {
 	const struct graph_encryption none = { NULL, NULL }, *key = encryption != NULL ? encryption : &none;
 	char expires[TIMESTAMP_SIZE];
@@ -85,10 +86,10 @@ graph_subscription_renew(struct graph *g, const struct graph_where *w, const cha
 	timestamp_format(expires_wall_ms, expires);
 	graph_build_init(&b, w, GRAPH_SUBSCRIPTION_WRITE, "PATCH", NULL, NULL);
 	graph_build_path(&b, "/subscriptions/", id, NULL);
-	graph_build_body(&b, json_pack("{s:s, s:s*, s:s*}", "expirationDateTime", expires, "encryptionCertificate",
-	                         key->certificate, "encryptionCertificateId", key->id));
+	graph_build_body(&b, json_pack("{s:s, s:s*, s:s*, s:s*}", "expirationDateTime", expires, "encryptionCertificate",
+	                         key->certificate, "encryptionCertificateId", key->id, "notificationUrl", notification_url));
 	b.request.idempotent = true;
-	b.request.timeout_ms = GRAPH_SUBSCRIPTION_TIMEOUT_MS; /* whether renewing validates the URL again is not documented */
+	b.request.timeout_ms = GRAPH_SUBSCRIPTION_TIMEOUT_MS; /* it may validate the URL */
 	return graph_build_start(g, &b, done, arg);
 }
 

@@ -44,14 +44,16 @@ struct graph_subscription_wish {
 	const char *resource, *notification_url, *lifecycle_url, *client_state;
 	int64_t expires_wall_ms;
 	struct graph_encryption encryption;
+	const char *change_types; /* NULL: those of its kind */
 };
 /* The listener must answer Graph's validation while this call is open. err CONFLICT: graph_error_existing_subscription names the
  * one there is; FULL: a quota. Not idempotent: after an unknown outcome list, or create again and meet the 409. */
 struct graph_call *graph_subscription_create(
     struct graph *g, const struct graph_where *w, const struct graph_subscription_wish *wish, graph_done done, void *arg);
-/* NOTFOUND: it is gone, create anew. encryption: a new key of a rich subscription; NULL leaves the one it has. */
+/* NOTFOUND: it is gone, create anew. encryption: a new key of a rich subscription; notification_url: another
+ * one, which Graph may validate while this call is open. NULL leaves what it has. */
 struct graph_call *graph_subscription_renew(struct graph *g, const struct graph_where *w, const char *id, int64_t expires_wall_ms,
-    const struct graph_encryption *encryption, graph_done done, void *arg);
+    const struct graph_encryption *encryption, const char *notification_url, graph_done done, void *arg);
 /* NOTFOUND is success to whoever wants it gone. */
 struct graph_call *
 graph_subscription_delete(struct graph *g, const struct graph_where *w, const char *id, graph_done done, void *arg);

@@ -31,7 +31,14 @@ enum subscription_state {
 	SUBSCRIPTION_REFUSED, /* of a tenant: it does not work there; not asked for again before retry_wall_ms */
 	SUBSCRIPTION_STATE_COUNT
 };
-extern const char *const subscription_state_names[]; /* wanted, active, failing, leaving, covered, refused */
+/* Of public_url, when that was another one before. */
+enum subscription_address {
+	SUBSCRIPTION_AT_CURRENT,
+	SUBSCRIPTION_AT_FORMER, /* all that Graph sends for it goes there */
+	SUBSCRIPTION_AT_BOTH,   /* only its lifecycle notifications go to the former one */
+};
+extern const char *const subscription_address_names[]; /* current, former, both */
+extern const char *const subscription_state_names[];   /* wanted, active, failing, leaving, covered, refused */
 
 struct subscription {
 	struct scope_id scope;
@@ -51,6 +58,10 @@ struct subscription {
 	int64_t
 	    room; /* of a tenant's: teams that had their own when Graph had no room for more; 0 = that is not why it is there */
 	bool no_room; /* of others: when last asked for Graph had no room for it */
+	int64_t address,
+	    lifecycle_address; /* marks of the public_url Graph sends to: reconciler/keeper_move_plan.h. 0 = not known */
+	int64_t moved_wall_ms; /* when its notifications were moved to address; 0 = created there */
+	bool pinned;           /* Graph refuses to move them */
 };
 
 #endif

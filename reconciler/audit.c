@@ -9,10 +9,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/config.h"
 #include "base/log.h"
 #include "graph/subscriptions.h"
 #include "reconciler/keeper.h"
+#include "reconciler/keeper_move.h"
+#include "reconciler/keeper_move_plan.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/tables.h"
 
@@ -26,8 +27,8 @@
 
 struct listed {
 	char id[SUBSCRIPTION_ID_SIZE];
-	bool ours;      /* it names our notification URL */
-	bool elsewhere; /* it names another one */
+	bool ours;                          /* it names our notification URL */
+	int64_t address, lifecycle_address; /* marks of those it names */
 	bool known;
 };
 
@@ -67,7 +68,6 @@ on_item(void *arg, const void *item)
 {
 	struct look *l = arg;
 	const struct graph_subscription *s = item;
-	char url[GRAPH_SUBSCRIPTION_URL_SIZE];
 	size_t cap = l->cap == 0 ? 64 : l->cap * 2;
 	struct listed *grown;
 
@@ -79,9 +79,9 @@ on_item(void *arg, const void *item)
 		l->seen = grown;
 		l->cap = cap;
 	}
-	(void)snprintf(url, sizeof(url), "%s/graph/notifications", l->audit->r->config->public_url);
-	l->seen[l->count] = (struct listed){ .ours = strcmp(url, s->notification_url) == 0 };
-	l->seen[l->count].elsewhere = s->notification_url[0] != '\0' && !l->seen[l->count].ours;
+	l->seen[l->count] = (struct listed){ .address = move_mark_of(s->notification_url, MOVE_NOTIFICATIONS),
+		.lifecycle_address = move_mark_of(s->lifecycle_url, MOVE_LIFECYCLE) };
+	l->seen[l->count].ours = l->seen[l->count].address == keeper_move_mark(l->audit->r);
 	memcpy(l->seen[l->count++].id, s->id, sizeof(s->id));
 }
 
@@ -140,8 +140,7 @@ judge_row(void *arg, const struct subscription *s)
 	}
 	if ((there = find(l, s->id)) != NULL) {
 		there->known = true;
-		if (there->elsewhere)
-			keeper_replace(l->audit->r, &s->scope);
+		keeper_move_listed(l->audit->r, s, there->address, there->lifecycle_address);
 	} else if (s->state == SUBSCRIPTION_ACTIVE && llabs(now_ms - s->created_wall_ms) > YOUNG_MS) {
 		log_put(LOG_WARN, "subscription_lost", LS("tenant", s->tenant.s), LP("resource", s->resource));
 		keeper_lifecycle(l->audit->r, &s->scope, HINT_SUBSCRIPTION_REMOVED);

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "reconciler/chores.h"
+#include "reconciler/keeper_move.h"
+#include "reconciler/keeper_move_plan.h"
 #include "reconciler/keeper_wide.h"
 #include "reconciler/links.h"
 #include "reconciler/meeting_sum.h"
@@ -90,6 +92,8 @@ erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
 	if (erg->meetings != MEETINGS_OFF && meetings_organizer(r, erg, &mailbox, why) == ERR_OK &&
 	    scope_of_mailbox(r, &erg->tenant, &mailbox, &wanted) == ERR_OK)
 		subscription_show(r, &wanted, ret);
+	for (unsigned i = 0; i < ret->subscription_count; i++)
+		ret->addresses[i] = move_address(&ret->subscriptions[i], keeper_move_mark(r));
 }
 
 static enum err

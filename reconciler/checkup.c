@@ -564,12 +564,22 @@ checkup_subscriptions(struct app_check *c, const struct checkup_subscriptions *s
 		say(c, APP_FAIL, "%" PRId64 " of %" PRId64 " subscriptions fail: %s", s->failing,
 		    s->failing + s->active + s->wanted, s->detail);
 		advise(c, "ergsyncctl subscriptions");
+	} else if (s->former > 0 && s->unreached) {
+		say(c, APP_FAIL,
+		    "Graph does not reach public_url: %" PRId64 " subscriptions stay at the former one, and work there.",
+		    s->former);
+		advise(c, "Keep the former address answering. Put public_url right, or mend what stands between it and Graph: "
+		          "the checks of "
+		          "the endpoint tell more.");
 	} else if (s->overdue > 0) {
 		say(c, APP_WARN, "%" PRId64 " subscriptions were not renewed in time.", s->overdue);
 		advise(c, "ergsyncctl subscriptions; see whether Graph throttles or cannot be reached.");
 	} else if (s->wanted > 0) {
 		say(c, APP_WARN, "%" PRId64 " subscriptions are not made yet.", s->wanted);
 		advise(c, "Wait a minute and run the doctor again.");
+	} else if (s->former > 0) {
+		say(c, APP_WARN, "%" PRId64 " subscriptions are on the way from a former public_url.", s->former);
+		advise(c, "Keep the former address answering until none is left, after an hour or so.");
 	} else if (s->active > 0) {
 		say_active(c, s, s->next_expiry_wall_ms - now_wall_ms);
 		fine(c);

@@ -61,6 +61,8 @@ void checkup_unneeded(struct app_check *c, const struct checkup_needs *needs, bo
 struct checkup_subscriptions {
 	int64_t active, failing, wanted, overdue; /* overdue: active, but past the time of its renewal */
 	int64_t covered;                          /* teams that the tenant's own one tells of */
+	int64_t former;                           /* for which Graph sends something to a former public_url */
+	bool unreached;                           /* since it does not reach the present one */
 	bool silent;                              /* it is there and has not told of anything yet */
 	int64_t next_expiry_wall_ms;              /* 0 = none */
 	char detail[DETAIL_SIZE];                 /* of one that fails */

@@ -347,6 +347,8 @@ card_subscriptions(const struct app_status *s, struct text *t)
 	_Static_assert(COUNT(states) == APP_SUBSCRIPTION_STATES, "each state has a row");
 	card_open("subscriptions", "Subscriptions", t);
 	rows_of_states(t, states, COUNT(states), s->subscriptions);
+	if (s->subscriptions_former > 0)
+		row_count(t, "At a former address", "which must go on answering", s->subscriptions_former, true);
 	row_time(t, "Next expiry", "none", s->subscription_expiry_wall_ms, s->as_of_wall_ms, WILL_BE);
 	card_close(t);
 }

@@ -16,6 +16,8 @@
 #include "graph/wire.h"
 #include "net/http_client.h"
 #include "reconciler/checkup.h"
+#include "reconciler/keeper_move.h"
+#include "reconciler/keeper_move_plan.h"
 #include "reconciler/keeper_wide.h"
 #include "reconciler/permissions.h"
 #include "reconciler/reconciler.h"
@@ -290,6 +292,7 @@ count_subscription(const struct reconciler *r, const struct subscription *s, str
 {
 	int64_t now_ms = clock_wall_ms(r->clock);
 
+	ret->former += move_address(s, keeper_move_mark(r)) != SUBSCRIPTION_AT_CURRENT;
 	ret->wanted += s->state == SUBSCRIPTION_WANTED;
 	ret->covered += s->state == SUBSCRIPTION_COVERED;
 	if (s->state == SUBSCRIPTION_REFUSED)
@@ -319,6 +322,7 @@ look_at_subscriptions(struct run *run)
 		if (strcmp(s.tenant.s, run->tenant.s) == 0)
 			count_subscription(r, &s, &found);
 	store_cursor_close(c);
+	found.unreached = keeper_move_is_stuck(r);
 	run->subscribed = found.active > 0;
 	checkup_subscriptions(check(run, APP_CHECK_SUBSCRIPTIONS), &found, clock_wall_ms(r->clock));
 }

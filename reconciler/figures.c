@@ -100,6 +100,8 @@ static const struct series rows[] = {
 	    "Graph subscriptions by state. failing for long: changes are found by sweeps only. covered: teams that the tenant's "
 	    "own "
 	    "subscription tells of; refused: tenants where Graph does not grant one."),
+	ROW("subscriptions_former_address", GAUGE, subscriptions_former, "",
+	    "Subscriptions for which Graph sends something to a former public_url, which must go on answering until this is 0."),
 	ROW("subscription_expiry_timestamp_seconds", GAUGE, subscription_expiry_s, "",
 	    "When the next subscription would expire, as Unix time; 0 without any. Must stay well ahead of now."),
 	ROW("proved_oldest_timestamp_seconds", GAUGE, proved_oldest_s, "",
@@ -260,6 +262,7 @@ take_status(struct reconciler *r, struct figures *f)
 	for (size_t i = 0; i < APP_SUBSCRIPTION_STATES; i++)
 		f->subscriptions[i] = (double)s.subscriptions[i];
 	f->permission_missing = (double)s.permission_missing;
+	f->subscriptions_former = (double)s.subscriptions_former;
 	f->subscription_expiry_s = seconds(s.subscription_expiry_wall_ms);
 	f->proved_oldest_s = seconds(s.unproved_wall_ms);
 	f->inbox_backlog = (double)s.inbox_backlog;

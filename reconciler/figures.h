@@ -27,7 +27,7 @@ struct figures {
 	double meetings_scheduled, meetings_updated, meetings_cancelled, meetings_failed, meetings_compared, meeting_mails;
 	double removals_confirmed, removals_refuted, removals_held;
 	double ergs[APP_ERG_STATES], tenants[APP_TENANT_STATES], subscriptions[APP_SUBSCRIPTION_STATES];
-	double permission_missing, subscription_expiry_s, proved_oldest_s;
+	double permission_missing, subscriptions_former, subscription_expiry_s, proved_oldest_s;
 	double inbox_backlog, dirty, callbacks_backlog, callbacks_in_flight, callbacks_age_s, feed_seq, resyncs_running;
 	double graph_calls, graph_tries, graph_retries, graph_failures, graph_throttled, graph_refused, graph_tokens;
 	double graph_operations[GRAPH_OPERATION_COUNT];

@@ -192,8 +192,9 @@ step(struct entry *e)
 		e->asked_for = false;
 		keeper_hasten(&s, now, &next);
 	}
-	if (s.state == SUBSCRIPTION_ACTIVE && s.id[0] != '\0' && (keeper_is_other_sort(k->r, &s) || e->replace || e->gives_way))
+	if (s.state == SUBSCRIPTION_ACTIVE && s.id[0] != '\0' && (keeper_is_other_sort(k->r, &s) || e->gives_way))
 		next.step = KEEPER_DELETE;
+	keeper_move_settle(e, &s, &next);
 	if (next.step == KEEPER_REST && keeper_knows_time(k)) {
 		keeper_due_in(e, next.due_wall_ms - now);
 		return;
@@ -307,6 +308,7 @@ look(struct entry *e)
 	if (e->dead) {
 		k->wide_count -= e->kind == SUBSCRIPTION_TENANT_MEMBERS;
 		book_remove(&k->book, &e->book);
+		keeper_move_forget(e);
 		free(e->hearing);
 		free(e);
 		return;
@@ -446,19 +448,6 @@ keeper_tenant_back(struct reconciler *r, const struct tenant_id *tenant)
 {
 	tenant_rows(r->keeper, tenant, row_retry);
 	keeper_wide_kick(r);
-}
-
-void
-keeper_replace(struct reconciler *r, const struct scope_id *scope)
-{
-	struct book_entry *found;
-	struct subscription s;
-
-	if (subscription_load(r, scope, &s) != ERR_OK)
-		return;
-	keeper_due(r->keeper, &s);
-	if ((found = book_find(&r->keeper->book, &s.tenant, scope)) != NULL)
-		entry_of(found)->replace = true;
 }
 
 void

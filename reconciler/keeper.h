@@ -30,8 +30,6 @@ void keeper_want_mailbox(struct reconciler *r, const struct tenant_id *tenant, c
 void keeper_release_mailbox(struct reconciler *r, const struct tenant_id *tenant, const struct guid *mailbox);
 /* A lifecycle notification: reauthorizationRequired, subscriptionRemoved, missed. What may be lost is made dirty by the caller. */
 void keeper_lifecycle(struct reconciler *r, const struct scope_id *scope, enum hint_kind kind);
-/* Graph's own list shows it with another notification URL than ours is now: deleted, created anew, its scope read. */
-void keeper_replace(struct reconciler *r, const struct scope_id *scope);
 /* The tenant can be reached again: what failed is tried again at once. */
 void keeper_tenant_back(struct reconciler *r, const struct tenant_id *tenant);
 /* Look at all rows again soon: after a change of tenant state or configuration. */

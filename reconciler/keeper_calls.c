@@ -14,6 +14,8 @@
 #include "graph/notification_keys.h"
 #include "graph/subscriptions.h"
 #include "reconciler/dirty.h"
+#include "reconciler/keeper_move.h"
+#include "reconciler/keeper_move_plan.h"
 #include "reconciler/keeper_wide.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/rich.h"
@@ -113,7 +115,7 @@ on_deleted(void *arg, const struct graph_answer *a)
 	struct subscription s;
 	bool gave_way = e->gives_way;
 
-	e->gives_way = false;
+	e->gives_way = e->replaces = false;
 	if (!call_ended(e, &s))
 		return;
 	if (gave_way)
@@ -122,7 +124,6 @@ on_deleted(void *arg, const struct graph_answer *a)
 		row_failed(e, &s, a, "Deleting the subscription");
 		return;
 	}
-	e->replace = false;
 	s.id[0] = s.encryption_id[0] = '\0';
 	s.expires_wall_ms = 0;
 	s.retry_wall_ms = 0;
@@ -134,6 +135,7 @@ on_deleted(void *arg, const struct graph_answer *a)
 		keeper_wide_rest(e->keeper, &s);
 	else if (s.state != SUBSCRIPTION_COVERED)
 		s.state = SUBSCRIPTION_WANTED;
+	e->lacks = s.state == SUBSCRIPTION_WANTED;
 	keeper_row_store(e->keeper->r, &s);
 }
 
@@ -152,9 +154,10 @@ on_renewed(void *arg, const struct graph_answer *a)
 {
 	struct entry *e = arg;
 	struct subscription s;
-	bool gap, refused;
+	int64_t mark = e->mark_sent;
+	bool gap, refused, unreached = keeper_move_answered(e, a);
 
-	if (!call_ended(e, &s))
+	if (!call_ended(e, &s) || unreached)
 		return;
 	gap = keeper_was_gap(&s, keeper_now_ms(e->keeper->r)); /* now: the call may have been tried for minutes */
 	if (a->err == ERR_NOTFOUND || a->err == ERR_GONE) {
@@ -170,6 +173,13 @@ on_renewed(void *arg, const struct graph_answer *a)
 		keeper_row_store(e->keeper->r, &s);
 		return;
 	}
+	if (mark != 0 && a->status == 400) {
+		s.pinned = true; /* moved it can only be by being made anew */
+		keeper_row_store(e->keeper->r, &s);
+		log_put(LOG_INFO, "subscription_pinned", LS("tenant", s.tenant.s), LP("resource", s.resource),
+		    LS("request_id", a->request_id));
+		return;
+	}
 	refused = s.state == SUBSCRIPTION_REFUSED;
 	if (a->err != ERR_OK || !row_active(e, &s, a)) {
 		row_failed(e, &s, a, "Renewing the subscription");
@@ -177,6 +187,10 @@ on_renewed(void *arg, const struct graph_answer *a)
 	}
 	if (refused)
 		s.state = SUBSCRIPTION_REFUSED; /* while the call was under way */
+	if (mark != 0) {
+		s.address = mark;
+		s.moved_wall_ms = s.renewed_wall_ms;
+	}
 	keeper_row_store(e->keeper->r, &s);
 	log_put(LOG_DEBUG, "subscription_renewed", LS("tenant", s.tenant.s), LP("resource", s.resource));
 	if (gap)
@@ -255,7 +269,9 @@ on_created(void *arg, const struct graph_answer *a)
 	struct entry *e = arg;
 	struct reconciler *r = e->keeper->r;
 	struct subscription s;
+	int64_t mark = e->mark_sent;
 
+	(void)keeper_move_answered(e, a);
 	if (!call_ended(e, &s))
 		return;
 	if (a->err == ERR_CONFLICT) {
@@ -272,7 +288,10 @@ on_created(void *arg, const struct graph_answer *a)
 	}
 	s.created_wall_ms = keeper_now_ms(r);
 	s.generation++;
-	s.heard_wall_ms = 0;
+	s.heard_wall_ms = s.moved_wall_ms = 0;
+	s.address = s.lifecycle_address = mark;
+	s.pinned = false;
+	e->lacks = false;
 	keeper_row_store(r, &s);
 	log_put(LOG_INFO, "subscription_created", LS("tenant", s.tenant.s), LP("resource", s.resource),
 	    LI("lifetime_s", (s.expires_wall_ms - s.created_wall_ms) / 1000));
@@ -294,39 +313,100 @@ encryption_for(struct entry *e, const struct subscription *s)
 	return (struct graph_encryption){ notification_keys_certificate(rich_keys(e->keeper->r)), id };
 }
 
+/* What a creation says beside what it is of. */
+struct wish_texts {
+	char notification_url[GRAPH_SUBSCRIPTION_URL_SIZE], lifecycle_url[GRAPH_SUBSCRIPTION_URL_SIZE];
+	char client_state[CLIENT_STATE_LEN + 1];
+};
+
+static struct graph_subscription_wish
+wish_of(struct entry *e, const struct subscription *s, struct wish_texts *texts)
+{
+	struct reconciler *r = e->keeper->r;
+	uint8_t nonce[CLIENT_STATE_NONCE];
+
+	rng_bytes(r->rng, nonce, sizeof(nonce));
+	client_state_make(&r->intake_key, &s->scope, nonce, texts->client_state);
+	(void)snprintf(texts->notification_url, sizeof(texts->notification_url), "%s" MOVE_NOTIFICATIONS, r->config->public_url);
+	(void)snprintf(texts->lifecycle_url, sizeof(texts->lifecycle_url), "%s" MOVE_LIFECYCLE, r->config->public_url);
+	e->mark_sent = keeper_move_mark(r);
+	return (struct graph_subscription_wish){ .kind = s->kind,
+		.resource = s->resource,
+		.notification_url = texts->notification_url,
+		.lifecycle_url = texts->lifecycle_url,
+		.client_state = texts->client_state };
+}
+
 static struct graph_call *
 call_create(struct entry *e, const struct subscription *s, const struct graph_where *where)
 {
 	struct reconciler *r = e->keeper->r;
-	char notification_url[GRAPH_SUBSCRIPTION_URL_SIZE], lifecycle_url[GRAPH_SUBSCRIPTION_URL_SIZE];
-	char client_state[CLIENT_STATE_LEN + 1];
-	uint8_t nonce[CLIENT_STATE_NONCE];
-	const struct graph_subscription_wish wish = { .kind = s->kind,
-		.resource = s->resource,
-		.notification_url = notification_url,
-		.lifecycle_url = lifecycle_url,
-		.client_state = client_state,
-		.encryption = encryption_for(e, s),
-		.expires_wall_ms = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, keeper_now_ms(r)) };
+	struct wish_texts texts;
+	struct graph_subscription_wish wish = wish_of(e, s, &texts);
 
-	rng_bytes(r->rng, nonce, sizeof(nonce));
-	client_state_make(&r->intake_key, &s->scope, nonce, client_state);
-	snprintf(notification_url, sizeof(notification_url), "%s/graph/notifications", r->config->public_url);
-	snprintf(lifecycle_url, sizeof(lifecycle_url), "%s/graph/lifecycle", r->config->public_url);
+	wish.encryption = encryption_for(e, s);
+	wish.expires_wall_ms = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, keeper_now_ms(r));
 	return graph_subscription_create(r->graph, where, &wish, on_created, e);
 }
 
+static void
+on_probe_deleted(void *arg, const struct graph_answer *a)
+{
+	struct entry *e = arg;
+	struct subscription s;
+
+	(void)a; /* what is left ends by itself, or is deleted as a stray */
+	(void)call_ended(e, &s);
+}
+
+/* It has told what it can by being there, or not. */
+static void
+on_probed(void *arg, const struct graph_answer *a)
+{
+	struct entry *e = arg;
+	char id[SUBSCRIPTION_ID_SIZE];
+	struct graph_subscription told;
+	struct graph_where where;
+	struct subscription s;
+
+	keeper_move_probed(e, a);
+	if (!call_ended(e, &s))
+		return;
+	if (graph_subscription_read(a, &told) == ERR_OK)
+		str_copy(id, sizeof(id), told.id);
+	else if (!graph_error_existing_subscription(a->status, &a->error, id, sizeof(id)) || strcmp(id, s.id) == 0)
+		return;
+	if (keeper_where(e->keeper->r, &s, &where))
+		e->call = graph_subscription_delete(e->keeper->r->graph, &where, id, on_probe_deleted, e);
+}
+
+/* Of one resource there may be another one for other changes (graph-facts 2.4, 409). */
 static struct graph_call *
-call_renew(struct entry *e, const struct subscription *s, const struct graph_where *where)
+call_probe(struct entry *e, const struct subscription *s, const struct graph_where *where)
+{
+	struct reconciler *r = e->keeper->r;
+	struct wish_texts texts;
+	struct graph_subscription_wish wish = wish_of(e, s, &texts);
+
+	wish.change_types = "deleted";
+	wish.expires_wall_ms = keeper_now_ms(r) + GRAPH_SUBSCRIPTION_FLOOR_MS;
+	return graph_subscription_create(r->graph, where, &wish, on_probed, e);
+}
+
+static struct graph_call *
+call_renew(struct entry *e, const struct subscription *s, const struct graph_where *where, bool moves)
 {
 	struct reconciler *r = e->keeper->r;
 	int64_t now = keeper_now_ms(r), expires = graph_subscription_expiry(s->kind, r->config->subscription_lifetime_ms, now);
 	struct graph_encryption encryption = { NULL, NULL };
+	char url[GRAPH_SUBSCRIPTION_URL_SIZE];
 
+	e->mark_sent = moves ? keeper_move_mark(r) : 0;
+	(void)snprintf(url, sizeof(url), "%s" MOVE_NOTIFICATIONS, r->config->public_url);
 	e->key_sent[0] = '\0';
 	if (s->encryption_id[0] != '\0' && strcmp(s->encryption_id, key_wanted(r, s)) != 0)
 		encryption = encryption_for(e, s);
-	return graph_subscription_renew(r->graph, where, s->id, expires, &encryption, on_renewed, e);
+	return graph_subscription_renew(r->graph, where, s->id, expires, &encryption, moves ? url : NULL, on_renewed, e);
 }
 
 struct graph_call *
@@ -338,7 +418,9 @@ keeper_call(struct entry *e, enum keeper_step what, const struct subscription *s
 		return graph_subscription_delete(g, where, e->obstacle, on_obstacle_deleted, e);
 	switch (what) {
 	case KEEPER_CREATE: return call_create(e, s, where);
-	case KEEPER_RENEW: return call_renew(e, s, where);
+	case KEEPER_RENEW: return call_renew(e, s, where, false);
+	case KEEPER_MOVE: return call_renew(e, s, where, true);
+	case KEEPER_PROBE: return call_probe(e, s, where);
 	case KEEPER_DELETE: return graph_subscription_delete(g, where, s->id, on_deleted, e);
 	case KEEPER_REST:
 	case KEEPER_FORGET: break;

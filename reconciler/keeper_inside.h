@@ -2,7 +2,7 @@
  * keeper_inside.h - the inside of the keeper, shared by its parts; for reconciler/keeper*.c only.
  *
  * keeper.c knows which subscriptions there are and when each wants attention, keeper_calls.c does on Graph what is due for one,
- * keeper_wide.c has one for all teams of a tenant stand in for theirs.
+ * keeper_wide.c has one for all teams of a tenant stand in for theirs, keeper_move.c has all of them follow public_url.
  * Rows are in Graph's time (keeper_now_ms), waiting is by the boot clock.
  */
 #ifndef RECONCILER_KEEPER_INSIDE_H
@@ -36,10 +36,12 @@ struct entry {
 	char obstacle[SUBSCRIPTION_ID_SIZE];            /* a subscription to delete before we can create ours */
 	char key_sent[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* named in the creation or renewal under way */
 	bool asked_for;                                 /* Graph wants it renewed */
-	bool replace;                                   /* the one there leads elsewhere */
-	bool gives_way;                                 /* the one there is to make room for its tenant's */
-	bool waiting;                                   /* due, but its tenant has calls enough under way */
-	bool dead;                                      /* the row is gone */
+	int64_t mark_sent;                              /* of the address named in it; 0 = none was */
+	bool replaces;  /* its deletion is under way, so that it can be made anew at another address */
+	bool lacks;     /* it is wanted, and not on Graph */
+	bool gives_way; /* the one there is to make room for its tenant's */
+	bool waiting;   /* due, but its tenant has calls enough under way */
+	bool dead;      /* the row is gone */
 };
 
 struct forget {
@@ -49,8 +51,21 @@ struct forget {
 	void *arg;
 };
 
+/* Whether Graph reaches public_url, for those that are to move there. */
+struct move_state {
+	int64_t mark;           /* what all of this is about */
+	int64_t proved_boot_ms; /* when it last did */
+	bool proved;
+	int64_t failures; /* in a row */
+	int64_t retry_boot_ms;
+	bool stuck;          /* by the last answer it does not */
+	struct entry *scout; /* asks; others wait */
+	unsigned probes_failed;
+};
+
 struct keeper {
 	struct reconciler *r;
+	struct move_state move;
 	struct timer *tick;
 	struct keeper_book book;
 	size_t wide_count;    /* rows of tenants */
@@ -95,6 +110,17 @@ bool keeper_is_other_sort(const struct reconciler *r, const struct subscription 
 /* Begins what is due; what comes of it is stored, and the row looked at again. NULL: out of memory. */
 struct graph_call *
 keeper_call(struct entry *e, enum keeper_step what, const struct subscription *s, const struct graph_where *where);
+
+/* --- keeper_move.c --- */
+
+/* Should its next step be one on its way to public_url? */
+void keeper_move_settle(struct entry *e, const struct subscription *s, struct keeper_next *next);
+/* A call that named the address has ended, before its row is looked at: what that says of the address. True: nothing else, and the row is
+ * as it was, for Graph did not reach the address. */
+bool keeper_move_answered(struct entry *e, const struct graph_answer *a);
+/* The same of a probe. */
+void keeper_move_probed(struct entry *e, const struct graph_answer *a);
+void keeper_move_forget(const struct entry *e); /* it is about to be freed */
 
 /* --- keeper_wide.c --- */
 

@@ -25,6 +25,8 @@ enum keeper_step {
 	KEEPER_REST, /* nothing to do until due_wall_ms */
 	KEEPER_CREATE,
 	KEEPER_RENEW,
+	KEEPER_MOVE,   /* a renewal that tells Graph another address: keeper_move_plan.h */
+	KEEPER_PROBE,  /* one is made for a moment, to see whether Graph reaches that address */
 	KEEPER_DELETE, /* on Graph */
 	KEEPER_FORGET  /* the row: nothing of it is on Graph */
 };

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "graph/graph.h"
 #include "reconciler/ingest.h"
+#include "reconciler/keeper_move.h"
+#include "reconciler/keeper_move_plan.h"
 #include "reconciler/listener_watch.h"
 #include "reconciler/meeting_sum.h"
 #include "reconciler/permissions.h"
@@ -27,6 +29,7 @@ struct summaries {
 	struct app_status walked; /* the members that a walk fills */
 	bool present;
 	uint64_t changes; /* of the tables walked, as of then */
+	int64_t mark;     /* of public_url, the same */
 	int64_t walked_boot_ms;
 };
 
@@ -117,10 +120,12 @@ static void
 walk_subscriptions(struct reconciler *r, struct app_status *s)
 {
 	struct store_cursor *c = store_seek(r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
+	int64_t mark = keeper_move_mark(r);
 	struct subscription sub;
 
 	while (store_next(c, NULL, &sub) == ERR_OK) {
 		s->subscriptions[sub.state]++;
+		s->subscriptions_former += move_address(&sub, mark) != SUBSCRIPTION_AT_CURRENT;
 		if (sub.state == SUBSCRIPTION_FAILING)
 			problem_add(s, "tenant", sub.tenant.s, sub.detail);
 		if (sub.state == SUBSCRIPTION_ACTIVE &&
@@ -167,9 +172,10 @@ walk(struct reconciler *r, struct summaries *su, int64_t max_age_ms)
 {
 	int64_t now_ms = clock_boot_ms(r->clock);
 	uint64_t changes = changes_of(r);
+	int64_t mark = keeper_move_mark(r);
 	struct app_status *s = &su->walked;
 
-	if (su->present && changes == su->changes && s->resyncs_running == 0)
+	if (su->present && changes == su->changes && mark == su->mark && s->resyncs_running == 0)
 		return;
 	if (su->present && now_ms - su->walked_boot_ms < max_age_ms)
 		return;
@@ -183,6 +189,7 @@ walk(struct reconciler *r, struct summaries *su, int64_t max_age_ms)
 	s->meetings.failed = meeting_sum_total(r, MEETING_SUM_FAILED);
 	su->present = true;
 	su->changes = changes;
+	su->mark = mark;
 	su->walked_boot_ms = now_ms;
 }
 
@@ -292,6 +299,7 @@ summary_take(struct reconciler *r, int64_t max_age_ms, struct app_status *ret)
 	ret->as_of_wall_ms = clock_wall_ms(r->clock);
 	ret->started_wall_ms = r->started_wall_ms;
 	ret->permission_missing = permissions_missing(r);
+	ret->public_url_unreached = ret->subscriptions_former > 0 && keeper_move_is_stuck(r);
 	ret->inbox_present = ingest_backlog(r, &ret->inbox_backlog);
 	take_callbacks(r, ret);
 	take_graph(r, ret);

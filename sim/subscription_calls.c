@@ -52,6 +52,7 @@ struct handshake {
 	struct subscription *made; /* of a create */
 	char id[GUID_SIZE];        /* of a PATCH */
 	char *url;                 /* of a PATCH */
+	int64_t expiry_ms;         /* the same, wall time; 0: as it is */
 	bool first_done;
 };
 
@@ -577,7 +578,17 @@ note_twice(struct call *c, int64_t other_ms)
 		call_note(c, JOURNAL_REAUTHORIZE_TWICE, "reauthorize and PATCH of one subscription within 10 minutes");
 }
 
-/* The new URL answered: facts 3 leave open whether Graph asks, so a client must be ready. */
+static void
+renew(const struct call *c, struct subscription *x, int64_t expiry_ms)
+{
+	x->patched_ms = c->now_ms;
+	if (expiry_ms != 0)
+		sim_subscription_set_expiry(x, expiry_ms);
+	sim_subscription_authorize(x);
+	sim_subscription_arm(x);
+}
+
+/* The new URL answered: facts 3 leave open whether Graph asks, so a client must be ready. A PATCH is done as a whole or not at all. */
 static void
 on_revalidated(void *arg, const char *problem)
 {
@@ -592,6 +603,7 @@ on_revalidated(void *arg, const char *problem)
 		free(x->url);
 		x->url = h->url;
 		h->url = NULL;
+		renew(h->call, x, h->expiry_ms);
 		sim_subscription_changed(x);
 		answer_one(h->call, 200, x, false);
 	}
@@ -627,7 +639,7 @@ handle_subscription_patch(struct call *c)
 	struct subscription *x = find_own(c);
 	const char *expiry, *url;
 	struct handshake *h;
-	int64_t wall_ms;
+	int64_t wall_ms = 0;
 
 	if (x == NULL || !call_needs_json(c))
 		return;
@@ -647,18 +659,15 @@ handle_subscription_patch(struct call *c)
 	if (!patch_key(c, x))
 		return;
 	note_twice(c, x->reauthorized_ms);
-	x->patched_ms = c->now_ms;
-	if (expiry != NULL)
-		sim_subscription_set_expiry(x, wall_ms);
-	sim_subscription_authorize(x);
-	sim_subscription_arm(x);
 	if (url == NULL || strcmp(url, x->url) == 0) {
+		renew(c, x, wall_ms);
 		answer_renewed(c, x);
 		return;
 	}
 	h = handshake_new(c->sim->subscriptions, c);
 	memcpy(h->id, x->id, sizeof(h->id));
 	h->url = must_copy(url);
+	h->expiry_ms = wall_ms;
 	delivery_validate(c->sim->delivery, url, on_revalidated, h);
 }
 

@@ -158,6 +158,10 @@ static const struct field subscription_fields[] = {
 	I64(heard_wall_ms, 4),
 	I64(room, 4),
 	BOOL(no_room, 4),
+	I64(address, 5),
+	I64(lifecycle_address, 5),
+	I64(moved_wall_ms, 5),
+	BOOL(pinned, 5),
 };
 #undef RECORD
 
@@ -357,7 +361,7 @@ static const struct schema schemas[TABLE_COUNT] = {
 	SCHEMA(PERSON_ERGS, erg_ref, erg_ref_fields, 1),
 	SCHEMA(MEMBERS, member, member_fields, 3),
 	SCHEMA(MEMBERSHIPS, person_ref, person_ref_fields, 1),
-	SCHEMA(SUBSCRIPTIONS, subscription, subscription_fields, 4),
+	SCHEMA(SUBSCRIPTIONS, subscription, subscription_fields, 5),
 	SCHEMA(CURSORS, cursor_record, cursor_fields, 1),
 	SCHEMA(DIRTY, dirty_record, dirty_fields, 1),
 	SCHEMA(INTENTS, intent_record, intent_fields, 1),

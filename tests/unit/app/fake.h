@@ -121,6 +121,7 @@ sample_erg(struct erg_view *v, const char *id)
 	e->proved_wall_ms = 1795334400000;
 	e->counts = (struct erg_counts){ 1, 2, 3, 4, 5, 6, 7 };
 	v->subscription_count = 1;
+	v->addresses[0] = SUBSCRIPTION_AT_BOTH;
 	str_copy(s->resource, sizeof(s->resource), "/teams/x/members");
 	str_copy(s->id, sizeof(s->id), "sub-1");
 	s->expires_wall_ms = 1795338000000;

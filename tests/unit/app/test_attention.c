@@ -112,6 +112,23 @@ each_thing_has_its_sentence(void **state)
 }
 
 static void
+a_change_of_public_url(void **state)
+{
+	struct app_status s = well();
+
+	(void)state;
+	s.public_url_unreached = true;
+	assert_int_equal(attention_of(&s, (struct attention[ATTENTION_MAX]){ 0 }), 0);
+	s.subscriptions_former = 3;
+	assert_told(
+	    &s, ATTENTION_NOW, "Graph does not reach public_url: 3 subscriptions stay at the former one", "put the former");
+	s.public_url_unreached = false;
+	assert_told(&s, ATTENTION_SOON, "3 subscriptions are on the way from a former public_url.", "keep the former address");
+	s.subscriptions_former = 1;
+	assert_told(&s, ATTENTION_SOON, "1 subscription is on the way from a former public_url.", "ergsyncctl subscriptions");
+}
+
+static void
 the_listener_and_the_store(void **state)
 {
 	struct app_status s = well();
@@ -196,6 +213,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_thing_has_its_sentence),
+		cmocka_unit_test(a_change_of_public_url),
 		cmocka_unit_test(the_listener_and_the_store),
 		cmocka_unit_test(the_verdict_counts),
 		cmocka_unit_test(any_of_them_together),

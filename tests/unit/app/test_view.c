@@ -47,7 +47,7 @@ an_erg(void **state)
 	    "'members':{'app':1,'teams':2,'pending':3,'unresolved':4,'refused':5,'private':6},"
 	    "'events':{'scheduled':7,'pending':8,'failed':1},"
 	    "'subscriptions':[{'resource':'/teams/x/members','id':'sub-1','expires_at':'2026-11-22T09:00:00Z',"
-	    "'renewed_at':'2026-11-22T08:00:00Z','state':'active','detail':null}]}");
+	    "'renewed_at':'2026-11-22T08:00:00Z','state':'active','detail':null,'address':'both'}]}");
 	v.erg.channel_type = CHANNEL_UNKNOWN;
 	v.erg.proved_wall_ms = 0;
 	v.subscription_count = 0;
@@ -179,7 +179,8 @@ the_status(void **state)
 	    "the ERG, ergsyncctl event list ERG the reason'}],"
 	    "'tenants':{'active':2,'consent_missing':0,'unreachable':0,'removing':0,'sign_in_needed':0,'total':2},"
 	    "'ergs':{'linking':0,'in_sync':3,'working':0,'held':1,'broken':0,'off':0,'total':4},"
-	    "'subscriptions':{'wanted':0,'active':4,'failing':0,'leaving':0,'covered':0,'refused':0,'total':4,'next_expiry_at':'"
+	    "'subscriptions':{'wanted':0,'active':4,'failing':0,'leaving':0,'covered':0,'refused':0,'total':4,'at_former_address'"
+	    ":0,'next_expiry_at':'"
 	    "2026-11-22T09:00:00Z'},"
 	    "'inbox':{'present':true,'backlog':5,'dirty':6},"
 	    "'callbacks':{'backlog':7,'oldest_at':'2026-11-22T08:00:00Z','detail':'The app answered 500.'},"

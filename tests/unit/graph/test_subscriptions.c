@@ -85,7 +85,7 @@ static void
 created_or_told_which_exists(void **state)
 {
 	struct graph_subscription_wish wish = { SUBSCRIPTION_TEAM_MEMBERS, "/teams/" TEAM_1 "/members", "https://h.example/n",
-		"https://h.example/l", "v1.state", 1795334400000LL, { NULL, NULL } };
+		"https://h.example/l", "v1.state", 1795334400000LL, { NULL, NULL }, NULL };
 	const struct graph_encryption key = { "MIIB", "k2" };
 	struct graph_where w = { .priority = GRAPH_RENEWAL };
 	struct outcome o = { 0 };
@@ -110,15 +110,25 @@ created_or_told_which_exists(void **state)
 	clock_manual_advance(f.clock, 60000);
 	assert_int_equal(o.err, ERR_CONFLICT);
 	assert_string_equal(o.existing, EXISTING);
-	assert_non_null(graph_subscription_renew(f.graph, &w, "s9", wish.expires_wall_ms, NULL, on_done, &o));
+	assert_non_null(graph_subscription_renew(f.graph, &w, "s9", wish.expires_wall_ms, NULL, NULL, on_done, &o));
 	clock_manual_advance(f.clock, 60000);
 	assert_string_equal(f.seen[f.count - 1].method, "PATCH");
 	assert_string_equal(f.seen[f.count - 1].url, FAKE_BASE "/subscriptions/s9");
 	assert_string_equal(f.seen[f.count - 1].body, "{\"expirationDateTime\":\"2026-11-22T08:00:00Z\"}");
-	assert_non_null(graph_subscription_renew(f.graph, &w, "s9", wish.expires_wall_ms, &key, on_done, &o));
+	assert_non_null(graph_subscription_renew(f.graph, &w, "s9", wish.expires_wall_ms, &key, NULL, on_done, &o));
 	clock_manual_advance(f.clock, 60000);
 	assert_string_equal(f.seen[f.count - 1].body, "{\"expirationDateTime\":\"2026-11-22T08:00:00Z\","
 	                                              "\"encryptionCertificate\":\"MIIB\",\"encryptionCertificateId\":\"k2\"}");
+	assert_non_null(
+	    graph_subscription_renew(f.graph, &w, "s9", wish.expires_wall_ms, NULL, "https://n.example/n", on_done, &o));
+	clock_manual_advance(f.clock, 60000);
+	assert_string_equal(f.seen[f.count - 1].body,
+	    "{\"expirationDateTime\":\"2026-11-22T08:00:00Z\",\"notificationUrl\":\"https://n.example/n\"}");
+	wish.change_types = "deleted";
+	assert_non_null(graph_subscription_create(f.graph, &w, &wish, on_done, &o));
+	clock_manual_advance(f.clock, 60000);
+	assert_non_null(strstr(f.seen[f.count - 1].body, "{\"changeType\":\"deleted\","));
+	wish.change_types = NULL;
 	wish.encryption = key;
 	assert_non_null(graph_subscription_create(f.graph, &w, &wish, on_done, &o));
 	clock_manual_advance(f.clock, 60000);
@@ -133,7 +143,7 @@ created_or_told_which_exists(void **state)
 	assert_non_null(graph_subscription_delete(f.graph, &w, "s9", on_done, &o));
 	clock_manual_advance(f.clock, 60000);
 	assert_string_equal(f.seen[f.count - 1].method, "DELETE");
-	assert_int_equal(o.count, 7);
+	assert_int_equal(o.count, 9);
 	fake_done(&f);
 }
 

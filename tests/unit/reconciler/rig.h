@@ -64,7 +64,8 @@ struct rig {
 	const char *snapshot;     /* what the app answers at /snapshot; NULL: 404 */
 	struct rig_event *events; /* callbacks the app has answered 2xx, in order */
 	size_t event_count, callback_count;
-	bool deaf; /* notifications are lost */
+	bool deaf;             /* notifications are lost */
+	const char *unreached; /* URLs that begin so do not answer Graph */
 	uint64_t consumed;
 	int repeat; /* each item so many times */
 };
@@ -116,6 +117,10 @@ rig_deliver(void *arg, struct sim *sim, const struct sim_delivery *d)
 	size_t len, i;
 	json_t *root = NULL, *item;
 
+	if (rig->unreached != NULL && strncmp(d->url, rig->unreached, strlen(rig->unreached)) == 0) {
+		sim_delivered(sim, d->id, 503, NULL, NULL, 0);
+		return;
+	}
 	if (token != NULL) {
 		token += strlen("validationToken=");
 		assert_int_equal(percent_decode(token, strlen(token), 1, plain, &len), ERR_OK);

@@ -290,6 +290,13 @@ subscriptions(void **state)
 	s.covered = 4;
 	checkup_subscriptions(&c, &s, NOW_S * 1000);
 	expect("wide", &c, APP_OK, "3 active, one of them for all teams, 4 of which have an ERG;", "");
+	s.former = 2;
+	checkup_subscriptions(&c, &s, NOW_S * 1000);
+	expect("moving", &c, APP_WARN, "2 subscriptions are on the way from a former public_url", "Keep the former address");
+	s.unreached = true;
+	checkup_subscriptions(&c, &s, NOW_S * 1000);
+	expect("stuck", &c, APP_FAIL, "Graph does not reach public_url: 2 subscriptions stay", "Keep the former address");
+	s.former = 0;
 	s.wanted = 1;
 	checkup_subscriptions(&c, &s, NOW_S * 1000);
 	expect("wanted", &c, APP_WARN, "not made yet", "again");

@@ -445,7 +445,7 @@ a_changed_public_url_replaces_subscriptions(void **state)
 	rig.deaf = true;
 	rig_restart(&rig);
 	reads = rig_requests(&rig, "GET /teams/{team}/members");
-	rig_run(&rig, 5 * 60 * 1000);
+	rig_run(&rig, 80 * 60 * 1000);
 	all = rig_ask(&rig, "GET", "/_sim/subscriptions", NULL);
 	assert_int_equal(json_array_size(jx_get_array(all, "subscriptions")), 1);
 	one = json_array_get(jx_get_array(all, "subscriptions"), 0);
