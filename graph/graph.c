@@ -67,6 +67,7 @@ struct graph_call {
 	unsigned tries;
 	int64_t sent_boot_ms; /* the last of them */
 	bool token_renewed;   /* once, after a 401 or 403 */
+	bool doubtful;        /* a try of them may have been done */
 	uint64_t token_number;
 	enum err last_err;
 	/* how it ends, when that is not an answer of Graph */
@@ -453,6 +454,7 @@ on_answer(void *arg, const struct http_answer *http)
 	t.retry_after_ms = a.retry_after_ms;
 	t.left_ms = c->deadline_boot_ms - now_ms;
 	v = graph_retry_judge(&t, jitter(g));
+	c->doubtful = c->doubtful || graph_try_is_doubtful(&t);
 	note_answer(g, &a);
 	heed_retry_after(c, &a, &v);
 	if (graph_schedule_done(g->schedule, &c->item, end_of(&t), now_ms, jitter(g)))
@@ -717,6 +719,12 @@ graph_cancel(struct graph *g, struct graph_call *call)
 	call_withdraw(call);
 	TAILQ_REMOVE(&g->calls, call, link);
 	call_free(call);
+}
+
+bool
+graph_call_is_waiting(const struct graph_call *call)
+{
+	return (call->state == CALL_QUEUED || call->state == CALL_WAITING) && !call->doubtful;
 }
 
 void

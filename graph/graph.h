@@ -98,6 +98,8 @@ typedef void (*graph_done)(void *arg, const struct graph_answer *answer);
 struct graph_call *graph_call(struct graph *g, const struct graph_request *request, graph_done done, void *arg);
 /* done will not run. What was sent already may still take effect. NULL is fine. */
 void graph_cancel(struct graph *g, struct graph_call *call);
+/* It waits for its first turn, or for another after answers that say it was not done: cancelled now, it takes no effect. */
+bool graph_call_is_waiting(const struct graph_call *call);
 
 /* Forgets failures of a tenant (sign-in, breaker): the next call asks Graph at once. After a PUT of the tenant. */
 void graph_tenant_retry(struct graph *g, const struct guid *directory);

@@ -48,10 +48,12 @@ may_pass(const struct graph_try *t)
 	return status_passes(t->status);
 }
 
-/* Nobody knows whether it was done: no answer, a failure behind the gateway, or success with an unreadable body. */
-static bool
-may_have_happened(const struct graph_try *t)
+/* No answer, a failure behind the gateway, or success with an unreadable body. */
+bool
+graph_try_is_doubtful(const struct graph_try *t)
 {
+	if (came_through(t) && graph_status_is_refusal(t->status))
+		return false;
 	return !came_through(t) || t->status >= 500 || t->status == 408 || (t->status >= 200 && t->status < 300);
 }
 
@@ -75,7 +77,7 @@ graph_retry_judge(const struct graph_try *t, uint32_t jitter)
 
 	if (succeeded(t))
 		return v;
-	if (!t->idempotent && may_have_happened(t) && !graph_status_is_refusal(t->status))
+	if (!t->idempotent && graph_try_is_doubtful(t))
 		return (struct graph_verdict){ GRAPH_UNKNOWN, 0 };
 	v.act = GRAPH_GIVE_UP;
 	if (!may_pass(t) || t->tries >= GRAPH_TRIES_MAX)

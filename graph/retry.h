@@ -36,6 +36,8 @@ struct graph_verdict {
 struct graph_verdict graph_retry_judge(const struct graph_try *t, uint32_t jitter);
 /* The answer says that nothing was done, so that even a write may be repeated. */
 bool graph_status_is_refusal(int status);
+/* Nobody knows whether it was done. */
+bool graph_try_is_doubtful(const struct graph_try *t);
 /* A failure of the service, not of the request: what the breaker counts. */
 bool graph_try_failed(const struct graph_try *t);
 

@@ -51,6 +51,14 @@ intent_load(struct reconciler *r, const struct erg_id *erg, person_id person, st
 	return store_get(r->store, TABLE_INTENTS, &key, ret);
 }
 
+bool
+intent_is_begun(struct reconciler *r, const struct erg_id *erg, person_id person, enum intent_kind kind)
+{
+	struct intent_record row;
+
+	return intent_load(r, erg, person, &row) == ERR_OK && row.kind == kind && row.started_wall_ms != 0;
+}
+
 void
 intent_store(struct reconciler *r, const struct intent_record *intent)
 {

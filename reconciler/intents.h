@@ -21,6 +21,8 @@ bool intent_wanted(const struct member *m);
 void intent_follow(struct reconciler *r, const struct member *m, bool over);
 
 enum err intent_load(struct reconciler *r, const struct erg_id *erg, person_id person, struct intent_record *ret);
+/* A call was begun whose end is not noted: it is on its way, or may have been made. */
+bool intent_is_begun(struct reconciler *r, const struct erg_id *erg, person_id person, enum intent_kind kind);
 void intent_store(struct reconciler *r, const struct intent_record *intent);
 void intent_drop(struct reconciler *r, const struct erg_id *erg, person_id person);
 /* Walks the rows of an ERG: store_next into a struct intent_record. */

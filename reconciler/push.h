@@ -8,6 +8,7 @@
  *	careful     each leave is read once more right before it; leaves beyond the limits are held as a plan (plan.h); the last
  *	            owner and the account we act as stay
  *	known       before the first read of an ERG there are look-ups only, so that it finds people known
+ *	withdrawn   what the app takes back while it waits its turn is not written (push_withdraw)
  *	parked      whom Graph refuses is refused_by_teams with a reason and tried again daily; reads that are slower than the others of their
  *	            pass are left for later; nobody waits for anybody
  *	settled     a write is looked for after 45 s, then every 30 s and ever more rarely, until Teams shows it or `settle` is over
@@ -20,6 +21,7 @@
 
 #include "base/err.h"
 #include "model/erg.h"
+#include "model/member.h"
 
 #define PUSH_RETRY_REFUSED_MS (24 * 3600 * 1000LL)
 
@@ -37,5 +39,8 @@ void push_run(struct reconciler *r, struct chore *c);
 void push_resume(struct reconciler *r, const struct erg *erg);
 /* Is somebody of the ERG known by an address only that has not been asked about yet? */
 bool push_unlooked(struct reconciler *r, const struct erg_id *erg);
+/* The app says something new of this person: a write that is not sent yet is not sent, and all that went with it is decided anew. What
+ * is on its way already keeps its intent begun. */
+void push_withdraw(struct reconciler *r, const struct erg_id *erg, person_id person);
 
 #endif

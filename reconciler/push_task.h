@@ -78,6 +78,7 @@ struct push {
 	enum push_kind kind;
 	bool writing, singly;
 	bool answered; /* one read of the pass at least */
+	bool sent;     /* of writing: what was to be written is on disk, and its calls are made */
 	struct graph_call *bulk;
 	unsigned busy;
 	bool spared, owner_stays;

@@ -104,6 +104,8 @@ push_outcome(struct push_task *t, bool unknown, enum err e, const char *membersh
 		roster_sent(&v, &m, push_write_of(p->kind), membership_id, now_ms + push_first_look_ms(p->r));
 	} else if (p->kind == PUSH_REMOVE && e == ERR_NOTFOUND) {
 		roster_sent(&v, &m, PENDING_REMOVE, NULL, now_ms + PUSH_UNKNOWN_LOOK_MS);
+	} else if (is_refusal(e) && p->kind == PUSH_ADD && !m.app.present) {
+		roster_lost(&v, &person, &m); /* nobody wants it any more */
 	} else if (is_refusal(e)) {
 		refuse(&v, &person, &m, t, e);
 	} else {
@@ -230,14 +232,14 @@ push_to_write(const struct push *p)
 	return n;
 }
 
-/* Before the world sees anything of it: is the ERG still linked to that roster, and is it to be written to? */
+/* Before the world sees anything of it: is anybody left to write about, the ERG still linked to that roster, and to be written to? */
 static bool
 still_wanted(struct push *p)
 {
 	struct roster_view v;
 	struct erg erg;
 
-	return push_erg_open(p, &erg, &v) && erg.membership != MEMBERSHIP_OFF;
+	return push_to_write(p) > 0 && push_erg_open(p, &erg, &v) && erg.membership != MEMBERSHIP_OFF;
 }
 
 static void
@@ -245,6 +247,7 @@ on_committed(void *arg)
 {
 	struct push *p = arg;
 
+	p->sent = true;
 	if (!still_wanted(p)) {
 		for (size_t i = 0; i < p->count; i++)
 			push_row_end(p, &p->tasks[i], false);
@@ -272,4 +275,55 @@ push_write_start(struct push *p)
 		if (!p->tasks[i].dropped)
 			row_begin(p, &p->tasks[i]);
 	store_after_commit(p->r->store, on_committed, p);
+}
+
+/* ---------- what is not to be written after all ---------- */
+
+static void
+drop(struct push *p, struct push_task *t)
+{
+	push_row_end(p, t, false);
+	t->dropped = true;
+}
+
+static bool
+unsend(struct push *p, struct graph_call **call)
+{
+	if (*call == NULL || !graph_call_is_waiting(*call))
+		return false;
+	graph_cancel(p->r->graph, *call);
+	*call = NULL;
+	p->busy--;
+	return true;
+}
+
+static void
+withdraw(struct push *p, struct push_task *t)
+{
+	if (!p->writing) {
+		t->dropped = true; /* being read first; that read decides anew, or the next pass does */
+	} else if (!p->sent) {
+		drop(p, t);
+	} else if (p->singly) {
+		if (unsend(p, &t->call))
+			drop(p, t);
+	} else if (unsend(p, &p->bulk)) {
+		for (size_t i = 0; i < p->count; i++)
+			if (!p->tasks[i].dropped)
+				drop(p, &p->tasks[i]);
+	}
+	if (p->sent && p->busy == 0)
+		timer_arm(p->timer, 0);
+}
+
+void
+push_withdraw(struct reconciler *r, const struct erg_id *erg, person_id person)
+{
+	for (struct push *p = r->pushes->first; p != NULL; p = p->next) {
+		if (p->kind < PUSH_ADD || strcmp(p->erg.s, erg->s) != 0)
+			continue;
+		for (size_t i = 0; i < p->count; i++)
+			if (p->tasks[i].person == person && !p->tasks[i].dropped)
+				withdraw(p, &p->tasks[i]);
+	}
 }

@@ -3,9 +3,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/text.h"
 #include "reconciler/identity.h"
+#include "reconciler/intents.h"
 #include "reconciler/people.h"
+#include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster_book.h"
 #include "reconciler/roster_decide.h"
@@ -220,6 +223,22 @@ app_lists(const struct roster_view *v, const struct person *p, struct member *m,
 	}
 }
 
+/* A join that the app has taken back may be on its way: should Teams show it, that is our own write, and the leave is still to be made
+ * there. Without a write of ours it would be somebody who has joined in Teams. */
+static void
+join_may_arrive(const struct roster_view *v, struct member *m)
+{
+	if (m->app.present || m->teams.present || m->teams_write != PENDING_NONE ||
+	    !intent_is_begun(v->r, &m->erg, m->person, INTENT_ADD_MEMBER))
+		return;
+	m->teams_write = PENDING_ADD;
+	m->teams_write_wall_ms = clock_wall_ms(v->r->clock);
+	m->missing_once = false;
+	m->retry_wall_ms = m->teams_write_wall_ms + v->r->config->settle_ms;
+	roster_member_status(
+	    v, m, MEMBER_REMOVING_FROM_TEAMS, "Was on the way to Teams already; is removed there once Teams shows it.");
+}
+
 struct roster_step
 roster_app_says(const struct roster_view *v, const struct person *p, const struct roster_app *says)
 {
@@ -244,6 +263,10 @@ roster_app_says(const struct roster_view *v, const struct person *p, const struc
 			m.retry_wall_ms = m.teams_write == PENDING_NONE ? 0 : m.retry_wall_ms;
 		}
 		m.private_ = false;
+	}
+	if (known && (!roster_side_equal(&before.app, &m.app) || before.private_ != m.private_)) {
+		push_withdraw(v->r, &m.erg, m.person);
+		join_may_arrive(v, &m);
 	}
 	return roster_member_settle(v, p, known ? &before : NULL, &m);
 }

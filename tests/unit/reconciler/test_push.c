@@ -28,7 +28,7 @@ a_change_in_the_app_is_one_write_and_no_echo(void **state)
 	rig_run(&rig, 60000);
 	assert_string_equal(in_teams(&rig, 28), "");
 	assert_int_equal(rig_requests(&rig, ADD_ONE), 1);
-	assert_int_equal(rig_requests(&rig, REMOVE_ONE), 1);
+	assert_int_equal(rig_requests(&rig, REMOVE_ONE) + rig_requests(&rig, "DELETE (none)"), 1);
 	assert_int_equal(rig_requests(&rig, USERS), 1);
 	assert_int_equal(rig.event_count, events);
 	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
@@ -275,6 +275,105 @@ a_write_taken_back_is_known_for_ours(void **state)
 		join(&rig, 28);
 		rig_run(&rig, 10000);
 		assert_int_equal(status_of(&rig, "pride", 28), MEMBER_SYNCED);
+		rig_done(&rig);
+	}
+}
+
+/* The app takes somebody back while the write of that joiner is on its way, or may be: what Teams shows then is our own write, and is
+ * undone. */
+static void
+a_write_on_its_way_is_known_for_ours(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (int crash = 0; crash < 2; crash++)
+		for (int wait_ms = 0; wait_ms <= 8000; wait_ms += 500) {
+			rig_make(&rig, 44, 40, 25);
+			rig_link(&rig);
+			rig_do(&rig, "/_sim/settings", "{\"latency_ms\":2000}");
+			rig_run(&rig, 60000);
+			join(&rig, 28);
+			rig_run(&rig, wait_ms);
+			leave(&rig, "pride", 28);
+			store_commit(rig.r->store);
+			if (crash != 0)
+				rig_crash(&rig);
+			rig_run(&rig, 600000);
+			assert_string_equal(in_teams(&rig, 28), "");
+			assert_int_equal(rig_count(&rig, "ergsync.member.added", 0), 25);
+			assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+			assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+			rig_done(&rig);
+		}
+}
+
+/* A faulted one has no template. */
+static int64_t
+adds(struct rig *rig)
+{
+	return rig_requests(rig, ADD_ONE) + rig_requests(rig, ADD_BULK) + rig_requests(rig, "POST (none)");
+}
+
+/* Refused on its way, the person is forgotten; the app hears nothing of somebody it has taken back. */
+static void
+a_refusal_of_who_was_taken_back_is_not_told(void **state)
+{
+	struct member_view view;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 45, 40, 25);
+	rig_link(&rig);
+	rig_do(&rig, "/_sim/settings", "{\"latency_ms\":2000}");
+	rig_do(&rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":404,\"method\":\"POST\",\"path\":\"/teams\"}");
+	join(&rig, 28);
+	while (adds(&rig) == 0)
+		rig_run(&rig, 500);
+	leave(&rig, "pride", 28);
+	rig_run(&rig, 3600 * 1000);
+	assert_int_equal(get_member(&rig, "pride", 28, &view), ERR_NOTFOUND);
+	assert_int_equal(rig_count(&rig, "ergsync.member.refused", 0), 0);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	rig_done(&rig);
+}
+
+/* Graph has asked for patience. What the app has taken back by then is never written, singly or among others. */
+static void
+what_is_not_sent_is_withdrawn(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (unsigned others = 0; others <= 2; others++) {
+		rig_make(&rig, 46, 40, 25);
+		rig_link(&rig);
+		name_all(&rig, 25);
+		rig_run(&rig, 60000);
+		rig_do(&rig, "/_sim/faults",
+		    "{\"kind\":\"status\",\"status\":429,\"retry_after_s\":120,\"method\":\"POST\",\"path\":\"/"
+		    "teams\",\"count\":1}");
+		rig_do(&rig, "/_sim/faults",
+		    "{\"kind\":\"status\",\"status\":429,\"retry_after_s\":120,\"method\":\"DELETE\",\"path\":\"/"
+		    "teams\",\"count\":1}");
+		for (unsigned i = 0; i <= others; i++)
+			join(&rig, 28 + i);
+		rig_run(&rig, 20000);
+		assert_int_equal(adds(&rig), 1);
+		leave(&rig, "pride", 28);
+		rig_run(&rig, 600000);
+		assert_int_equal(adds(&rig), others != 0 ? 2 : 1);
+		assert_int_equal(count_in_teams(&rig), 25 + others);
+		assert_int_equal(rig_count(&rig, "ergsync.member.added", 0), 25);
+		leave(&rig, "pride", 5);
+		rig_run(&rig, 20000);
+		assert_int_equal(rig_requests(&rig, REMOVE_ONE) + rig_requests(&rig, "DELETE (none)"), 1);
+		join(&rig, 5);
+		rig_run(&rig, 600000);
+		assert_int_equal(rig_requests(&rig, REMOVE_ONE) + rig_requests(&rig, "DELETE (none)"), 1);
+		assert_string_equal(in_teams(&rig, 5), "member");
+		assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+		assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
 		rig_done(&rig);
 	}
 }
@@ -715,6 +814,9 @@ main(void)
 		cmocka_unit_test(a_crash_before_the_answer_reads_first),
 		cmocka_unit_test(an_older_read_takes_nobody_out),
 		cmocka_unit_test(a_write_taken_back_is_known_for_ours),
+		cmocka_unit_test(a_write_on_its_way_is_known_for_ours),
+		cmocka_unit_test(a_refusal_of_who_was_taken_back_is_not_told),
+		cmocka_unit_test(what_is_not_sent_is_withdrawn),
 		cmocka_unit_test(the_last_owner_stays),
 		cmocka_unit_test(a_plan_ends_with_its_reason),
 		cmocka_unit_test(plans_towards_teams),
