@@ -17,6 +17,7 @@
 
 #define CHORES_RUNNING_MAX 16
 #define CHORE_PROBE_MS     (15 * 60 * 1000) /* what is broken is looked at again this often */
+#define CHORE_REACH_MS     (30 * 1000)      /* what gave no answer: first after so long, then ever more rarely */
 
 struct reconciler;
 struct chores;

@@ -167,6 +167,15 @@ no_answer(const struct graph_answer *a)
 	       (a->err == ERR_UNREACHABLE || a->err == ERR_TIMEOUT || a->err == ERR_TLS || a->err == ERR_REMOTE);
 }
 
+/* A network that is away for a minute is no reason to wait a quarter of an hour, as for a person who has to act. */
+static void
+tenant_lose(struct reconciler *r, struct tenant *tenant, const char *detail)
+{
+	tenant_set_state(
+	    r, tenant, TENANT_UNREACHABLE, detail[0] != '\0' ? detail : "Microsoft Graph cannot be reached; it is tried again.");
+	chore_add(r, CHORE_TENANT, tenant->id.s, CHORE_REACH_MS);
+}
+
 void
 tenant_judge(struct reconciler *r, const struct tenant_id *id, const struct graph_answer *answer)
 {
@@ -181,8 +190,7 @@ tenant_judge(struct reconciler *r, const struct tenant_id *id, const struct grap
 	    (answer->err == ERR_OK && (tenant.state == TENANT_CONSENT_MISSING || tenant.state == TENANT_SIGN_IN_NEEDED)))
 		tenant_set_state(r, &tenant, TENANT_ACTIVE, "");
 	else if (no_answer(answer) && tenant.state == TENANT_ACTIVE)
-		tenant_set_state(r, &tenant, TENANT_UNREACHABLE,
-		    answer->detail[0] != '\0' ? answer->detail : "Microsoft Graph cannot be reached; it is tried again.");
+		tenant_lose(r, &tenant, answer->detail);
 }
 
 void

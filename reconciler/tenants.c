@@ -77,6 +77,15 @@ look_up_refused(struct reconciler *r, const struct chore *c, struct tenant *tena
 	meetings_tenant_organizer(r, &tenant->id);
 }
 
+/* Who gave no answer is not asked every second. */
+static int64_t
+again_ms(struct reconciler *r, const struct chore *c, const struct tenant *tenant)
+{
+	int64_t wait_ms = chore_backoff_ms(r, c);
+
+	return tenant->state == TENANT_UNREACHABLE && wait_ms < CHORE_REACH_MS ? CHORE_REACH_MS : wait_ms;
+}
+
 static void
 on_user(void *arg, const struct graph_answer *answer)
 {
@@ -110,7 +119,7 @@ on_user(void *arg, const struct graph_answer *answer)
 		meetings_tenant_organizer(r, &tenant.id);
 	}
 	/* Also after a refusal: a directory takes seconds to minutes to know of a consent just given. */
-	chore_again(r, c, chore_backoff_ms(r, c));
+	chore_again(r, c, again_ms(r, c, &tenant));
 }
 
 void

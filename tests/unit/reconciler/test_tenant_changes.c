@@ -130,6 +130,35 @@ many_leavers_go_twenty_a_call_or_one_by_one(void **state)
 	}
 }
 
+/* A network that is away for minutes: what waited for it goes on within minutes of its coming back. */
+static void
+an_outage_is_over_soon_after_its_end(void **state)
+{
+	static const int64_t minutes[] = { 1, 3, 10, 60 };
+	struct rig rig;
+	int64_t waited_ms;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(minutes) / sizeof(minutes[0]); i++) {
+		rig_make(&rig, 94, 30, 25);
+		rig_put_tenant(&rig);
+		rig_link(&rig);
+		name_all(&rig, 25);
+		rig_do(&rig, "/_sim/faults", "{\"kind\":\"close_before\",\"count\":0}");
+		rig.deaf = true;
+		join(&rig, 28);
+		rig_run(&rig, minutes[i] * 60000);
+		assert_int_equal(rig_tenant(&rig).state, TENANT_UNREACHABLE);
+		json_decref(rig_ask(&rig, "DELETE", "/_sim/faults", NULL));
+		for (waited_ms = 0; in_teams(&rig, 28)[0] == '\0' && waited_ms < DAY; waited_ms += 5000)
+			rig_run(&rig, 5000);
+		print_message("away %d minutes: %d s more\n", (int)minutes[i], (int)(waited_ms / 1000));
+		assert_in_range(waited_ms, 0, minutes[i] * 60000 < 8 * 60000 ? minutes[i] * 60000 + 60000 : 16 * 60000);
+		assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+		rig_done(&rig);
+	}
+}
+
 int
 main(void)
 {
@@ -138,6 +167,7 @@ main(void)
 		cmocka_unit_test(a_deleted_user_leaves_the_app),
 		cmocka_unit_test(a_team_is_renamed_archived_and_deleted),
 		cmocka_unit_test(many_leavers_go_twenty_a_call_or_one_by_one),
+		cmocka_unit_test(an_outage_is_over_soon_after_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
