@@ -9,8 +9,8 @@
  *
  * Failure. A put or commit that fails ends the process through options.on_failure (default: log, _exit(1)): the turn's
  * effects in memory can't be taken back, the disk's state can. store_has_room says beforehand when the high-water mark is
- * reached: API writes are then refused. Damaged values are ERR_CORRUPT for that key only, counted, and noted once each for whoever
- * rebuilds what they were of (store_damaged.h).
+ * reached: API writes are then refused; that there is room again is found also while nobody writes. Damaged values are ERR_CORRUPT
+ * for that key only, counted, and noted once each for whoever rebuilds what they were of (store_damaged.h).
  *
  * Values are AES-256-GCM with a random nonce, AAD = table and key; personal ids in keys are HMACs (store_key_*): no id, name,
  * link or token is readable in a file. A record that names its tenant, or an ERG whose tenant is known, is sealed with that tenant's

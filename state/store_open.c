@@ -173,7 +173,8 @@ attach(struct store *s, const struct store_options *options, char *why, size_t w
 	enum err e;
 
 	store_owners_find(s);
-	if ((s->turn = timer_new(s->clock, store_turn_end, s)) == NULL)
+	if ((s->turn = timer_new(s->clock, store_turn_end, s)) == NULL ||
+	    (s->room = timer_new(s->clock, store_room_again, s)) == NULL)
 		return ERR_NOMEM;
 	if ((e = env_open(&env, &s->env, why, why_size)) != ERR_OK || (e = keys_open(s, options, why, why_size)) != ERR_OK ||
 	    (e = tables_open(s, why, why_size)) != ERR_OK)
@@ -220,6 +221,7 @@ store_drop(struct store *s)
 	if (s->read != NULL)
 		mdb_txn_abort(s->read);
 	timer_free(s->turn);
+	timer_free(s->room);
 	env_close(s->env);
 	keyring_free(s->keys);
 	store_batch_clear(&s->batch);

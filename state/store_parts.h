@@ -97,6 +97,7 @@ struct store {
 	struct store_batch batch;
 	uint64_t turn_bytes;
 	bool has_room, failed;
+	struct timer *room; /* while there is none: looks again */
 	uint64_t commits, damaged;
 	int64_t last_commit_ms;
 
@@ -113,6 +114,7 @@ MDB_txn *store_writing(struct store *s);
 /* After each put or delete: the batch, and room for a turn that grows long. value NULL: a delete. */
 void store_note(struct store *s, enum table t, const MDB_val *key, const MDB_val *value);
 void store_make_room(struct store *s);
+void store_room_again(void *store); /* the timer of room */
 void store_turn_commit(struct store *s);
 void store_turn_end(void *store); /* the turn's timer */
 void store_batch_clear(struct store_batch *b);

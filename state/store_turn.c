@@ -12,7 +12,8 @@
 #include "state/env.h"
 
 /* Room that a turn finds ready; longer turns ask for more on the way. */
-#define TURN_ROOM (1ULL << 20)
+#define TURN_ROOM     (1ULL << 20)
+#define ROOM_AGAIN_MS 5000
 
 void
 store_fail(struct store *s, enum err e, const char *doing)
@@ -78,6 +79,18 @@ store_make_room(struct store *s)
 	if (room != s->has_room)
 		log_event(room ? LOG_INFO : LOG_ERROR, room ? "store_has_room" : "store_has_no_room");
 	s->has_room = room;
+	if (!room)
+		timer_arm(s->room, ROOM_AGAIN_MS);
+}
+
+/* Whoever asks for room first may never write, so that no commit looks. */
+void
+store_room_again(void *arg)
+{
+	struct store *s = arg;
+
+	if (!s->has_room && !s->failed && s->write == NULL)
+		store_make_room(s);
 }
 
 /* ---------- the batch ---------- */

@@ -313,6 +313,37 @@ a_full_disk_is_known_before_a_commit_fails(void **state)
 	world_done(&w);
 }
 
+/* Whoever is refused for want of room writes nothing: that there is room again must be found without a write. */
+static void
+room_is_found_again_while_nobody_writes(void **state)
+{
+	struct store_stats st;
+	struct world w;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	world_make(&w);
+	store_stats(w.store, &st);
+	scratch_limit_files(st.file_bytes);
+	for (int i = 0; store_has_room(w.store) && i < 100000; i++) {
+		char id[16];
+
+		(void)snprintf(id, sizeof(id), "erg%d", i);
+		put_erg(&w, id, i);
+		if (i % 100 == 99)
+			store_commit(w.store);
+	}
+	store_commit(w.store);
+	assert_false(store_has_room(w.store));
+	clock_manual_advance(w.clock, 60000);
+	assert_false(store_has_room(w.store));
+	scratch_limit_files(RLIM_INFINITY);
+	clock_manual_advance(w.clock, 10000);
+	assert_true(store_has_room(w.store));
+	assert_int_equal(w.failures, 0);
+	world_done(&w);
+}
+
 static void
 a_commit_that_fails_ends_all(void **state)
 {
@@ -354,6 +385,7 @@ main(void)
 		cmocka_unit_test(nothing_personal_is_readable),
 		cmocka_unit_test(id_keys_differ_by_kind_and_store),
 		cmocka_unit_test(a_full_disk_is_known_before_a_commit_fails),
+		cmocka_unit_test(room_is_found_again_while_nobody_writes),
 		cmocka_unit_test(a_commit_that_fails_ends_all),
 	};
 
