@@ -24,11 +24,12 @@
 #define RETURN_MS        (25 * MINUTE_MS) /* an end of trouble is noticed, and its work done */
 #define READ_MS          (45 * MINUTE_MS) /* a gap's full read */
 #define ASKED_MS         (10 * MINUTE_MS) /* what Graph wants reauthorized is */
-#define DEAF_MS          (8 * DAY_MS)     /* three changes that only the daily checks found, an hour apart at least */
-#define PATCH_APART_MS   (10 * MINUTE_MS) /* of one subscription; and from reauthorize, which is never sent */
-#define LIST_WINDOW_MS   (20 * SECOND_MS)
-#define LISTS_A_WINDOW   40 /* of an app in all tenants: graph-facts section 11 */
-#define MINUTES_A_YEAR   (365 * 24 * 60)
+/* Three changes that only the daily checks found, within a week and not outweighed by what was told in it. */
+#define DEAF_MS        (16 * DAY_MS)
+#define PATCH_APART_MS (10 * MINUTE_MS) /* of one subscription; and from reauthorize, which is never sent */
+#define LIST_WINDOW_MS (20 * SECOND_MS)
+#define LISTS_A_WINDOW 40 /* of an app in all tenants: graph-facts section 11 */
+#define MINUTES_A_YEAR (365 * 24 * 60)
 
 struct options {
 	uint64_t tenants, ergs, days, seed, jobs;

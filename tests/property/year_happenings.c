@@ -207,7 +207,7 @@ wide_goes_deaf(struct year *y)
 		return;
 	tenant_set(y, c, "/_sim/tenants", "tenant_wide", "\"deaf\"");
 	c->deaf_ms = year_now(y);
-	c->wide_until_ms = year_now(y) + some(y, DAY_MS, 40 * DAY_MS);
+	c->wide_until_ms = year_now(y) + some(y, 10 * DAY_MS, 60 * DAY_MS);
 }
 
 static void
@@ -292,7 +292,7 @@ static const struct happening {
 	{ "refusals of one subscription for all teams", 0, 0, 3, 0, wide_is_refused },
 	{ "such subscriptions that go deaf", 0, 0, 4, 0, wide_goes_deaf },
 	{ "people who join a team", 0, 0, 0, 8, somebody_joins },
-	{ "people who join a team of a large tenant", 0, 0, 500, 0, somebody_joins_large },
+	{ "people who join a team of a large tenant", 0, 0, 700, 0, somebody_joins_large },
 	{ "steps of the wall clock", 52, 0, 0, 0, wall_steps },
 	{ "suspends", 24, 0, 0, 0, machine_sleeps },
 	{ "stops of the reconciler", 24, 0, 0, 0, reconciler_stops },

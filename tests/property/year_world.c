@@ -14,9 +14,9 @@
 #include "state/store.h"
 
 #define TEAM_PREFIX    "20000000-0000-4000-8000-"
-#define LARGE_EVERY    10 /* tenants: one of so many */
-#define LARGE_SHARE    40 /* per cent of the ERGs are in large ones */
-#define LARGE_PEOPLE   60 /* of whom one after the other joins a team */
+#define LARGE_EVERY    10  /* tenants: one of so many */
+#define LARGE_SHARE    40  /* per cent of the ERGs are in large ones */
+#define LARGE_PEOPLE   150 /* of whom one after the other joins a team */
 #define SMALL_PEOPLE   12
 #define TEAMS_APART_MS 200
 
