@@ -10,9 +10,9 @@
 #include "ctl/ctl.h"
 #include "ctl/render.h"
 
-#define POLL_MS     300
-#define POLLS_MAX   200 /* the daemon gives up after 20 s */
-#define REPORT_MAX  (1u << 20)
+#define POLL_MS    300
+#define POLLS_MAX  200 /* the daemon gives up after 20 s */
+#define REPORT_MAX (1u << 20)
 
 /* Gives *ret, a finished report. */
 static int
