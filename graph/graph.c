@@ -36,6 +36,8 @@ struct graph_tenant {
 	enum err told_err;
 	enum tenant_state told_state;
 	char told_detail[DETAIL_SIZE];
+	bool refused; /* a call was, and that was told */
+	int64_t refused_boot_ms;
 	LIST_ENTRY(graph_tenant) link;
 };
 
@@ -85,6 +87,7 @@ struct graph {
 	struct clock *clock;
 	struct rng rng;
 	void (*on_sign_in)(void *arg, const struct guid *directory, enum err err, enum tenant_state state, const char *detail);
+	void (*on_refused)(void *arg, const struct guid *directory);
 	enum tenant_sign_in (*sign_in)(void *arg, const struct guid *directory, char ret_refresh[REFRESH_TOKEN_SIZE]);
 	void (*keep)(void *arg, const struct guid *directory, const char *refresh);
 	void *arg;
@@ -217,11 +220,33 @@ log_failure(const struct graph_call *c, const struct graph_answer *a)
 	    LS("client_request_id", c->client_request_id));
 }
 
+static bool
+is_refusal(const struct graph_answer *a)
+{
+	return !a->sign_in_failed &&
+	       ((a->status == 401 && a->err == ERR_UNAUTHORIZED) || (a->status == 403 && a->err == ERR_FORBIDDEN));
+}
+
+static void
+tell_refused(struct graph_tenant *t)
+{
+	struct graph *g = t->graph;
+	int64_t now_ms = clock_boot_ms(g->clock);
+
+	if (g->on_refused == NULL || (t->refused && now_ms - t->refused_boot_ms < GRAPH_REFUSED_EVERY_MS))
+		return;
+	t->refused = true;
+	t->refused_boot_ms = now_ms;
+	g->on_refused(g->arg, &t->directory);
+}
+
 /* The call is in no queue and has no connection any more. */
 static void
 call_finish(struct graph_call *c, struct graph_answer *a)
 {
 	struct graph *g = c->graph;
+	struct graph_tenant *tenant = c->tenant;
+	bool refused = is_refusal(a);
 
 	TAILQ_REMOVE(&g->calls, c, link);
 	a->tries = c->tries;
@@ -233,6 +258,8 @@ call_finish(struct graph_call *c, struct graph_answer *a)
 	}
 	c->done(c->arg, a);
 	call_free(c);
+	if (refused)
+		tell_refused(tenant);
 }
 
 /* For outcomes that are not an answer of Graph; told in the next turn. */
@@ -577,6 +604,7 @@ graph_new(const struct graph_options *options, struct graph **ret)
 	g->clock = options->clock;
 	g->rng = options->rng;
 	g->on_sign_in = options->on_sign_in;
+	g->on_refused = options->on_refused;
 	g->sign_in = options->sign_in;
 	g->keep = options->keep;
 	g->arg = options->arg;

@@ -39,6 +39,7 @@ enum graph_priority { GRAPH_RENEWAL, GRAPH_PERSON, GRAPH_HINT, GRAPH_SWEEP, GRAP
 #define GRAPH_DEADLINE_MS      (10 * 60 * 1000)
 #define GRAPH_URL_MAX          16384 /* Graph's skip and delta tokens are long */
 #define GRAPH_BODY_MAX         (1u << 20)
+#define GRAPH_REFUSED_EVERY_MS (5 * 60 * 1000LL)
 
 struct graph_options {
 	const char *base_url;                         /* "https://graph.microsoft.com/v1.0", copied */
@@ -54,6 +55,9 @@ struct graph_options {
 	/* Told the outcome of a tenant's first sign-in (and of the first after graph_tenant_retry), and whenever it
 	 * changes: ERR_OK with TENANT_ACTIVE and "", or why not and what to do. May be NULL. Must not call back into graph other than by graph_call. */
 	void (*on_sign_in)(void *arg, const struct guid *directory, enum err err, enum tenant_state state, const char *detail);
+	/* Told after a call that Graph refused for want of a right (401 or 403, no quota), also with a new token; of a tenant once in
+	 * GRAPH_REFUSED_EVERY_MS. May be NULL. */
+	void (*on_refused)(void *arg, const struct guid *directory);
 	/* Asked before each sign-in: who signs in to that tenant, and if it is the dedicated account, by which refresh token ("":
 	 * nobody has signed it in). NULL: the app everywhere. */
 	enum tenant_sign_in (*sign_in)(void *arg, const struct guid *directory, char ret_refresh[REFRESH_TOKEN_SIZE]);

@@ -316,6 +316,9 @@ enum {
 	NEED_ANY = 64
 };
 
+#define TEAM_READ    "TeamMember.Read.All"
+#define CHANNEL_READ "ChannelMember.Read.All"
+
 /* others: wider ones that do as well, where Microsoft documents them. */
 static const struct {
 	const char *name, *others, *why;
@@ -324,11 +327,11 @@ static const struct {
 	{ "User.Read.All", " User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All ", "to find people", NEED_ANY },
 	{ "Team.ReadBasic.All", " TeamSettings.Read.All TeamSettings.ReadWrite.All ", "to check links", NEED_LINK },
 	{ "Channel.ReadBasic.All", " ChannelSettings.Read.All ChannelSettings.ReadWrite.All ", "to check links", NEED_LINK },
-	{ "TeamMember.Read.All", "", "to read and watch members of teams", NEED_TEAM },
+	{ TEAM_READ, "", "to read and watch members of teams", NEED_TEAM },
 	{ "TeamMember.ReadWrite.All", "", "to change members of teams", NEED_TEAM_WRITE },
 	{ "GroupMember.Read.All", " GroupMember.ReadWrite.All Group.Read.All Group.ReadWrite.All Directory.Read.All ",
 	    "for the hourly check", NEED_TEAM },
-	{ "ChannelMember.Read.All", "", "to read and watch members of private and shared channels", NEED_CHANNEL },
+	{ CHANNEL_READ, "", "to read and watch members of private and shared channels", NEED_CHANNEL },
 	{ "ChannelMember.ReadWrite.All", "", "to change members of private and shared channels", NEED_CHANNEL_WRITE },
 	{ "Calendars.Read", "", "to watch the organizer's calendar", NEED_MEETING },
 	{ "Calendars.ReadWrite", "", "to schedule meetings", NEED_MEETING },
@@ -443,6 +446,26 @@ checkup_lacks_permission(const struct checkup_needs *needs, bool delegated, cons
 	text_done(&missing);
 	text_done(&granted);
 	return lacks;
+}
+
+bool
+checkup_lacks_reading(const struct checkup_needs *needs, bool delegated, const json_t *claims)
+{
+	struct text granted;
+	bool lacks;
+
+	text_init(&granted, 65536);
+	lacks = granted_read(claims, delegated, &granted) &&
+	        ((needs->team && !is_among(granted.data, TEAM_READ, strlen(TEAM_READ))) ||
+	            (needs->channel && !is_among(granted.data, CHANNEL_READ, strlen(CHANNEL_READ))));
+	text_done(&granted);
+	return lacks;
+}
+
+bool
+checkup_may_nothing(const json_t *claims)
+{
+	return claims != NULL && json_array_size(jx_get_array(claims, "roles")) == 0;
 }
 
 void

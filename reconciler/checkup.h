@@ -54,6 +54,10 @@ struct checkup_needs {
 void checkup_need(struct checkup_needs *n, const struct erg *erg);
 /* Whether something needed was not granted; false when the claims do not say. */
 bool checkup_lacks_permission(const struct checkup_needs *needs, bool delegated, const json_t *claims);
+/* The same for reading the rosters alone. */
+bool checkup_lacks_reading(const struct checkup_needs *needs, bool delegated, const json_t *claims);
+/* Of the application's token: it may do nothing at all. False when the claims are not there. */
+bool checkup_may_nothing(const json_t *claims);
 /* claims: of the tenant's access token, NULL when unreadable. The first fills what is missing, the second what is too much. */
 void checkup_permissions(struct app_check *c, const struct checkup_needs *needs, bool delegated, const json_t *claims);
 void checkup_unneeded(struct app_check *c, const struct checkup_needs *needs, bool delegated, const json_t *claims);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "reconciler/doubt.h"
 #include "reconciler/links.h"
 #include "reconciler/meetings.h"
 #include "reconciler/push.h"
@@ -44,6 +45,7 @@ static const struct {
 	[CHORE_ERASE_TENANT] = { 'x', "erase_tenant", erase_tenant_run },
 	[CHORE_PUSH] = { 'p', "push", push_run },
 	[CHORE_MEETINGS] = { 'm', "meetings", meetings_run },
+	[CHORE_DOUBT] = { 'd', "doubt", doubt_run },
 };
 
 static const struct scope_id no_scope;

@@ -22,7 +22,16 @@
 struct reconciler;
 struct chores;
 
-enum chore_kind { CHORE_LINK, CHORE_TENANT, CHORE_ERASE_ERG, CHORE_ERASE_TENANT, CHORE_PUSH, CHORE_MEETINGS, CHORE_KIND_COUNT };
+enum chore_kind {
+	CHORE_LINK,
+	CHORE_TENANT,
+	CHORE_ERASE_ERG,
+	CHORE_ERASE_TENANT,
+	CHORE_PUSH,
+	CHORE_MEETINGS,
+	CHORE_DOUBT,
+	CHORE_KIND_COUNT
+};
 
 struct chore;
 const char *chore_id(const struct chore *c); /* the ERG's or tenant's */

@@ -15,6 +15,7 @@
 #include "reconciler/compare.h"
 #include "reconciler/deliver.h"
 #include "reconciler/doctor.h"
+#include "reconciler/doubt.h"
 #include "reconciler/drift.h"
 #include "reconciler/heal.h"
 #include "reconciler/ingest.h"
@@ -84,6 +85,7 @@ open_graph(struct reconciler *r, const struct reconciler_options *o, char *why, 
 		.clock = o->clock,
 		.rng = o->rng->seeded ? rng_seeded(rng_u64(o->rng)) : rng_system(),
 		.on_sign_in = tenant_on_sign_in,
+		.on_refused = doubt_on_refused,
 		.sign_in = sign_in_of,
 		.keep = sign_in_keep,
 		.arg = r,

@@ -40,6 +40,7 @@
  *	standing       the states of ERGs and tenants, told once per transition
  *	sign_in        the dedicated account of a tenant that signs in as one: device codes, its refresh token
  *	consent        the link an administrator opens, and what follows from coming back
+ *	doubt          finds out what a refusal says of a tenant
  *	doctor         looks at a tenant and the installation on request; checkup judges what it sees
  *	permissions    how many tenants lack one, for the metrics
  * What the outside sees:

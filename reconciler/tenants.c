@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "graph/graph.h"
 #include "graph/teams.h"
 #include "reconciler/apply.h"
 #include "reconciler/chores.h"
@@ -187,6 +188,7 @@ tenant_erase(struct reconciler *r, struct tenant *tenant)
 	tenant->receipt = receipt_begin(r);
 	tenant_set_state(r, tenant, TENANT_REMOVING, "The integration is being removed.");
 	chore_drop(r, CHORE_TENANT, tenant->id.s);
+	chore_drop(r, CHORE_DOUBT, tenant->id.s);
 	chore_add(r, CHORE_ERASE_TENANT, tenant->id.s, 0);
 }
 

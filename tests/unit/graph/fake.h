@@ -67,7 +67,8 @@ struct fake {
 	struct fake_seen *seen;
 	size_t count, tokens, under_way;
 	struct graph *graph;
-	int told; /* sign-in outcomes */
+	int told;
+	unsigned refusals; /* sign-in outcomes */
 	enum tenant_state told_state;
 };
 
@@ -172,6 +173,15 @@ fake_sign_in(void *arg, const struct guid *directory, enum err err, enum tenant_
 }
 
 static inline void
+fake_refused(void *arg, const struct guid *directory)
+{
+	struct fake *f = arg;
+
+	assert_int_equal(directory->s[0] == '\0', 0);
+	f->refusals++;
+}
+
+static inline void
 fake_init(struct fake *f, void (*script)(struct fake *f, const struct fake_seen *seen, struct fake_reply *reply))
 {
 	struct graph_options options = { .base_url = FAKE_BASE,
@@ -189,6 +199,7 @@ fake_init(struct fake *f, void (*script)(struct fake *f, const struct fake_seen 
 	options.clock = f->clock;
 	options.rng = rng_seeded(7);
 	options.on_sign_in = fake_sign_in;
+	options.on_refused = fake_refused;
 	options.arg = f;
 	assert_int_equal(graph_new(&options, &f->graph), ERR_OK);
 }

@@ -147,6 +147,51 @@ missing_consent_is_told_remembered_and_forgotten(void **state)
 }
 
 static void
+script_word(struct fake *f, const struct fake_seen *seen, struct fake_reply *reply)
+{
+	if (fake_is_token(seen) || f->word == NULL)
+		return;
+	reply->status = atoi(f->word);
+	(void)snprintf(reply->body, sizeof(reply->body), "{\"error\":{\"code\":\"x\",\"message\":\"%s\"}}", f->word + 4);
+}
+
+/* For want of a right, not of room or of the thing; and not again and again. */
+static void
+refusals_are_told(void **state)
+{
+	static const struct {
+		const char *word;
+		unsigned told;
+	} cases[] = {
+		{ "401 Unauthorized", 1 },
+		{ "403 Forbidden", 1 },
+		{ "403 Access to OData is disabled", 1 },
+		{ "403 the subscription quota is reached", 0 },
+		{ "404 not found", 0 },
+		{ "400 malformed", 0 },
+		{ "429 slower", 0 },
+		{ "500 broken", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct kept k = { 0 };
+		struct fake f;
+
+		fake_init(&f, script_word);
+		f.word = cases[i].word;
+		for (int n = 0; n < 5; n++)
+			ask(&f, &k);
+		if (f.refusals != cases[i].told)
+			fail_msg("%s: told %u times", cases[i].word, f.refusals);
+		clock_manual_advance(f.clock, GRAPH_REFUSED_EVERY_MS);
+		ask(&f, &k);
+		assert_int_equal(f.refusals, 2 * cases[i].told);
+		fake_done(&f);
+	}
+}
+
+static void
 foreign_links_are_refused_without_a_token(void **state)
 {
 	static const struct {
@@ -507,6 +552,7 @@ main(void)
 		cmocka_unit_test(token_is_refreshed_at_four_fifths),
 		cmocka_unit_test(unauthorized_renews_the_token_once),
 		cmocka_unit_test(missing_consent_is_told_remembered_and_forgotten),
+		cmocka_unit_test(refusals_are_told),
 		cmocka_unit_test(foreign_links_are_refused_without_a_token),
 		cmocka_unit_test(retry_after_is_honoured_to_the_second),
 		cmocka_unit_test(writes_of_unknown_outcome_are_not_repeated),

@@ -195,6 +195,40 @@ static const struct {
 	{ "a person with more", &reading, "scp", LINKS TEAM "openid Chat.Read", APP_OK, APP_WARN, "", "Chat.Read" },
 };
 
+/* Can the rosters still be read, and can anything? */
+static void
+what_is_left(void **state)
+{
+	static const struct {
+		const char *claim, *granted;
+		bool team, channel, lacks;
+	} cases[] = {
+		{ "roles", "TeamMember.Read.All", true, false, false },
+		{ "roles", "TeamMember.ReadWrite.All", true, false, true },
+		{ "roles", "TeamMember.Read.All", true, true, true },
+		{ "roles", "ChannelMember.Read.All User.Read.All", false, true, false },
+		{ "roles", "User.Read.All", false, false, false },
+		{ "scp", "teammember.read.all openid", true, false, false },
+		{ "scp", "openid", true, false, true },
+	};
+	json_t *claims;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct checkup_needs needs = { .ergs = 1, .team = cases[i].team, .channel = cases[i].channel };
+
+		claims = claims_of(cases[i].claim, cases[i].granted);
+		assert_int_equal(checkup_lacks_reading(&needs, strcmp(cases[i].claim, "scp") == 0, claims), cases[i].lacks);
+		assert_int_equal(checkup_may_nothing(claims), strcmp(cases[i].claim, "scp") == 0);
+		json_decref(claims);
+	}
+	assert_false(checkup_lacks_reading(&reading, false, NULL));
+	assert_false(checkup_may_nothing(NULL));
+	claims = json_pack("{s:[]}", "roles");
+	assert_true(checkup_may_nothing(claims));
+	json_decref(claims);
+}
+
 static void
 permissions(void **state)
 {
@@ -318,6 +352,7 @@ main(void)
 		cmocka_unit_test(endpoints),
 		cmocka_unit_test(clocks),
 		cmocka_unit_test(permissions),
+		cmocka_unit_test(what_is_left),
 		cmocka_unit_test(organizers_and_mailboxes),
 		cmocka_unit_test(subscriptions),
 	};

@@ -135,6 +135,79 @@ one_permission_is_not_consent(void **state)
 	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
 }
 
+static void
+permissions(const char *change)
+{
+	rig_do(&rig, "/_sim/permissions", "{\"tenant\":\"%s\",%s}", RIG_DIRECTORY, change);
+}
+
+/* Nothing but subscriptions and the hourly checks ask Graph in this time. */
+static void
+a_quiet_tenant(void)
+{
+	rig.config.drift_check_ms = rig.config.sweep_ms = (int64_t)30 * 24 * 3600 * 1000;
+	rig_restart(&rig);
+	rig_link(&rig);
+	rig_run(&rig, 20 * 60 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	rig_forget_requests(&rig);
+}
+
+/* The first call that is refused is a renewal: with a new token it turns out that nothing is granted any more. */
+static void
+a_renewal_meets_the_withdrawal(void **state)
+{
+	int64_t waited_s = 0;
+
+	(void)state;
+	a_quiet_tenant();
+	permissions("\"set\":[]");
+	while (rig_requests(&rig, "PATCH /subscriptions/{subscription}") == 0 && waited_s++ < 3600)
+		rig_run(&rig, 1000);
+	rig_run(&rig, 10000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+	assert_int_equal(rig_count(&rig, "ergsync.tenant.consent_missing", 0), 1);
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+	permissions("\"grant\":[\"User.Read.All\",\"Team.ReadBasic.All\",\"Channel.ReadBasic.All\",\"TeamMember.Read.All\","
+	            "\"TeamMember.ReadWrite.All\",\"GroupMember.Read.All\"]");
+	rig_run(&rig, 16 * 60 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+}
+
+/* The same, but only rosters can be read no more: the ERG is broken, the tenant is not. */
+static void
+a_renewal_meets_a_permission_withdrawn(void **state)
+{
+	int64_t waited_s = 0;
+
+	(void)state;
+	a_quiet_tenant();
+	permissions("\"withdraw\":[\"TeamMember.Read.All\",\"TeamMember.ReadWrite.All\"]");
+	while (rig_requests(&rig, "PATCH /subscriptions/{subscription}") == 0 && waited_s++ < 3600)
+		rig_run(&rig, 1000);
+	rig_run(&rig, 10000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	assert_int_equal(rig_erg(&rig).state, ERG_BROKEN);
+	assert_int_equal(rig_count(&rig, "ergsync.erg.broken", 0), 1);
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 0);
+}
+
+/* A right that no ERG's roster depends on: neither the tenant nor the ERG is the worse for it, and it costs a question now and then. */
+static void
+something_else_is_refused(void **state)
+{
+	(void)state;
+	a_quiet_tenant();
+	refuse("/subscriptions");
+	rig_run(&rig, 6 * 3600 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	assert_int_equal(rig_requests(&rig, "GET /teams/{team}/members"), 0);
+	assert_true(rig_requests(&rig, "GET /users/{user}") <= 6 * 12 + 1);
+}
+
 /* Regained without a visit to our page: the probe finds it. */
 static void
 consent_regained_elsewhere(void **state)
@@ -226,6 +299,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(consent_withdrawn_freezes_and_regained_resumes, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(consent_withdrawn_from_an_app_that_can_sign_in, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(one_permission_is_not_consent, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(a_renewal_meets_the_withdrawal, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(a_renewal_meets_a_permission_withdrawn, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(something_else_is_refused, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(consent_regained_elsewhere, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(the_admin_who_consented_leaves, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(a_permission_granted_later, rig_group_start, rig_group_stop),
