@@ -195,17 +195,20 @@ check_times(struct put *p)
 		jx_fail(&p->r, "end", "must be at most %lld days after start", EVENT_LENGTH_MAX_MS / DAY_MS);
 }
 
-/* Does an occurrence reach into the next one? The first few show it: months and weeks come in a few lengths. */
+/*
+ * Does an occurrence reach into the next one? The first few show it: months and weeks come in a few lengths. By local time, in which
+ * a day has 24 hours also where the clock is changed.
+ */
 static bool
 crosses(const struct event_fields *f, const struct recurrence *r)
 {
 	struct recurrence_occurrence list[24];
-	int64_t length_ms = event_end_ms(f) - event_start_ms(f);
+	int64_t length_s = f->end.s - f->start.s;
 	size_t count;
 
 	(void)recurrence_expand(r, f->start, f->time_zone, INT64_MIN, INT64_MAX, list, sizeof(list) / sizeof(list[0]), &count);
 	for (size_t i = 1; i < count; i++)
-		if (list[i].unix_ms - list[i - 1].unix_ms < length_ms)
+		if (list[i].local.s - list[i - 1].local.s < length_s)
 			return true;
 	return false;
 }

@@ -80,6 +80,8 @@ refused_by_field(void **state)
 		{ "{" GOOD ",'recurrence':'FREQ=WEEKLY;BYDAY=MO'}", "/recurrence", "start is not a day" },
 		{ "{" GOOD ",'recurrence':'FREQ=MONTHLY;BYDAY=1TU,3TU'}", "/recurrence", "one event for each" },
 		{ "{" GOOD ",'end':'2026-12-03T17:00:00','recurrence':'FREQ=DAILY'}", "/recurrence", "reach into the next" },
+		{ "{" GOOD ",'start':'2027-03-20T17:00:00','end':'2027-03-21T17:30:00','recurrence':'FREQ=DAILY'}", "/recurrence",
+		    "reach into the next" },
 		{ "{" GOOD ",'body_html':'a\\u0007b'}", "/body_html", "control" },
 		{ "[]", "", "object" },
 	};
@@ -104,6 +106,31 @@ refused_by_field(void **state)
 			fail_msg("%s: %s %s", cases[i].text, jx_get_str(first, "pointer"), jx_get_str(first, "detail"));
 		json_decref(errors);
 		json_decref(json);
+	}
+}
+
+/* A day is a day, also the one of 23 hours and the one of 25. */
+static void
+whole_days_repeat_over_changes_of_the_clock(void **state)
+{
+	static const char *const days[][3] = {
+		{ "2027-03-20", "2027-03-21", "FREQ=DAILY" },
+		{ "2027-10-31", "2027-11-01", "FREQ=DAILY;COUNT=5" },
+		{ "2027-03-22", "2027-03-29", "FREQ=WEEKLY" },
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(days); i++) {
+		struct event_fields *f;
+
+		snprintf(text, sizeof(text),
+		    "{'subject':'Week of pride','start':'%sT00:00:00','end':'%sT00:00:00','time_zone':'Europe/Warsaw',"
+		    "'all_day':true,'recurrence':'%s'}",
+		    days[i][0], days[i][1], days[i][2]);
+		f = fields_of(text);
+		assert_string_not_equal(f->rrule, "");
+		event_fields_free(f);
 	}
 }
 
@@ -298,6 +325,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused_by_field),
+		cmocka_unit_test(whole_days_repeat_over_changes_of_the_clock),
 		cmocka_unit_test(every_mistake_at_once),
 		cmocka_unit_test(five_hundred_and_no_more),
 		cmocka_unit_test(written_as_it_was_put),
