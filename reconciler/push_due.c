@@ -135,13 +135,11 @@ hold_removals(const struct roster_view *v, size_t removals, bool unlooked)
 		    roster_decide(v, &person, &m) == DIFF_REMOVE_FROM_TEAMS)
 			roster_hold(v, &m, "The plan that removes this person is held.");
 	store_cursor_close(c);
-	snprintf(detail, sizeof(detail),
-	    v->erg->additions_only ? "%zu of %lld people would be removed from Teams, but the stored state may be outdated. "
-	                             "Approve or reject the plan."
-	                           : "%zu of %lld people would be removed from Teams, more than the limits allow within 24 "
-	                             "hours. Approve or reject the "
-	                             "plan.",
-	    removals, (long long)v->erg->counts.teams);
+	snprintf(detail, sizeof(detail), "%zu of %lld people would be removed from Teams, %s. Approve or reject the plan.",
+	    removals, (long long)v->erg->counts.teams,
+	    v->erg->additions_only    ? "but the stored state may be outdated"
+	    : v->erg->counts.app == 0 ? "as the app's list has become empty"
+	                              : "more than the limits allow within 24 hours");
 	plan_refresh(v->r, v->erg, detail);
 }
 
@@ -152,9 +150,10 @@ guard_removals(const struct roster_view *v, struct push_due *d)
 	struct erg *erg = v->erg;
 	size_t kept = 0, removals = d->removals + (d->unlooked ? 0 : d->nameless);
 	struct member m;
-	bool emptied = removals > 1 && erg->counts.app == 0;
-	bool hold = removals > 0 && (emptied || guard_holds(v->r, erg, GUARD_TEAMS, (int64_t)removals, (int64_t)d->leaving) ||
-	                                plan_holds_app(v->r, erg));
+	/* A list that became empty is held whatever the limits, also when its last one leaves alone. */
+	bool hold = removals > 0 &&
+	            (erg->counts.app == 0 || guard_holds(v->r, erg, GUARD_TEAMS, (int64_t)removals, (int64_t)d->leaving) ||
+	                plan_holds_app(v->r, erg));
 
 	if (hold)
 		hold_removals(v, removals, d->unlooked);

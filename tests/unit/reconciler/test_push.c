@@ -741,6 +741,30 @@ who_is_on_the_way_out_is_no_reason_for_more_to_go(void **state)
 	rig_done(&rig);
 }
 
+/* One after the other, and each alone within the limits. */
+static void
+nobody_takes_the_last_one_out_unasked(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 73, 30, 3);
+	rig_link(&rig);
+	name_all(&rig, 3);
+	for (unsigned i = 1; i <= 2; i++) {
+		leave(&rig, "pride", i);
+		rig_run(&rig, 3600000);
+	}
+	assert_string_equal(in_teams(&rig, 2), "");
+	assert_string_equal(in_teams(&rig, 3), "member");
+	leave(&rig, "pride", 3);
+	rig_run(&rig, 3600000);
+	assert_string_equal(in_teams(&rig, 3), "member");
+	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+	assert_non_null(strstr(rig_erg(&rig).detail, "the app's list has become empty"));
+	rig_done(&rig);
+}
+
 /* It was set back by three days while nobody knew whether somebody had been added: that is not waited for. */
 static void
 a_clock_set_back_puts_nobody_off(void **state)
@@ -803,6 +827,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_slow_confirmation_holds_up_nobody),
 		cmocka_unit_test(who_is_on_the_way_out_is_no_reason_for_more_to_go),
+		cmocka_unit_test(nobody_takes_the_last_one_out_unasked),
 		cmocka_unit_test(a_clock_set_back_puts_nobody_off),
 		cmocka_unit_test(a_change_in_the_app_is_one_write_and_no_echo),
 		cmocka_unit_test(fifty_joiners_are_one_call),
