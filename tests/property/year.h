@@ -7,6 +7,7 @@
  *	year_graph.c       what Graph has, learnt from what goes over the wire
  *	year_judge.c       what must be
  *	year_report.c      what is told at the end
+ *	parsed.c, unsynced.c   stand before a library's function each: what the same answers and syncs to disk would cost
  * Nobody leaves any team: a removal told is a wrong one. Graph has a clock of its own, so that ours may be stepped, suspended and
  * wrong. Times are boot times in ms. Every tenth tenant is a large one: enough teams that one subscription may stand for them all.
  */
