@@ -18,11 +18,11 @@
 /* ---------- a lane's turn ---------- */
 
 static struct meeting_task *
-task_find(struct meeting_lane *l, const struct event_ref *ref)
+task_find(struct meeting_lane *l, const struct erg_id *erg, const struct event_id *event)
 {
 	struct meeting_task *t = l->tasks;
 
-	while (t != NULL && (strcmp(t->erg.s, ref->erg.s) != 0 || strcmp(t->event.s, ref->event.s) != 0))
+	while (t != NULL && (strcmp(t->erg.s, erg->s) != 0 || strcmp(t->event.s, event->s) != 0))
 		t = t->next;
 	return t;
 }
@@ -98,7 +98,7 @@ start_next(struct meeting_lane *l, const struct tenant *tenant)
 	bool found = false;
 
 	while (!found && store_next(c, &key, &ref) == ERR_OK)
-		found = task_find(l, &ref) == NULL;
+		found = task_find(l, &ref.erg, &ref.event) == NULL;
 	store_cursor_close(c);
 	if (found)
 		task_start(l, &key, &ref, tenant);
@@ -172,6 +172,23 @@ meeting_push_note(struct reconciler *r, const struct event *e)
 	if (r->meeting_pushes == NULL || (l = lane_of(r->meeting_pushes, &e->tenant, &e->mailbox)) == NULL)
 		return;
 	timer_arm_sooner(l->timer, wait_ms < IDLE_MAX_MS ? wait_ms : IDLE_MAX_MS);
+}
+
+bool
+meeting_push_withdraw(struct reconciler *r, const struct event *e)
+{
+	struct meeting_lane *l = r->meeting_pushes != NULL ? lane_find(r->meeting_pushes, &e->mailbox) : NULL;
+	struct meeting_task *t = l != NULL ? task_find(l, &e->erg, &e->id) : NULL;
+
+	if (t == NULL || t->step < MEETING_TASK_CREATE)
+		return false;
+	/* Before the commit of what it is about to write: it will see for itself. */
+	if (t->call == NULL)
+		return true;
+	if (!graph_call_is_waiting(t->call))
+		return false;
+	meeting_task_end(t);
+	return true;
 }
 
 void

@@ -4,6 +4,7 @@
  *	once        what is about to be written is on disk before the call; after an unknown outcome, or a crash, the meeting is looked up
  *	            first: by its property, or by its id. A new meeting is always looked for before it is made, for state/ may have been
  *	            lost; and made with a transaction id that is the same each time
+ *	withdrawn   what the app takes back or changes while it waits its turn is not written as it was
  *	merged      a change carries If-Match; 412: the meeting is read, both sides are compared anew
  *	near first  of a mailbox at most MEETING_CALLS_MAX at a time, in the order of the meetings' starts
  *	held        more mails than mail_limit within 24 h: all that mails of that ERG waits for a decision (plan.h)
@@ -32,6 +33,8 @@ struct reconciler;
 enum err meeting_pushes_new(struct reconciler *r, struct meeting_pushes **ret);
 void meeting_pushes_free(struct meeting_pushes *ps); /* NULL is fine */
 
+/* The app says something new of an event: a write that waits its turn is let go. True when it was: it has not happened. */
+bool meeting_push_withdraw(struct reconciler *r, const struct event *e);
 /* Its row in MEETINGS_DUE is as e says. */
 void meeting_push_note(struct reconciler *r, const struct event *e);
 /* The tenant can be reached again, or something about its organizers has changed: what waited for that goes on. */

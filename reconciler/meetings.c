@@ -14,6 +14,7 @@
 #include "reconciler/meeting_push.h"
 #include "reconciler/meeting_sum.h"
 #include "reconciler/meeting_tell.h"
+#include "reconciler/meeting_write.h"
 #include "reconciler/plan.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/standing.h"
@@ -88,6 +89,8 @@ asked(struct meeting *m, unsigned fields)
 		e->status = EVENT_PENDING;
 		meeting_push_retry(m->r, &e->mailbox);
 	}
+	if (e->started_wall_ms != 0 && meeting_push_withdraw(m->r, e))
+		meeting_write_put_off(m, 0);
 	if (!e->unknown && e->started_wall_ms == 0 && !waits)
 		e->not_before_wall_ms = meeting_is_live(e) ? now_ms + MEETING_COALESCE_MS : 0;
 	e->attempts = 0;

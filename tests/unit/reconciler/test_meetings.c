@@ -408,6 +408,56 @@ an_erg_may_have_an_organizer_of_its_own(void **state)
 
 /* ---------- Graph as it is ---------- */
 
+/* An event that the app takes back while the calls about it are on their way: no meeting remains, and nobody is left with an invitation. */
+static void
+an_event_taken_back_leaves_no_meeting(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (int wait_ms = 0; wait_ms <= 12000; wait_ms += 500) {
+		meet_make(&rig, 71);
+		rig_do(&rig, "/_sim/settings", "{\"latency_ms\":2000}");
+		(void)meet_put(&rig, "picnic", meet_fields("Picnic", 7 * DAY_MS, 3));
+		rig_run(&rig, wait_ms);
+		meet_remove(&rig, "picnic", "");
+		rig_run(&rig, 600000);
+		assert_int_equal(meet_count(&rig), 0);
+		assert_int_equal(meet_mails(&rig, "invitations"), meet_mails(&rig, "cancellations"));
+		assert_int_equal(meet_mails(&rig, "updates"), 0);
+		rig_done(&rig);
+	}
+}
+
+/* Graph has asked for patience. What the app has taken back or changed by then is not written as it was. */
+static void
+what_waits_its_turn_is_withdrawn(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (int change = 0; change < 2; change++) {
+		meet_make(&rig, 72);
+		rig_do(&rig, "/_sim/faults",
+		    "{\"kind\":\"status\",\"status\":429,\"retry_after_s\":120,\"method\":\"POST\",\"path\":\"/"
+		    "users\",\"count\":1}");
+		(void)meet_put(&rig, "picnic", meet_fields("Picnic", 7 * DAY_MS, 3));
+		rig_run(&rig, 60000);
+		assert_int_equal(rig_requests(&rig, "POST (none)"), 1);
+		if (change != 0)
+			(void)meet_put(&rig, "picnic", meet_fields("Garden party", 7 * DAY_MS, 3));
+		else
+			meet_remove(&rig, "picnic", "");
+		rig_run(&rig, 600000);
+		assert_int_equal(rig_requests(&rig, CREATES), change);
+		assert_int_equal(rig_requests(&rig, PATCHES), 0);
+		meet_mailed(&rig, change != 0 ? 3 : 0, 0, 0);
+		if (change != 0)
+			meet_subject_is(&rig, "picnic", "Garden party");
+		rig_done(&rig);
+	}
+}
+
 static void
 a_late_join_link_is_fetched(void **state)
 {
@@ -713,6 +763,8 @@ main(void)
 		cmocka_unit_test(what_waits_and_what_cannot_be_is_told),
 		cmocka_unit_test(a_filter_that_is_refused),
 		cmocka_unit_test(an_erg_may_have_an_organizer_of_its_own),
+		cmocka_unit_test(an_event_taken_back_leaves_no_meeting),
+		cmocka_unit_test(what_waits_its_turn_is_withdrawn),
 		cmocka_unit_test(a_late_join_link_is_fetched),
 		cmocka_unit_test(a_changed_etag_is_read_and_merged),
 		cmocka_unit_test(the_join_block_survives_a_new_body),
