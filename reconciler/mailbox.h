@@ -50,7 +50,7 @@ struct mailbox_options {
 /* result->changes counts what was told of, or (dry) would be: meetings updated and cancelled. */
 struct mailbox_job *mailbox_read(
     struct reconciler *r, const struct subscription *scope, const struct mailbox_options *options, compare_done done, void *arg);
-/* When the last whole round that was taken in ended; 0: never. Wall time. */
+/* When the last whole round that was taken in began; 0: never. Wall time. */
 int64_t mailbox_read_since(struct reconciler *r, const struct subscription *scope);
 /* done will not run; what was taken in stays. NULL is fine. */
 void mailbox_cancel(struct mailbox_job *job);

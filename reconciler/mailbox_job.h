@@ -105,7 +105,7 @@ bool mailbox_job_counts(const struct mailbox_job *job, const struct erg_id *erg)
 void mailbox_round_start(struct mailbox_job *job);
 /* Where the next round goes on: with the turn that takes in the last of this one. */
 void mailbox_round_store(struct mailbox_job *job);
-/* When the last whole round that was taken in ended; 0: never. Wall time. */
+/* When the last whole round that was taken in began; 0: never. Wall time. */
 int64_t mailbox_round_whole_wall_ms(struct reconciler *r, const struct scope_id *scope);
 
 /* ---------- mailbox_slot.c ---------- */

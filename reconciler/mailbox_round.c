@@ -148,7 +148,7 @@ mailbox_round_store(struct mailbox_job *job)
 	if (!had || job->whole) {
 		memset(&cursor, 0, sizeof(cursor));
 		cursor.seq = (uint64_t)(job->from_ms > 0 ? job->from_ms : 0);
-		cursor.updated_wall_ms = clock_wall_ms(job->r->clock);
+		cursor.updated_wall_ms = job->from_ms + WINDOW_BACK_MS; /* when it began */
 	}
 	str_copy(cursor.text, sizeof(cursor.text), job->link);
 	store_put(job->r->store, TABLE_CURSORS, &key, &cursor);

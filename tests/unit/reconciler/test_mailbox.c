@@ -1,6 +1,9 @@
 /* The way of an event from Outlook to the app: what people do in the organizer's calendar, read little and told once. */
 #include "unit/reconciler/meeting_side.h"
 
+#include "reconciler/mailbox.h"
+#include "reconciler/scope.h"
+
 #define UPDATED   "ergsync.meeting.updated"
 #define CANCELLED "ergsync.meeting.cancelled"
 #define RESPONSES "ergsync.meeting.responses"
@@ -407,6 +410,38 @@ a_resync_says_what_it_found(void **state)
 	rig_done(&rig);
 }
 
+/* What was changed while it went on may have been behind it: it proves nothing that is later than its beginning. */
+static void
+a_round_counts_from_its_beginning(void **state)
+{
+	struct resync_scope scope = { .kind = RESYNC_ALL };
+	struct subscription mailbox;
+	struct resync ret = { 0 };
+	struct tenant_id tenant;
+	struct problem p = { 0 };
+	struct guid organizer;
+	char id[GUID_SIZE];
+	struct rig rig;
+	int64_t begin_ms;
+
+	(void)state;
+	meet_make(&rig, 56);
+	put_many(&rig, 3, 0);
+	assert_true(tenant_id_parse("acme", &tenant));
+	assert_true(guid_parse(rig_user(1, id), &organizer));
+	rig_do(&rig, "/_sim/faults",
+	    "{\"kind\":\"delay\",\"method\":\"GET\",\"path\":\"/users/%s/calendarView\",\"count\":1,\"delay_ms\":25000}", id);
+	begin_ms = clock_wall_ms(rig.clock);
+	assert_int_equal(backend_ops.resync_start(rig.r, &scope, false, &ret, &p), ERR_OK);
+	rig_run(&rig, 10 * 60000);
+	assert_int_equal(backend_ops.resync_get(rig.r, ret.id, &ret, &p), ERR_OK);
+	assert_int_equal(ret.state, RESYNC_DONE);
+	assert_true(ret.finished_wall_ms >= begin_ms + 25000);
+	assert_int_equal(scope_of_mailbox(rig.r, &tenant, &organizer, &mailbox), ERR_OK);
+	assert_in_range(mailbox_read_since(rig.r, &mailbox), begin_ms, begin_ms + 10000);
+	rig_done(&rig);
+}
+
 /* Outlook cannot show some events, whenever it is asked for them: what is so of all others is taken in. */
 static void
 an_event_that_cannot_be_read_stops_no_other(void **state)
@@ -464,6 +499,7 @@ main(void)
 		cmocka_unit_test(beyond_the_first_window_is_watched_too),
 		cmocka_unit_test(a_mass_of_disappearances_is_held),
 		cmocka_unit_test(a_resync_says_what_it_found),
+		cmocka_unit_test(a_round_counts_from_its_beginning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
