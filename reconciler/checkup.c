@@ -87,7 +87,7 @@ checkup_credential(struct app_check *c, bool by_certificate, int64_t expires_s, 
 }
 
 void
-checkup_notification_key(struct app_check *c, int64_t expires_s, int64_t now_s)
+checkup_notification_key(struct app_check *c, int64_t expires_s, int64_t former, int64_t now_s)
 {
 	int64_t left_s = expires_s - now_s;
 	char when[TIMESTAMP_SIZE];
@@ -100,6 +100,11 @@ checkup_notification_key(struct app_check *c, int64_t expires_s, int64_t now_s)
 	}
 	if (left_s >= CHECKUP_EXPIRY_WARN_S) {
 		say(c, APP_OK, "The key that notifications are encrypted to is good until %s.", when);
+		if (former > 0)
+			say(c, APP_OK,
+			    "The key that notifications are encrypted to is good until %s; %" PRId64
+			    " subscriptions name a former one still, whose file is needed until they are renewed.",
+			    when, former);
 		fine(c);
 		return;
 	}

@@ -29,8 +29,8 @@ void checkup_begin(struct app_check *c, enum app_check_kind kind);
 
 /* expires_s 0: not known. */
 void checkup_credential(struct app_check *c, bool by_certificate, int64_t expires_s, int64_t now_s);
-/* The key that new rich subscriptions name; expires_s 0: notifications are basic. */
-void checkup_notification_key(struct app_check *c, int64_t expires_s, int64_t now_s);
+/* The key that new rich subscriptions name; expires_s 0: notifications are basic. former: subscriptions that name another one. */
+void checkup_notification_key(struct app_check *c, int64_t expires_s, int64_t former, int64_t now_s);
 /* a answered a validation request for this token. subscribed: Graph has reached the endpoint before. */
 void checkup_endpoint(struct app_check *c, const struct http_answer *a, const char *token, bool subscribed);
 /* The same with TLS 1.2 or 1.3 alone. */

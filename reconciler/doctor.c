@@ -338,6 +338,20 @@ look_at_credential(struct run *run)
 	    check(run, APP_CHECK_CREDENTIAL), stats.by_certificate, stats.credential_expires_s, clock_wall_ms(r->clock) / 1000);
 }
 
+/* Of all tenants: a key's file is removed once for all. */
+static int64_t
+count_former_keys(struct reconciler *r, const char *present)
+{
+	struct store_cursor *c = store_seek(r->store, TABLE_SUBSCRIPTIONS, NULL, NULL);
+	struct subscription s;
+	int64_t n = 0;
+
+	while (store_next(c, NULL, &s) == ERR_OK)
+		n += s.id[0] != '\0' && s.encryption_id[0] != '\0' && strcmp(s.encryption_id, present) != 0;
+	store_cursor_close(c);
+	return n;
+}
+
 static void
 look_at_notification_key(struct run *run)
 {
@@ -345,7 +359,7 @@ look_at_notification_key(struct run *run)
 	const struct notification_keys *keys = rich_keys(r);
 
 	checkup_notification_key(check(run, APP_CHECK_NOTIFICATION_KEY), keys != NULL ? notification_keys_expire_s(keys) : 0,
-	    clock_wall_ms(r->clock) / 1000);
+	    keys != NULL ? count_former_keys(r, notification_keys_id(keys)) : 0, clock_wall_ms(r->clock) / 1000);
 }
 
 /* ---------- reports ---------- */

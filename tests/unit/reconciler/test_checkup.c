@@ -75,8 +75,15 @@ notification_keys(void **state)
 		struct app_check c;
 
 		checkup_begin(&c, APP_CHECK_NOTIFICATION_KEY);
-		checkup_notification_key(&c, cases[i].expires_s, NOW_S);
+		checkup_notification_key(&c, cases[i].expires_s, 0, NOW_S);
 		expect("notification key", &c, cases[i].verdict, cases[i].detail, cases[i].next);
+	}
+	{
+		struct app_check c;
+
+		checkup_begin(&c, APP_CHECK_NOTIFICATION_KEY);
+		checkup_notification_key(&c, NOW_S + 300 * DAY_S, 3, NOW_S);
+		expect("former", &c, APP_OK, "3 subscriptions name a former one still, whose file is needed", "");
 	}
 }
 

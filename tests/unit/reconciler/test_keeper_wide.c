@@ -434,7 +434,7 @@ never_heard(void **state)
 	rig_done(&rig);
 }
 
-/* Quiet for days, and restarted: nothing is held against it, and nothing is given up for it. */
+/* Quiet for a day, and restarted: nothing is held against it, and nothing is given up for it. */
 static void
 nothing_to_tell(void **state)
 {
@@ -442,9 +442,9 @@ nothing_to_tell(void **state)
 
 	(void)state;
 	make(&rig, 242, ERGS, FROM, "\"granted\"");
-	rig_run(&rig, 3 * DAY);
-	rig_crash(&rig);
 	rig_run(&rig, DAY);
+	rig_crash(&rig);
+	rig_run(&rig, 6 * HOUR);
 	on_graph(&rig, 1, ERGS, NULL);
 	assert_int_equal(wide_row(&rig).heard_wall_ms, 0);
 	hear(&rig, "add");
@@ -709,7 +709,7 @@ forbidden(void **state)
 	rig_done(&rig);
 }
 
-/* Neither room nor a grant: each place that was given up for it is taken again. Asked for a few times a month. */
+/* Neither room nor a grant: no place is given up for one that Graph refuses for another reason. */
 static void
 no_room_and_refused(void **state)
 {
@@ -721,8 +721,8 @@ no_room_and_refused(void **state)
 	on_graph(&rig, 0, ERGS - 2, NULL);
 	assert_int_equal(wide_row(&rig).state, SUBSCRIPTION_REFUSED);
 	rig_forget_requests(&rig);
-	rig_run(&rig, 30 * DAY);
-	assert_true(rig_requests(&rig, DELETED) <= 6);
+	rig_run(&rig, 3 * DAY);
+	assert_int_equal(rig_requests(&rig, DELETED), 0);
 	on_graph(&rig, 0, ERGS - 2, NULL);
 	rig_done(&rig);
 }
@@ -754,7 +754,7 @@ static void
 killed_while_room_is_made(void **state)
 {
 	(void)state;
-	for (int64_t ms = 0; ms < 4000; ms += 500) {
+	for (int64_t ms = 0; ms < 4000; ms += 1000) {
 		struct rig rig;
 
 		make_short_of_room(&rig, 310 + (uint64_t)ms, FROM, FROM, CONFIG_WIDE_QUOTA, "\"granted\"");
@@ -788,7 +788,7 @@ random_rounds(void **state)
 	(void)state;
 	print_message("ERGSYNC_TEST_SEED=%" PRIu64 "\n", seed);
 	make(&rig, seed + 400, ERGS, FROM, "\"granted\"");
-	for (unsigned round = 0; round < 60; round++) {
+	for (unsigned round = 0; round < 20; round++) {
 		switch (rng_below(&rng, 5)) {
 		case 0: quota(&rig, (unsigned)rng_below(&rng, 2 * ERGS)); break;
 		case 1: tenant_wide(&rig, moods[rng_below(&rng, 5)]); break;
