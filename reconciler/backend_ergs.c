@@ -96,6 +96,17 @@ erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
 		ret->addresses[i] = move_address(&ret->subscriptions[i], keeper_move_mark(r));
 }
 
+enum err
+backend_check_tenant(struct reconciler *r, const struct erg *erg, struct problem *p)
+{
+	struct tenant tenant;
+
+	if (tenant_load(r, &erg->tenant, &tenant) != ERR_OK || tenant.state != TENANT_REMOVING)
+		return ERR_OK;
+	return problem_set(p, PROBLEM_TENANT_REMOVING,
+	    "The ERG goes with tenant %s; put both again when GET of the tenant answers 404.", erg->tenant.s);
+}
+
 static enum err
 check_erg(struct reconciler *r, const struct app_erg_put *put, const struct erg *present, struct problem *p)
 {

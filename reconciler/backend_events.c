@@ -113,7 +113,7 @@ backend_event_put(void *ctx, const struct erg_id *id, const struct event_id *eve
 
 	if (erg_load(r, id, &erg) != ERR_OK)
 		return backend_unknown_erg(p, id);
-	if ((err = backend_check_room(r, p)) != ERR_OK)
+	if ((err = backend_check_tenant(r, &erg, p)) != ERR_OK || (err = backend_check_room(r, p)) != ERR_OK)
 		return err;
 	if ((err = check_ended(r, id, event, fields, &ended, p)) != ERR_OK)
 		return err;

@@ -108,7 +108,7 @@ backend_member_put(
 	struct erg erg;
 	enum err e = writable_erg(r, id, &erg, &v, p);
 
-	if (e != ERR_OK || (e = list_one(&v, put, &ret->person, p)) != ERR_OK)
+	if (e != ERR_OK || (e = backend_check_tenant(r, &erg, p)) != ERR_OK || (e = list_one(&v, put, &ret->person, p)) != ERR_OK)
 		return e;
 	plan_settle(r, &erg);
 	erg_settle(r, &erg);
@@ -171,7 +171,7 @@ backend_members_replace(void *ctx, const struct erg_id *id, const struct app_mem
 	struct erg erg;
 	enum err e = writable_erg(r, id, &erg, &v, p);
 
-	if (e != ERR_OK)
+	if (e != ERR_OK || (e = backend_check_tenant(r, &erg, p)) != ERR_OK)
 		return e;
 	if ((listed = calloc(count + 1, sizeof(*listed))) == NULL)
 		return ERR_NOMEM;

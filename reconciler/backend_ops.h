@@ -30,6 +30,8 @@ enum err backend_tenant_doctor(void *ctx, const struct tenant_id *id, struct app
 /* ---------- backend_ergs.c ---------- */
 
 enum err backend_unknown_erg(struct problem *p, const struct erg_id *id);
+/* Does its tenant stay? What is put while it is being removed would be taken in, and gone with it. */
+enum err backend_check_tenant(struct reconciler *r, const struct erg *erg, struct problem *p);
 /* The policy the app asked for, whether or not the tenant lets it. */
 enum meetings_policy backend_meetings_asked(const struct erg *erg);
 /* The ERG's policy is what was asked for as far as its tenant allows. */

@@ -364,6 +364,35 @@ an_unlinked_erg_leaves_nothing_behind(void **state)
 	rig_done(&rig);
 }
 
+/* It would be taken in, and gone with the tenant a moment later. */
+static void
+nothing_is_taken_into_a_tenant_on_its_way_out(void **state)
+{
+	const struct app_member_put put = entry(1, ROLE_MEMBER);
+	struct app_members_replaced replaced = { 0 };
+	struct tenant_view view = { 0 };
+	struct member_view member = { 0 };
+	struct problem p = { 0 };
+	struct tenant_id id;
+	struct erg_id erg;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 11, 30, 5);
+	rig_link(&rig);
+	assert_true(tenant_id_parse("acme", &id));
+	assert_true(erg_id_parse("pride", &erg));
+	assert_int_equal(backend_ops.tenant_remove(rig.r, &id, &view, &p), ERR_OK);
+	assert_int_not_equal(backend_ops.member_put(rig.r, &erg, &put, &member, &p), ERR_OK);
+	assert_int_equal(p.kind, PROBLEM_TENANT_REMOVING);
+	p = (struct problem){ 0 };
+	assert_int_not_equal(backend_ops.members_replace(rig.r, &erg, &put, 1, &replaced, &p), ERR_OK);
+	assert_int_equal(p.kind, PROBLEM_TENANT_REMOVING);
+	rig_run(&rig, 120000);
+	assert_int_equal(backend_ops.tenant_get(rig.r, &id, &view, &p), ERR_NOTFOUND);
+	rig_done(&rig);
+}
+
 static void
 a_removed_tenant_leaves_nothing_behind(void **state)
 {
@@ -479,6 +508,7 @@ main(void)
 		cmocka_unit_test(a_crash_at_any_step_loses_and_doubles_nothing),
 		cmocka_unit_test(a_crash_while_linking_is_made_good),
 		cmocka_unit_test(an_unlinked_erg_leaves_nothing_behind),
+		cmocka_unit_test(nothing_is_taken_into_a_tenant_on_its_way_out),
 		cmocka_unit_test(a_removed_tenant_leaves_nothing_behind),
 		cmocka_unit_test(a_tenant_with_a_long_past_is_removed_in_slices),
 	};
