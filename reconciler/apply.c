@@ -167,11 +167,14 @@ erg_same(const struct erg *a, const struct erg *b)
 }
 
 static void
-close_turn(struct apply *a, const struct erg *erg)
+close_turn(struct apply *a, struct erg *erg)
 {
 	struct erg stored;
 
-	if (!a->o.dry_run && (erg_load(a->r, &erg->id, &stored) != ERR_OK || !erg_same(&stored, erg)))
+	if (a->o.dry_run)
+		return;
+	plan_settle(a->r, erg); /* those held may be back, long before this is over */
+	if (erg_load(a->r, &erg->id, &stored) != ERR_OK || !erg_same(&stored, erg))
 		erg_store(a->r, erg);
 }
 

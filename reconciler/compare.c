@@ -450,7 +450,7 @@ waits_for_lookups(struct compare_job *job, const struct erg *erg)
 static void
 step_whole(struct compare_job *job)
 {
-	struct erg erg;
+	struct erg erg = { 0 };
 
 	while (job->at < job->erg_count && !job_erg(job, job->at, &erg))
 		job->at++;

@@ -8,6 +8,7 @@
 #include "reconciler/identity.h"
 #include "reconciler/intents.h"
 #include "reconciler/people.h"
+#include "reconciler/plan.h"
 #include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster_book.h"
@@ -315,7 +316,13 @@ roster_acknowledged(struct reconciler *r, const struct feed_record *change, enum
 		roster_member_app_took(&v, &m);
 	else if (m.callback_seq == change->seq)
 		app_refused(&v, &m, detail);
+	/* What it took is an earlier word: the plan that would remove the person stands. */
+	if (before.status == MEMBER_HELD && m.status == MEMBER_SYNCED) {
+		roster_member_status(&v, &m, MEMBER_HELD, before.detail);
+		m.mark = before.mark;
+	}
 	roster_book_put(r, &erg, &before, &m);
+	plan_settle(r, &erg);
 	erg_settle(r, &erg);
 	erg_store(r, &erg);
 }

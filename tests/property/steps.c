@@ -147,6 +147,7 @@ step_status(struct world *w)
 	if (status == 404 && w->lagging)
 		status = 503;
 	w->denying |= status == 404;
+	w->ever_unread |= status == 403 && strcmp(path, "users") == 0;
 	note(w, "Graph: %lld times %d for /%s", (long long)count, status, path);
 	tell(w, "/_sim/faults", "{\"kind\":\"status\",\"status\":%d,\"path\":\"%s\",\"count\":%lld,\"skip\":%lld%s}", status,
 	    path, (long long)count, (long long)between(w, 0, 3),
@@ -290,6 +291,7 @@ step_permission(struct world *w)
 	char id[GUID_SIZE];
 
 	note(w, "t%u takes back %s and %s", tenant, a, b);
+	w->ever_unread |= strcmp(a, "User.Read.All") == 0 || strcmp(b, "User.Read.All") == 0;
 	tell(w, "/_sim/permissions", "{\"tenant\":\"%s\",\"withdraw\":[\"%s\",\"%s\",\"TeamMember.ReadWrite.All\"]}",
 	    directory_id(tenant, id), a, b);
 	pass(w, between(w, 0, 2 * HOUR_MS));

@@ -47,6 +47,7 @@ struct watch {
 	int64_t made_ms;    /* 0 = never */
 	int64_t ends_ms;    /* Graph ends it, or pauses it */
 	int64_t patched_ms; /* the last renewal that was answered; 0 = none */
+	int64_t lost_ms;    /* the last time by our hand, silently; 0 = never */
 	int64_t wanted_ms;  /* Graph wants a renewal, since; 0 = it does not */
 };
 

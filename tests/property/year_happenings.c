@@ -156,6 +156,7 @@ lose(struct year *y, struct watch *x)
 	snprintf(target, sizeof(target), "/_sim/subscriptions/%s", x->id);
 	json_decref(ask(y->w, "DELETE", target, NULL));
 	watch_forget(y, x);
+	x->lost_ms = year_now(y);
 	if (x->team != NULL)
 		uncover(y, x->team);
 	for (uint64_t i = 0; x->team == NULL && i < x->customer->team_count; i++)

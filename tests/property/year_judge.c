@@ -89,6 +89,16 @@ judge_read(struct year *y, const struct team *t, int64_t well_ms)
 		    tenant_number(y, t->own.customer), for_ms / 1000);
 }
 
+/* Was one of its two lost a short while ago, when the other still told? Nobody need have noticed that yet. */
+static bool
+lost_before(const struct team *t, int64_t now_ms)
+{
+	const struct watch *wide = &t->own.customer->wide;
+
+	return (t->own.lost_ms != 0 && now_ms - t->own.lost_ms < LOSS_MS) ||
+	       (wide->lost_ms != 0 && now_ms - wide->lost_ms < WIDE_LOSS_MS);
+}
+
 static void
 judge_team(struct year *y, struct team *t, int64_t now_ms)
 {
@@ -97,8 +107,10 @@ judge_team(struct year *y, struct team *t, int64_t now_ms)
 
 	if (covered && t->uncovered_ms == 0 && t->owes_ms == 0)
 		return; /* as nearly always */
-	if (!covered && t->uncovered_ms == 0)
+	if (!covered && t->uncovered_ms == 0) {
 		t->uncovered_ms = until_ms > 0 ? until_ms : now_ms;
+		t->lost = t->lost || lost_before(t, now_ms);
+	}
 	if (covered && t->uncovered_ms != 0) {
 		t->owes_ms = t->covered_ms;
 		t->uncovered_ms = 0;

@@ -348,6 +348,15 @@ policy_off_reads_nothing(void **state)
 	rig_done(&rig);
 }
 
+static void
+count_item(void *arg, const struct app_plan_item *item)
+{
+	unsigned *count = arg;
+
+	(void)item;
+	(*count)++;
+}
+
 /* Ten may go within a day. Ten are being confirmed when others are found gone one by one: together they are too many. */
 static void
 removals_found_meanwhile_count(void **state)
@@ -383,10 +392,81 @@ removals_found_meanwhile_count(void **state)
 	rig_done(&rig);
 }
 
+/* Those held are back, while somebody else is still being confirmed: there is no plan any more, and none is said to be. */
+static void
+a_plan_whose_people_are_back_is_over_at_once(void **state)
+{
+	struct compare_options options = { .priority = GRAPH_PERSON };
+	struct told told = { 0 };
+	struct erg_id erg;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 31, 60, 50);
+	rig_link(&rig);
+	for (unsigned i = 2; i <= 13; i++)
+		rig_member(&rig, "remove", i, "member");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+	rig.deaf = true;
+	for (unsigned i = 2; i <= 13; i++)
+		rig_member(&rig, "add", i, "member");
+	rig_member(&rig, "remove", 20, "member");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+	fault(&rig, "\"kind\":\"delay\",\"skip\":1,\"count\":4,\"delay_ms\":28000");
+	assert_true(erg_id_parse("pride", &erg));
+	assert_non_null(compare_erg(rig.r, &erg, &options, on_done, &told));
+	rig_run(&rig, 1000);
+	assert_false(told.done);
+	assert_int_equal(rig_erg(&rig).state, ERG_WORKING);
+	rig_run(&rig, 600000);
+	assert_true(told.done);
+	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 1);
+	rig_done(&rig);
+}
+
+/* The app takes an earlier word about somebody who is held: the plan is what it was, for whoever is to decide on it. */
+static void
+an_answer_of_the_app_leaves_the_plan_as_it_is(void **state)
+{
+	struct app_plan plan = { 0 };
+	struct problem p = { 0 };
+	unsigned items = 0;
+	struct erg_id erg;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 32, 60, 50);
+	rig_link(&rig);
+	assert_true(erg_id_parse("pride", &erg));
+	rig.app_status = 503;
+	rig_member(&rig, "role", 2, "owner");
+	rig_run(&rig, 60000);
+	for (unsigned i = 2; i <= 13; i++)
+		rig_member(&rig, "remove", i, "member");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+	rig.app_status = 204;
+	rig_run(&rig, 600000);
+	assert_int_equal(rig_count(&rig, "ergsync.member.updated", 0), 1);
+	assert_int_equal(rig_erg(&rig).state, ERG_HELD);
+	assert_int_equal(backend_ops.plan_get(rig.r, &erg, count_item, &items, &plan, &p), ERR_OK);
+	assert_int_equal(items, 12);
+	assert_true(plan.held);
+	assert_int_equal(backend_ops.plan_decide(rig.r, &erg, true, plan.hash, &p), ERR_OK);
+	rig_run(&rig, 600000);
+	assert_int_equal(rig_count(&rig, "ergsync.member.removed", 0), 12);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_of_the_app_leaves_the_plan_as_it_is),
+		cmocka_unit_test(a_plan_whose_people_are_back_is_over_at_once),
 		cmocka_unit_test(removals_found_meanwhile_count),
 		cmocka_unit_test(nobody_leaves_by_a_fault),
 		cmocka_unit_test(consent_withdrawn_is_told_once_and_given_back_is_noticed),
