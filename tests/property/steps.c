@@ -272,6 +272,7 @@ step_consent(struct world *w)
 	int64_t ms = between(w, 0, 3 * HOUR_MS);
 
 	note(w, "t%u withdraws consent for %lld s", tenant, (long long)ms / 1000);
+	w->ever_unread = true;
 	tell(w, "/_sim/consent", "{\"tenant\":\"%s\",\"consent\":\"%s\"}", directory_id(tenant, id),
 	    chance(w, 50) ? "withdrawn" : "absent");
 	pass(w, ms);
