@@ -87,7 +87,7 @@ struct graph {
 	struct clock *clock;
 	struct rng rng;
 	void (*on_sign_in)(void *arg, const struct guid *directory, enum err err, enum tenant_state state, const char *detail);
-	void (*on_refused)(void *arg, const struct guid *directory);
+	bool (*on_refused)(void *arg, const struct guid *directory);
 	enum tenant_sign_in (*sign_in)(void *arg, const struct guid *directory, char ret_refresh[REFRESH_TOKEN_SIZE]);
 	void (*keep)(void *arg, const struct guid *directory, const char *refresh);
 	void *arg;
@@ -235,9 +235,8 @@ tell_refused(struct graph_tenant *t)
 
 	if (g->on_refused == NULL || (t->refused && now_ms - t->refused_boot_ms < GRAPH_REFUSED_EVERY_MS))
 		return;
-	t->refused = true;
+	t->refused = g->on_refused(g->arg, &t->directory);
 	t->refused_boot_ms = now_ms;
-	g->on_refused(g->arg, &t->directory);
 }
 
 /* The call is in no queue and has no connection any more. */
@@ -765,7 +764,7 @@ graph_tenant_retry(struct graph *g, const struct guid *directory)
 	if (t->token != NULL)
 		graph_token_retry(t->token);
 	graph_tenant_queue_reset(&t->queue);
-	t->told = false;
+	t->told = t->refused = false;
 	pump_soon(g);
 }
 

@@ -56,8 +56,8 @@ struct graph_options {
 	 * changes: ERR_OK with TENANT_ACTIVE and "", or why not and what to do. May be NULL. Must not call back into graph other than by graph_call. */
 	void (*on_sign_in)(void *arg, const struct guid *directory, enum err err, enum tenant_state state, const char *detail);
 	/* Told after a call that Graph refused for want of a right (401 or 403, no quota), also with a new token; of a tenant once in
-	 * GRAPH_REFUSED_EVERY_MS. May be NULL. */
-	void (*on_refused)(void *arg, const struct guid *directory);
+	 * GRAPH_REFUSED_EVERY_MS, unless it answers false: it does not look into that now. May be NULL. */
+	bool (*on_refused)(void *arg, const struct guid *directory);
 	/* Asked before each sign-in: who signs in to that tenant, and if it is the dedicated account, by which refresh token ("":
 	 * nobody has signed it in). NULL: the app everywhere. */
 	enum tenant_sign_in (*sign_in)(void *arg, const struct guid *directory, char ret_refresh[REFRESH_TOKEN_SIZE]);

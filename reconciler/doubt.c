@@ -94,13 +94,15 @@ doubt_run(struct reconciler *r, struct chore *c)
 		chore_again(r, c, chore_backoff_ms(r, c));
 }
 
-void
+bool
 doubt_on_refused(void *arg, const struct guid *directory)
 {
 	struct reconciler *r = arg;
 	struct tenant tenant;
 
 	/* Others are looked at by themselves. */
-	if (tenant_load_by_directory(r, directory, &tenant) == ERR_OK && tenant.state == TENANT_ACTIVE)
-		chore_add(r, CHORE_DOUBT, tenant.id.s, 0);
+	if (tenant_load_by_directory(r, directory, &tenant) != ERR_OK || tenant.state != TENANT_ACTIVE)
+		return false;
+	chore_add(r, CHORE_DOUBT, tenant.id.s, 0);
+	return true;
 }

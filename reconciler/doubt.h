@@ -7,13 +7,16 @@
 #ifndef RECONCILER_DOUBT_H
 #define RECONCILER_DOUBT_H
 
+#include <stdbool.h>
+
 #include "model/ids.h"
 
 struct chore;
 struct reconciler;
 
-/* For struct graph_options.on_refused, which limits how often; arg is the struct reconciler. */
-void doubt_on_refused(void *arg, const struct guid *directory);
+/* For struct graph_options.on_refused, which limits how often; arg is the struct reconciler. False: its tenant is not active, and looked
+ * at anyway. */
+bool doubt_on_refused(void *arg, const struct guid *directory);
 /* Runs a CHORE_DOUBT. */
 void doubt_run(struct reconciler *r, struct chore *c);
 

@@ -172,13 +172,14 @@ fake_sign_in(void *arg, const struct guid *directory, enum err err, enum tenant_
 	f->told_state = state;
 }
 
-static inline void
+static inline bool
 fake_refused(void *arg, const struct guid *directory)
 {
 	struct fake *f = arg;
 
 	assert_int_equal(directory->s[0] == '\0', 0);
 	f->refusals++;
+	return true;
 }
 
 static inline void

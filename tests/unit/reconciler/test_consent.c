@@ -176,6 +176,26 @@ a_renewal_meets_the_withdrawal(void **state)
 	assert_int_equal(rig_erg(&rig).state, ERG_IN_SYNC);
 }
 
+/* Twice within minutes: what was looked into while the consent was missing is no reason to look later. */
+static void
+withdrawn_again_soon_after(void **state)
+{
+	(void)state;
+	a_quiet_tenant();
+	for (int i = 1; i <= 2; i++) {
+		permissions("\"set\":[]");
+		rig_member(&rig, "role", 2, i == 1 ? "owner" : "member");
+		rig_run(&rig, 20000);
+		assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+		assert_int_equal(rig_count(&rig, "ergsync.tenant.consent_missing", 0), i);
+		permissions(
+		    "\"grant\":[\"User.Read.All\",\"Team.ReadBasic.All\",\"Channel.ReadBasic.All\",\"TeamMember.Read.All\","
+		    "\"TeamMember.ReadWrite.All\",\"GroupMember.Read.All\"]");
+		rig_run(&rig, 90000);
+		assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	}
+}
+
 /* The same, but only rosters can be read no more: the ERG is broken, the tenant is not. */
 static void
 a_renewal_meets_a_permission_withdrawn(void **state)
@@ -300,6 +320,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(consent_withdrawn_from_an_app_that_can_sign_in, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(one_permission_is_not_consent, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(a_renewal_meets_the_withdrawal, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(withdrawn_again_soon_after, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(a_renewal_meets_a_permission_withdrawn, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(something_else_is_refused, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(consent_regained_elsewhere, rig_group_start, rig_group_stop),
