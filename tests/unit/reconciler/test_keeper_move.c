@@ -208,6 +208,15 @@ it_goes_down_half_way(void **state)
 	rig_done(&rig);
 }
 
+static void
+refuse_patches(struct rig *rig)
+{
+	rig_do(rig, "/_sim/faults",
+	    "{\"kind\":\"status\",\"method\":\"PATCH\",\"path\":\"/"
+	    "subscriptions\",\"status\":400,\"code\":\"BadRequest\",\"count\":%u}",
+	    ERGS);
+}
+
 /* Graph takes no other address for one that is there: each is made anew, once another one has shown that Graph reaches the address. */
 static void
 patches_are_refused(void **state)
@@ -217,10 +226,7 @@ patches_are_refused(void **state)
 	(void)state;
 	make(&rig, 604);
 	rig_run(&rig, 6 * MINUTE);
-	rig_do(&rig, "/_sim/faults",
-	    "{\"kind\":\"status\",\"method\":\"PATCH\",\"path\":\"/"
-	    "subscriptions\",\"status\":400,\"code\":\"BadRequest\",\"count\":%u}",
-	    ERGS);
+	refuse_patches(&rig);
 	rig_forget_requests(&rig);
 	change_url(&rig, CURRENT);
 	for (unsigned user = 20; user < 20 + 60; user++)
@@ -241,10 +247,7 @@ patches_are_refused_and_it_is_down(void **state)
 	(void)state;
 	make(&rig, 605);
 	rig_run(&rig, 6 * MINUTE);
-	rig_do(&rig, "/_sim/faults",
-	    "{\"kind\":\"status\",\"method\":\"PATCH\",\"path\":\"/"
-	    "subscriptions\",\"status\":400,\"code\":\"BadRequest\",\"count\":%u}",
-	    ERGS);
+	refuse_patches(&rig);
 	rig.unreached = CURRENT;
 	rig_forget_requests(&rig);
 	change_url(&rig, CURRENT);
