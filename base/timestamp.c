@@ -141,6 +141,16 @@ timestamp_parse(const char *s, int64_t *ret_ms)
 	return ERR_OK;
 }
 
+/* Count digits and the character after; what is behind them. */
+static char *
+field_write(char *at, int count, int value, char after)
+{
+	for (int i = count - 1; i >= 0; i--, value /= 10)
+		at[i] = (char)('0' + value % 10);
+	at[count] = after;
+	return at + count + 1;
+}
+
 void
 timestamp_format(int64_t ms, char ret[TIMESTAMP_SIZE])
 {
@@ -148,13 +158,17 @@ timestamp_format(int64_t ms, char ret[TIMESTAMP_SIZE])
 	int64_t from_first = clamped - TIMESTAMP_MIN;
 	int in_day = (int)(from_first % MS_PER_DAY), second = in_day / 1000;
 	struct civil c = civil_from_days((clamped - in_day) / MS_PER_DAY);
-	char fraction[8] = "";
+	char *at = ret;
 
+	at = field_write(at, 4, c.year, '-');
+	at = field_write(at, 2, c.month, '-');
+	at = field_write(at, 2, c.day, 'T');
+	at = field_write(at, 2, second / 3600, ':');
+	at = field_write(at, 2, second / 60 % 60, ':');
+	at = field_write(at, 2, second % 60, in_day % 1000 != 0 ? '.' : 'Z');
 	if (in_day % 1000 != 0)
-		(void)snprintf(fraction, sizeof(fraction), ".%03u", (unsigned)(in_day % 1000) % 1000u);
-	(void)snprintf(ret, TIMESTAMP_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u%sZ", (unsigned)c.year % 10000u,
-	    (unsigned)c.month % 100u, (unsigned)c.day % 100u, (unsigned)(second / 3600) % 100u, (unsigned)(second / 60 % 60),
-	    (unsigned)(second % 60), fraction);
+		at = field_write(at, 3, in_day % 1000, 'Z');
+	*at = '\0';
 }
 
 void

@@ -117,7 +117,8 @@ graph_subscription_item_read(const json_t *item, void *ret_subscription)
 	struct graph_subscription *s = ret_subscription;
 	const char *id = jx_get_str(item, "id"), *expires = jx_get_str(item, "expirationDateTime");
 
-	memset(s, 0, sizeof(*s));
+	s->id[0] = '\0';
+	s->expires_wall_ms = 0;
 	if (id == NULL || id[0] == '\0' || !str_copy(s->id, sizeof(s->id), id))
 		return ERR_UNEXPECTED;
 	if (expires == NULL || timestamp_parse(expires, &s->expires_wall_ms) != ERR_OK)

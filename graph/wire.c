@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/encode.h"
 #include "base/hash.h"
 #include "base/json.h"
 
@@ -19,13 +20,19 @@
 void
 graph_uuid(struct rng *rng, char ret[GRAPH_UUID_SIZE])
 {
+	static const size_t parts[] = { 4, 2, 2, 2, 6 };
+	const uint8_t *from;
 	uint8_t b[16];
 
 	rng_bytes(rng, b, sizeof(b));
 	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	(void)snprintf(ret, GRAPH_UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-	    b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	from = b;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); from += parts[i++], *ret++ = '-') {
+		hex_encode(from, parts[i], ret);
+		ret += 2 * parts[i];
+	}
+	ret[-1] = '\0';
 }
 
 static bool

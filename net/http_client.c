@@ -46,23 +46,54 @@ http_answer_header(const struct http_answer *answer, const char *name)
 	return NULL;
 }
 
+#define DATE_FORM "Sun, 06 Nov 1994 08:49:37 GMT"
+#define DAY_LEN   (sizeof("Sun, 06 Nov 1994 ") - 1)
+#define DAY_S     86400
+
+static int
+two_digits(const char *s)
+{
+	return s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9' ? -1 : (s[0] - '0') * 10 + s[1] - '0';
+}
+
+static bool
+is_usual(const char *date)
+{
+	return strlen(date) == sizeof(DATE_FORM) - 1 && strcmp(date + sizeof(DATE_FORM) - 5, " GMT") == 0;
+}
+
+/* Of another time of the same day; -1: it is not, or in another form. */
+static time_t
+date_of_day(const char *value, const char *last, time_t last_t)
+{
+	const char *at = value + DAY_LEN;
+	int hour, minute, second;
+
+	if (!is_usual(value) || memcmp(value, last, DAY_LEN) != 0)
+		return -1;
+	hour = two_digits(at);
+	minute = two_digits(at + 3);
+	second = two_digits(at + 6);
+	if (at[2] != ':' || at[5] != ':' || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
+		return -1;
+	return last_t - last_t % DAY_S + (hour * 60 + minute) * 60 + second;
+}
+
 /* All three forms of RFC 9110 section 5.6.7; curl_getdate also takes bare numbers, which are no dates here. */
 static bool
 http_date_parse(const char *value, int64_t *ret_ms)
 {
-	static _Thread_local char last[32]; /* many answers come within a second */
+	static _Thread_local char last[sizeof(DATE_FORM)]; /* a date in the usual form; most that follow are of the same day */
 	static _Thread_local time_t last_t;
-	time_t t;
+	time_t t = last_t > 0 ? date_of_day(value, last, last_t) : -1;
 
-	if (last_t > 0 && strcmp(value, last) == 0) {
-		*ret_ms = (int64_t)last_t * 1000;
-		return true;
+	if (t < 0) {
+		if (!((value[0] >= 'A' && value[0] <= 'Z') || (value[0] >= 'a' && value[0] <= 'z')))
+			return false;
+		t = curl_getdate(value, NULL);
+		last_t = is_usual(value) && str_copy(last, sizeof(last), value) ? t : 0;
 	}
-	if (!((value[0] >= 'A' && value[0] <= 'Z') || (value[0] >= 'a' && value[0] <= 'z')))
-		return false;
-	t = curl_getdate(value, NULL);
 	*ret_ms = (int64_t)t * 1000;
-	last_t = str_copy(last, sizeof(last), value) ? t : 0;
 	return t > 0;
 }
 

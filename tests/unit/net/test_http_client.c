@@ -192,6 +192,16 @@ date_is_read(void **state)
 
 	(void)state;
 	assert_int_equal(http_answer_date_ms(&a), DATE_MS);
+	h.value = "Tue, 01 Nov 1994 00:00:00 GMT";
+	assert_int_equal(http_answer_date_ms(&a), DATE_MS - 31777000);
+	h.value = "Tue, 01 Nov 1994 23:59:59 GMT";
+	assert_int_equal(http_answer_date_ms(&a), DATE_MS + 54622000);
+	h.value = "Wed, 02 Nov 1994 00:00:00 GMT";
+	assert_int_equal(http_answer_date_ms(&a), DATE_MS + 54623000);
+	h.value = "Wed, 02 Nov 1994 00:00:61 GMT";
+	assert_int_equal(http_answer_date_ms(&a), 0);
+	h.value = "Tuesday, 01-Nov-94 08:49:37 GMT";
+	assert_int_equal(http_answer_date_ms(&a), DATE_MS);
 	h.value = "20040911";
 	assert_int_equal(http_answer_date_ms(&a), 0);
 	h.value = "never";
