@@ -19,22 +19,33 @@ struct rekey {
 	struct store_reseal now;
 };
 
-static void
-on_timer(void *arg)
+/* Some of what is still to do: resealing, or retiring what could not be. */
+static enum err
+go_on(struct rekey *k)
 {
-	struct rekey *k = arg;
 	struct store *s = k->r->store;
 	enum err e;
 
 	if (!store_retiring(s))
-		return;
-	if ((e = store_reseal(s, SLICE, &k->now)) != ERR_OK) {
+		return store_retire_orphans(s);
+	if ((e = store_reseal(s, SLICE, &k->now)) != ERR_OK || !k->now.done)
+		return e;
+	log_put(LOG_INFO, "keys_destroyed", LI("count", (int64_t)k->now.keys_dropped));
+	return store_retire_orphans(s);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct rekey *k = arg;
+	enum err e = go_on(k);
+
+	if (e != ERR_OK) {
 		log_put(LOG_ERROR, "keys_not_destroyed", LS("err", err_name(e)));
 		timer_arm(k->timer, WAIT_MS);
-	} else if (!k->now.done) {
+	} else if (store_retiring(k->r->store)) {
 		timer_arm(k->timer, STEP_MS);
 	} else {
-		log_put(LOG_INFO, "keys_destroyed", LI("count", (int64_t)k->now.keys_dropped));
 		receipts_keys_destroyed(k->r);
 	}
 }
@@ -63,7 +74,6 @@ rekey_new(struct reconciler *r, struct rekey **ret)
 		free(k);
 		return ERR_NOMEM;
 	}
-	store_retire_orphans(r->store);
 	timer_arm(k->timer, 0);
 	*ret = k;
 	return ERR_OK;

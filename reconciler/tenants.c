@@ -336,7 +336,7 @@ erase_end(struct reconciler *r, struct chore *c, const struct tenant *tenant)
 	receipt_erased(r, tenant->receipt);
 	log_put(LOG_INFO, "tenant_removed", LS("tenant", tenant->id.s), LI("receipt", (int64_t)tenant->receipt));
 	if (store_retire_tenant(r->store, &tenant->id) != ERR_OK)
-		log_event(LOG_ERROR, "tenant_key_not_retired"); /* the next start finds a key without a tenant */
+		log_event(LOG_ERROR, "tenant_key_not_retired"); /* it is tried again: a key without a tenant */
 	rekey_kick(r);
 	chore_done(r, c);
 }

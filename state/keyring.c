@@ -343,6 +343,42 @@ save(const struct keyring *k)
 	return e;
 }
 
+/* --- drafts: a change is made to a copy, which takes the ring's place once it is on disk --- */
+
+static enum err
+draft_make(const struct keyring *k, struct keyring *ret)
+{
+	*ret = *k;
+	ret->size = k->count + 1; /* for one more */
+	if ((ret->entries = calloc(ret->size, sizeof(*ret->entries))) == NULL) {
+		secret_wipe(&ret->master, sizeof(ret->master));
+		return ERR_NOMEM;
+	}
+	memcpy(ret->entries, k->entries, k->count * sizeof(*k->entries));
+	return ERR_OK;
+}
+
+/* A failure leaves the ring as it was: what only memory knows seals nothing. Wipes the draft. */
+static enum err
+draft_settle(struct keyring *k, struct keyring *draft, enum err e)
+{
+	struct keyring former;
+
+	if (e == ERR_OK && (e = save(draft)) == ERR_OK) {
+		former = *k;
+		*k = *draft;
+		*draft = former;
+		secret_wipe(&former, sizeof(former));
+	}
+	for (size_t i = 0; i < draft->count; i++)
+		if (entry_by_id(k, draft->entries[i].id) == NULL)
+			seal_free(draft->entries[i].seal);
+	secret_wipe(draft->entries, draft->size * sizeof(*draft->entries));
+	free(draft->entries);
+	secret_wipe(draft, sizeof(*draft));
+	return e;
+}
+
 /* --- opening --- */
 
 static bool
@@ -533,6 +569,18 @@ seal_of(struct entry *e)
 	return e->seal;
 }
 
+static enum err
+owner_add(struct keyring *k, const struct key_owner *owner)
+{
+	struct keyring draft;
+	enum err e;
+
+	if ((e = draft_make(k, &draft)) != ERR_OK)
+		return e;
+	e = entry_new(&draft, memcmp(owner, &nobody, sizeof(nobody)) == 0 ? KEY_STORE : KEY_TENANT, owner);
+	return draft_settle(k, &draft, e);
+}
+
 enum err
 keyring_seal(struct keyring *k, const struct key_owner *owner, struct seal **ret)
 {
@@ -540,8 +588,7 @@ keyring_seal(struct keyring *k, const struct key_owner *owner, struct seal **ret
 	enum err e;
 
 	if (entry == NULL) {
-		if ((e = entry_new(k, memcmp(owner, &nobody, sizeof(nobody)) == 0 ? KEY_STORE : KEY_TENANT, owner)) != ERR_OK ||
-		    (e = save(k)) != ERR_OK)
+		if ((e = owner_add(k, owner)) != ERR_OK)
 			return e;
 		entry = &k->entries[k->count - 1];
 	}
@@ -563,28 +610,27 @@ same_owner(const struct entry *e, const struct key_owner *owner)
 	return memcmp(&e->owner, owner, sizeof(*owner)) == 0;
 }
 
-enum err
-keyring_retire(struct keyring *k, const struct key_owner *owner)
+/* Of that owner and of nobody, or all (NULL); under that master key from now on. */
+static enum err
+retire(struct keyring *k, const struct key_owner *owner, const struct key32 *master)
 {
+	struct keyring draft;
 	enum err e;
 
-	for (size_t i = 0; i < k->count; i++)
-		if (is_data_key(&k->entries[i]) && (same_owner(&k->entries[i], owner) || same_owner(&k->entries[i], &nobody)))
-			k->entries[i].retired = true;
-	e = entry_new(k, KEY_STORE, &nobody);
-	return e == ERR_OK ? save(k) : e;
+	if ((e = draft_make(k, &draft)) != ERR_OK)
+		return e;
+	draft.master = *master;
+	for (size_t i = 0; i < draft.count; i++)
+		if (is_data_key(&draft.entries[i]) &&
+		    (owner == NULL || same_owner(&draft.entries[i], owner) || same_owner(&draft.entries[i], &nobody)))
+			draft.entries[i].retired = true;
+	return draft_settle(k, &draft, entry_new(&draft, KEY_STORE, &nobody));
 }
 
 enum err
-keyring_retire_all(struct keyring *k)
+keyring_retire(struct keyring *k, const struct key_owner *owner)
 {
-	enum err e;
-
-	for (size_t i = 0; i < k->count; i++)
-		if (is_data_key(&k->entries[i]))
-			k->entries[i].retired = true;
-	e = entry_new(k, KEY_STORE, &nobody);
-	return e == ERR_OK ? save(k) : e;
+	return retire(k, owner, &k->master);
 }
 
 bool
@@ -596,14 +642,7 @@ keyring_has_master(const struct keyring *k, const struct key32 *master)
 enum err
 keyring_rewrap(struct keyring *k, const struct key32 *master)
 {
-	struct key32 before = k->master;
-	enum err e;
-
-	k->master = *master;
-	if ((e = keyring_retire_all(k)) != ERR_OK)
-		k->master = before;
-	secret_wipe(&before, sizeof(before));
-	return e;
+	return retire(k, NULL, master);
 }
 
 bool
@@ -626,21 +665,22 @@ keyring_is_retired(const struct keyring *k, uint32_t id)
 enum err
 keyring_drop_retired(struct keyring *k, size_t *ret_count)
 {
-	size_t kept = 0, before = k->count;
+	size_t before = k->count;
+	struct keyring draft;
+	enum err e;
 
-	for (size_t i = 0; i < k->count; i++) {
-		struct entry e = k->entries[i];
-
-		if (e.retired)
-			entry_wipe(&e);
-		else
-			k->entries[kept++] = e;
-		secret_wipe(&e, sizeof(e));
-	}
-	secret_wipe(&k->entries[kept], (k->count - kept) * sizeof(*k->entries));
-	k->count = kept;
-	*ret_count = before - kept;
-	return *ret_count > 0 ? save(k) : ERR_OK;
+	*ret_count = 0;
+	if (!keyring_retiring(k, NULL))
+		return ERR_OK;
+	if ((e = draft_make(k, &draft)) != ERR_OK)
+		return e;
+	draft.count = 0;
+	for (size_t i = 0; i < before; i++)
+		if (!k->entries[i].retired)
+			draft.entries[draft.count++] = k->entries[i];
+	if ((e = draft_settle(k, &draft, ERR_OK)) == ERR_OK)
+		*ret_count = before - k->count;
+	return e;
 }
 
 bool

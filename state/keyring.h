@@ -14,6 +14,8 @@
  *
  * check is an HMAC of a fixed text under the master key: it tells a wrong key from a damaged file.
  *
+ * A change that cannot be written is none: it gives ERR_IO, and the ring is as it was.
+ *
  * Retired keys open what they sealed and seal nothing new; they go when nothing is sealed with them any more. One thread at a time.
  */
 #ifndef STATE_KEYRING_H
@@ -64,10 +66,8 @@ struct seal *keyring_by_id(struct keyring *k, uint32_t id);
 
 /* Retires the owner's key, and that of what is nobody's: all of it is to be sealed anew, or erased. */
 enum err keyring_retire(struct keyring *k, const struct key_owner *owner);
-/* Retires every data key. */
-enum err keyring_retire_all(struct keyring *k);
 bool keyring_has_master(const struct keyring *k, const struct key32 *master);
-/* Wraps it with another master key, and retires every data key. On failure it is as it was. */
+/* Wraps it with another master key, and retires every data key. */
 enum err keyring_rewrap(struct keyring *k, const struct key32 *master);
 /* Are there retired ones? For an owner: of that owner. */
 bool keyring_retiring(const struct keyring *k, const struct key_owner *owner);

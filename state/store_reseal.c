@@ -48,15 +48,21 @@ orphan_find(void *arg, const struct key_owner *owner)
 	o->found = true;
 }
 
-void
+enum err
 store_retire_orphans(struct store *s)
 {
 	struct orphans o = { .store = s };
+	enum err e = ERR_OK;
 
 	do {
 		o.found = false;
 		keyring_owners(s->keys, orphan_find, &o);
-	} while (o.found && keyring_retire(s->keys, &o.first) == ERR_OK);
+		if (o.found) {
+			reseal_restart(s);
+			e = keyring_retire(s->keys, &o.first);
+		}
+	} while (o.found && e == ERR_OK);
+	return e;
 }
 
 enum err

@@ -19,8 +19,8 @@ struct store;
 /* The tenant is erased: its key seals nothing any more, nor does the store's own. What is still sealed with them goes over to others by
  * store_reseal, and then they are destroyed. */
 enum err store_retire_tenant(struct store *s, const struct tenant_id *tenant);
-/* The same for keys whose tenant is not there: its removal was cut short. */
-void store_retire_orphans(struct store *s);
+/* The same for keys whose tenant is not there: its removal was cut short, or its key could not be retired. */
+enum err store_retire_orphans(struct store *s);
 /* Some values are still sealed with keys that are to go. */
 bool store_retiring(const struct store *s);
 

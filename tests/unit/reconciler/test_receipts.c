@@ -179,6 +179,31 @@ nothing_of_it_is_left(void **state)
 	rig_done(&rig);
 }
 
+/* A folder where the ring's new file would be made, as good as a full disk: the receipt does not say what is not so, and nobody
+ * waits for a restart. */
+static void
+a_key_is_destroyed_once_the_ring_can_be_written(void **state)
+{
+	char path[PATH_MAX + 300];
+	struct rig rig;
+	uint64_t number;
+	uint32_t before;
+
+	(void)state;
+	make(&rig);
+	before = newest_key(&rig);
+	assert_int_equal(mkdir(scratch_file(&rig.dir, "state/keys.new", path), 0700), 0);
+	number = remove_tenant(&rig);
+	rig_run(&rig, HOUR_MS);
+	assert_true(receipt_of(&rig, number).erased_wall_ms > 0);
+	assert_int_equal(receipt_of(&rig, number).keys_destroyed_wall_ms, 0);
+	assert_int_equal(newest_key(&rig), before);
+	assert_int_equal(rmdir(path), 0);
+	rig_run(&rig, 5 * 60 * 1000LL);
+	removed(&rig, number, before);
+	rig_done(&rig);
+}
+
 /* Killed after every bit of time, it goes on where it was. */
 static void
 crashes_on_the_way_change_nothing(void **state)
@@ -207,6 +232,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_of_it_is_left),
+		cmocka_unit_test(a_key_is_destroyed_once_the_ring_can_be_written),
 		cmocka_unit_test(crashes_on_the_way_change_nothing),
 	};
 

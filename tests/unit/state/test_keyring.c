@@ -2,6 +2,7 @@
 #include "state/keyring.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "state/seal.h"
 #include "unit/state/scratch.h"
@@ -189,6 +190,52 @@ a_dropped_key_is_in_no_file(void **state)
 	world_done(&w);
 }
 
+/* A folder stands where the new file would be made: as good as a full disk. */
+static void
+block(const struct world *w, bool on)
+{
+	char path[sizeof(w->path) + 8];
+
+	(void)snprintf(path, sizeof(path), "%s.new", w->path);
+	assert_int_equal(on ? mkdir(path, 0700) : rmdir(path), 0);
+}
+
+/* Nothing may be sealed with a key that only memory has, and what could not be dropped is still to be. */
+static void
+a_change_that_cannot_be_written_is_none(void **state)
+{
+	static const struct key_owner initech = { "initech" };
+	uint8_t a[64], b[64], c[64];
+	size_t dropped = 77;
+	struct world w;
+	struct seal *s;
+
+	(void)state;
+	world_make(&w);
+	wrap(&w, &acme, a);
+	block(&w, true);
+	assert_int_equal(keyring_seal(w.keys, &initech, &s), ERR_IO);
+	assert_int_equal(keyring_seal(w.keys, &initech, &s), ERR_IO);
+	assert_int_equal(keyring_retire(w.keys, &acme), ERR_IO);
+	assert_int_equal(keyring_rewrap(w.keys, &other), ERR_IO);
+	assert_true(keyring_has_master(w.keys, &master) && !keyring_retiring(w.keys, NULL));
+	wrap(&w, &acme, b);
+	wrap(&w, &nobody, c);
+	block(&w, false);
+	assert_int_equal(reopen(&w, &master, NULL), ERR_OK);
+	assert_true(opens(&w, a) && opens(&w, b) && opens(&w, c));
+	assert_int_equal(keyring_retire(w.keys, &acme), ERR_OK);
+	block(&w, true);
+	assert_int_equal(keyring_drop_retired(w.keys, &dropped), ERR_IO);
+	assert_int_equal(dropped, 0);
+	assert_true(keyring_retiring(w.keys, &acme) && opens(&w, a));
+	block(&w, false);
+	assert_int_equal(keyring_drop_retired(w.keys, &dropped), ERR_OK);
+	assert_int_equal(dropped, 2);
+	assert_true(!keyring_retiring(w.keys, NULL) && !opens(&w, a) && !opens(&w, c));
+	world_done(&w);
+}
+
 static void
 the_first_layout_still_opens(void **state)
 {
@@ -223,6 +270,7 @@ main(void)
 		cmocka_unit_test(a_wrong_master_key_is_told_from_damage),
 		cmocka_unit_test(another_master_key_wraps_it_anew),
 		cmocka_unit_test(a_dropped_key_is_in_no_file),
+		cmocka_unit_test(a_change_that_cannot_be_written_is_none),
 		cmocka_unit_test(the_first_layout_still_opens),
 	};
 
