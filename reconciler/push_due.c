@@ -10,6 +10,7 @@
 #include "reconciler/plan.h"
 #include "reconciler/push.h"
 #include "reconciler/reconciler.h"
+#include "reconciler/resolve.h"
 #include "reconciler/roster.h"
 #include "reconciler/roster_decide.h"
 #include "reconciler/tables.h"
@@ -56,19 +57,30 @@ found_begun(const struct roster_view *v, struct intent_record *row, struct membe
 	roster_sent(v, m, w, NULL, clock_wall_ms(v->r->clock) + PUSH_UNKNOWN_LOOK_MS);
 }
 
-/* A guest can be neither added nor made an owner: who is to be one, and whom nobody has shown yet, is looked up first. */
-static bool
-kind_matters(const struct person *person, const struct member *m)
-{
-	return person->kind == PERSON_UNKNOWN && m->app.role == ROLE_OWNER && person->home_tenant.s[0] == '\0';
-}
-
 /* The settle time of a write is over, and nothing has been read since. */
 static bool
 write_to_look_for(const struct reconciler *r, const struct member *m)
 {
 	return m->teams_write != PENDING_NONE && !m->missing_once &&
 	       clock_wall_ms(r->clock) - m->teams_write_wall_ms >= r->config->settle_ms;
+}
+
+/* Since when the tenant can be asked. */
+static int64_t
+back_wall_ms(const struct roster_view *v)
+{
+	struct tenant tenant;
+
+	return tenant_load(v->r, &v->erg->tenant, &tenant) == ERR_OK && tenant.state == TENANT_ACTIVE ? tenant.state_since_wall_ms
+	                                                                                              : INT64_MIN;
+}
+
+static void
+due_lookup(struct push_due *d, const struct person *person, int64_t retry_wall_ms, int64_t now_ms)
+{
+	int64_t at_ms = resolve_due(person, d->back_wall_ms, now_ms) ? 0 : person->resolve_again_wall_ms;
+
+	due_add(d, PUSH_LOOKUP, person->id, at_ms > retry_wall_ms ? at_ms : retry_wall_ms, now_ms);
 }
 
 static void
@@ -91,9 +103,9 @@ sort_one(const struct roster_view *v, struct intent_record *row, struct push_due
 	kind = write_to_look_for(v->r, &m) ? PUSH_NONE : kind_of[a];
 	if (kind == PUSH_ADD && person.entra_id.s[0] == '\0') {
 		d->unlooked |= person.resolution == RESOLUTION_NONE || person.resolution == RESOLUTION_FAILED;
-		due_add(d, PUSH_LOOKUP, person.id, person.resolve_again_wall_ms, now_ms);
-	} else if (kind == PUSH_ADD && kind_matters(&person, &m)) {
-		due_add(d, PUSH_LOOKUP, person.id, m.retry_wall_ms, now_ms);
+		due_lookup(d, &person, 0, now_ms);
+	} else if (kind == PUSH_ADD && roster_kind_matters(&person, &m)) {
+		due_lookup(d, &person, m.retry_wall_ms, now_ms);
 	} else if (kind == PUSH_NONE) {
 		roster_look(v, &m);
 		if (member_load(v->r, &row->erg, row->person, &m) == ERR_OK && intent_wanted(&m) && m.teams_write != PENDING_NONE)
@@ -177,6 +189,7 @@ push_due_find(const struct roster_view *v, struct push_due *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->next_wall_ms = INT64_MAX;
+	ret->back_wall_ms = back_wall_ms(v);
 	sort_all(v, ret);
 	guard_removals(v, ret);
 }

@@ -31,6 +31,7 @@ struct push_due {
 	size_t leaving;  /* removed by a write that Teams does not show yet */
 	bool unlooked;   /* somebody has not been looked up yet: it may be one of the nameless */
 	int64_t next_wall_ms;
+	int64_t back_wall_ms; /* since when the tenant can be asked; INT64_MIN: it can't */
 };
 
 /* *ret is overwritten. The ERG of v may change; the caller stores it in this turn. */

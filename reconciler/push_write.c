@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "reconciler/guard.h"
 #include "reconciler/intents.h"
+#include "reconciler/people.h"
 #include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/tables.h"
@@ -63,6 +64,18 @@ count_removal(struct push *p, const struct member *m)
 		guard_count(p->r, &p->erg, GUARD_TEAMS, 1);
 }
 
+/* Was it a guest's? What was learnt of that person may be outdated. */
+static void
+doubt_kind(const struct roster_view *v, const struct person *person, const struct push_task *t)
+{
+	struct person now = *person;
+
+	if (t->push->kind != PUSH_ADD || t->role != ROLE_OWNER || person->kind != PERSON_MEMBER)
+		return;
+	now.kind = PERSON_UNKNOWN;
+	people_store(v->r, person, &now);
+}
+
 static void
 refuse(const struct roster_view *v, const struct person *person, struct member *m, const struct push_task *t, enum err e)
 {
@@ -73,6 +86,7 @@ refuse(const struct roster_view *v, const struct person *person, struct member *
 	                                                                 : refused_other;
 
 	roster_refused(v, person, m, text, clock_wall_ms(v->r->clock) + PUSH_RETRY_REFUSED_MS);
+	doubt_kind(v, person, t);
 }
 
 static bool

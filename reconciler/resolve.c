@@ -28,8 +28,22 @@ kind_known(struct reconciler *r, struct person *person, bool guest)
 	struct person before = *person;
 
 	person->kind = guest ? PERSON_GUEST : PERSON_MEMBER;
+	person->resolution_detail[0] = '\0';
+	person->resolve_again_wall_ms = 0;
 	if (person->kind != before.kind)
 		people_store(r, &before, person);
+}
+
+static const char forbidden[] = "Graph refuses to look people up: grant the application User.Read.All.";
+
+static void
+kind_not_told(struct reconciler *r, struct person *person)
+{
+	struct person before = *person;
+
+	snprintf(person->resolution_detail, sizeof(person->resolution_detail), "%s", forbidden);
+	person->resolve_again_wall_ms = clock_wall_ms(r->clock) + CHORE_PROBE_MS;
+	people_store(r, &before, person);
 }
 
 static void
@@ -81,8 +95,7 @@ resolve_take(const struct roster_view *v, struct person *person, const struct gr
 		unresolved(v->r, person, RESOLUTION_NOT_FOUND,
 		    "Several people in the tenant's directory have this e-mail address.", RESOLVE_AGAIN_MS);
 	else if (answer->err == ERR_FORBIDDEN && !answer->sign_in_failed)
-		unresolved(v->r, person, RESOLUTION_FAILED,
-		    "Graph refuses to look people up: grant the application User.Read.All.", CHORE_PROBE_MS);
+		unresolved(v->r, person, RESOLUTION_FAILED, forbidden, CHORE_PROBE_MS);
 	else
 		return false;
 	if (member_load(v->r, &v->erg->id, person->id, &m) == ERR_OK)
@@ -95,10 +108,30 @@ bool
 resolve_take_kind(const struct roster_view *v, struct person *person, const struct graph_answer *answer)
 {
 	struct graph_user user;
+	struct member m;
 	enum err e = graph_user_read(answer, &user);
 
-	if (e != ERR_OK && (answer->sign_in_failed || (e != ERR_NOTFOUND && e != ERR_FORBIDDEN)))
+	if (answer->sign_in_failed || (e != ERR_OK && e != ERR_NOTFOUND && e != ERR_FORBIDDEN))
 		return false;
-	kind_known(v->r, person, e == ERR_OK && user.guest);
+	if (e == ERR_OK)
+		kind_known(v->r, person, user.guest);
+	else if (e == ERR_FORBIDDEN)
+		kind_not_told(v->r, person);
+	if (member_load(v->r, &v->erg->id, person->id, &m) != ERR_OK)
+		return true;
+	if (e == ERR_NOTFOUND)
+		roster_refused(v, person, &m, "Nobody in the tenant's directory has this Entra id.",
+		    clock_wall_ms(v->r->clock) + RESOLVE_AGAIN_MS);
+	else
+		roster_look(v, &m);
 	return true;
+}
+
+bool
+resolve_due(const struct person *person, int64_t back_wall_ms, int64_t now_wall_ms)
+{
+	bool refused = person->resolution == RESOLUTION_FAILED || person->entra_id.s[0] != '\0';
+
+	return person->resolve_again_wall_ms <= now_wall_ms ||
+	       (refused && back_wall_ms <= now_wall_ms && person->resolve_again_wall_ms - CHORE_PROBE_MS < back_wall_ms);
 }

@@ -70,6 +70,12 @@ will_stay_unknown(const struct person *p)
 	return p->resolution == RESOLUTION_NOT_FOUND || p->resolution == RESOLUTION_DISABLED;
 }
 
+bool
+roster_kind_matters(const struct person *p, const struct member *m)
+{
+	return p->kind == PERSON_UNKNOWN && m->app.role == ROLE_OWNER && p->home_tenant.s[0] == '\0';
+}
+
 /* A rejected plan puts people back, whatever the policy says of who decides. */
 static bool
 decide_restore(const struct member *m, enum diff_action *ret)

@@ -12,5 +12,7 @@
 /* A callback under way counts as arrived: it told the app what Teams showed, so both will have agreed on that. p may be NULL for
  * somebody Teams shows. */
 enum diff_action roster_decide(const struct roster_view *v, const struct person *p, const struct member *m);
+/* A guest can be neither added nor made an owner: who is to be one, and whom nobody has shown yet, is looked up before. */
+bool roster_kind_matters(const struct person *p, const struct member *m);
 
 #endif

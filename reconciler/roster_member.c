@@ -143,7 +143,9 @@ open_towards_teams(const struct roster_view *v, const struct person *p, struct m
 {
 	if (parked(v, m))
 		return;
-	if (p->entra_id.s[0] != '\0') {
+	if (p->entra_id.s[0] != '\0' && roster_kind_matters(p, m) && p->resolution_detail[0] != '\0') {
+		roster_member_status(v, m, MEMBER_ADDING_TO_TEAMS, p->resolution_detail);
+	} else if (p->entra_id.s[0] != '\0') {
 		roster_member_status(v, m, MEMBER_ADDING_TO_TEAMS, towards_teams_text[MEMBER_ADDING_TO_TEAMS]);
 	} else if (p->resolution == RESOLUTION_NONE) {
 		roster_member_status(v, m, MEMBER_ADDING_TO_TEAMS, "Waits for the e-mail address to be looked up.");

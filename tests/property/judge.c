@@ -240,9 +240,6 @@ forgiven(const struct world *w, const char *kind, const char *path, int64_t at_m
 	/* A slow Graph's Retry-After may go unheard. */
 	if (strcmp(kind, "too_early") == 0)
 		return forgotten || w->ever_slow || of_any;
-	/* Whoever may not be looked up passes for no guest. */
-	if (strcmp(kind, "bad_request") == 0 && w->ever_unread && strstr(path, "/members") != NULL)
-		return true;
 	/* A time of day that was right when the call was made is not after a step. Here both machines have one clock, so that Graph's is
 	 * stepped, too, and nobody hears of it before the next answer: renewals are 45 minutes apart. property_year keeps the two apart. */
 	return strcmp(kind, "bad_request") == 0 && w->ever_stepped && at_ms < w->stepped_ms + STEP_FELT_MS;

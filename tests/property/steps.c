@@ -147,7 +147,6 @@ step_status(struct world *w)
 	if (status == 404 && w->lagging)
 		status = 503;
 	w->denying |= status == 404;
-	w->ever_unread |= status == 403 && strcmp(path, "users") == 0;
 	note(w, "Graph: %lld times %d for /%s", (long long)count, status, path);
 	tell(w, "/_sim/faults", "{\"kind\":\"status\",\"status\":%d,\"path\":\"%s\",\"count\":%lld,\"skip\":%lld%s}", status,
 	    path, (long long)count, (long long)between(w, 0, 3),
@@ -272,7 +271,6 @@ step_consent(struct world *w)
 	int64_t ms = between(w, 0, 3 * HOUR_MS);
 
 	note(w, "t%u withdraws consent for %lld s", tenant, (long long)ms / 1000);
-	w->ever_unread = true;
 	tell(w, "/_sim/consent", "{\"tenant\":\"%s\",\"consent\":\"%s\"}", directory_id(tenant, id),
 	    chance(w, 50) ? "withdrawn" : "absent");
 	pass(w, ms);
@@ -292,7 +290,6 @@ step_permission(struct world *w)
 	char id[GUID_SIZE];
 
 	note(w, "t%u takes back %s and %s", tenant, a, b);
-	w->ever_unread |= strcmp(a, "User.Read.All") == 0 || strcmp(b, "User.Read.All") == 0;
 	tell(w, "/_sim/permissions", "{\"tenant\":\"%s\",\"withdraw\":[\"%s\",\"%s\",\"TeamMember.ReadWrite.All\"]}",
 	    directory_id(tenant, id), a, b);
 	pass(w, between(w, 0, 2 * HOUR_MS));

@@ -152,7 +152,6 @@ struct world {
 	int64_t lag_ms;    /* how far a read of Graph may look back at the most */
 	bool lagging;      /* now */
 	bool denying;      /* there are 404s to come */
-	bool ever_unread;  /* Graph has refused to look people up */
 	bool ever_slow;    /* Graph, by seconds */
 	bool ever_stepped; /* the wall clock */
 	int64_t stepped_ms;

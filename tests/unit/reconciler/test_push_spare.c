@@ -175,6 +175,139 @@ a_guest_is_neither_added_nor_made_an_owner(void **state)
 	rig_done(&rig);
 }
 
+/* As the app names an owner by Entra id: whether that is a guest, the directory has to say. */
+static void
+put_owner_by_id(struct rig *rig, unsigned user)
+{
+	struct app_member_put put = entry(user, ROLE_OWNER);
+	char id[GUID_SIZE];
+
+	put.email[0] = '\0';
+	assert_true(guid_parse(rig_user(user, id), &put.entra_id));
+	put_member(rig, "pride", &put);
+}
+
+/* Two of whom the app makes owners, one of them a guest, while Graph does not let anybody be looked up. */
+static void
+two_unknown_owners(struct rig *rig, uint64_t seed)
+{
+	char id[GUID_SIZE];
+
+	rig_make(rig, seed, 30, 10);
+	rig_do(rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"guest\":true}", RIG_DIRECTORY, rig_user(27, id));
+	rig_link(rig);
+	rig_forget_requests(rig);
+}
+
+static void
+both_are_known(struct rig *rig)
+{
+	assert_string_equal(in_teams(rig, 27), "");
+	assert_int_equal(status_of(rig, "pride", 27), MEMBER_REFUSED_BY_TEAMS);
+	assert_non_null(strstr(detail_of(rig, 27), "Guests are invited in Teams"));
+	assert_int_equal(rig_count(rig, "ergsync.member.refused", 0), 1);
+	assert_int_equal(rig_count(rig, "ergsync.member.removed", 0), 0);
+	assert_string_equal(in_teams(rig, 28), "owner");
+	assert_int_equal(status_of(rig, "pride", 28), MEMBER_SYNCED);
+	assert_int_equal(writes(rig), 1);
+	assert_int_equal(violations(rig), 0);
+}
+
+/* A look-up that was refused has said nothing of the person. */
+static void
+whoever_could_not_be_looked_up_is_asked_about_again(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	two_unknown_owners(&rig, 86);
+	rig_do(&rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":403,\"path\":\"/users\",\"count\":0}");
+	put_owner_by_id(&rig, 27);
+	put_owner_by_id(&rig, 28);
+	rig_run(&rig, 3600000);
+	for (unsigned user = 27; user <= 28; user++) {
+		assert_int_equal(status_of(&rig, "pride", user), MEMBER_ADDING_TO_TEAMS);
+		assert_non_null(strstr(detail_of(&rig, user), "User.Read.All"));
+	}
+	assert_int_equal(writes(&rig), 0);
+	assert_int_equal(rig_count(&rig, "ergsync.member.refused", 0), 0);
+	assert_true(rig_requests(&rig, "GET /users/{user}") <= 2 * 5 + 13); /* theirs, and those of looking into a refusal */
+	json_decref(rig_ask(&rig, "DELETE", "/_sim/faults", NULL));
+	rig_run(&rig, 17 * 60 * 1000);
+	both_are_known(&rig);
+	rig_done(&rig);
+}
+
+static void
+consent_that_is_back_tells_who_is_a_guest(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	two_unknown_owners(&rig, 87);
+	rig_do(&rig, "/_sim/permissions", "{\"tenant\":\"%s\",\"set\":[]}", RIG_DIRECTORY);
+	put_owner_by_id(&rig, 27);
+	put_owner_by_id(&rig, 28);
+	rig_run(&rig, 120000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+	rig_do(&rig, "/_sim/permissions",
+	    "{\"tenant\":\"%s\",\"grant\":[\"User.Read.All\",\"Team.ReadBasic.All\",\"Channel.ReadBasic.All\",\"TeamMember.Read."
+	    "All\",\"TeamMember.ReadWrite.All\",\"GroupMember.Read.All\"]}",
+	    RIG_DIRECTORY);
+	rig_put_tenant(&rig);
+	rig_run(&rig, 120000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	both_are_known(&rig);
+	rig_done(&rig);
+}
+
+/* The directory may know nobody by that id: nothing is written, and it is asked again. */
+static void
+nobody_by_that_id(void **state)
+{
+	struct rig rig;
+	char id[GUID_SIZE];
+
+	(void)state;
+	two_unknown_owners(&rig, 88);
+	put_owner_by_id(&rig, 40);
+	rig_run(&rig, 3600000);
+	assert_int_equal(status_of(&rig, "pride", 40), MEMBER_REFUSED_BY_TEAMS);
+	assert_int_equal(rig_requests(&rig, "GET /users/{user}"), 1);
+	assert_int_equal(writes(&rig), 0);
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"guest\":true}", RIG_DIRECTORY, rig_user(40, id));
+	rig_run(&rig, 25 * 3600 * 1000LL);
+	assert_non_null(strstr(detail_of(&rig, 40), "Guests are invited in Teams"));
+	assert_int_equal(writes(&rig), 0);
+	rig_done(&rig);
+}
+
+/* Known for a member, and made a guest since: Graph refuses that once. */
+static void
+who_has_become_a_guest(void **state)
+{
+	struct rig rig;
+	char id[GUID_SIZE];
+
+	(void)state;
+	two_unknown_owners(&rig, 89);
+	put_owner_by_id(&rig, 28);
+	rig_run(&rig, 120000);
+	assert_string_equal(in_teams(&rig, 28), "owner");
+	leave(&rig, "pride", 28);
+	rig_run(&rig, 1800000);
+	rig_do(&rig, "/_sim/users", "{\"tenant\":\"%s\",\"id\":\"%s\",\"guest\":true}", RIG_DIRECTORY, rig_user(28, id));
+	rig_forget_requests(&rig);
+	put_owner_by_id(&rig, 28);
+	rig_run(&rig, 3600000);
+	assert_int_equal(status_of(&rig, "pride", 28), MEMBER_REFUSED_BY_TEAMS);
+	assert_int_equal(writes(&rig), 1);
+	rig_run(&rig, 49 * 3600 * 1000LL);
+	assert_non_null(strstr(detail_of(&rig, 28), "Guests are invited in Teams"));
+	assert_int_equal(writes(&rig), 1);
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
@@ -184,6 +317,10 @@ main(void)
 		cmocka_unit_test(of_owners_who_leave_together_one_stays),
 		cmocka_unit_test(graph_may_know_better),
 		cmocka_unit_test(a_guest_is_neither_added_nor_made_an_owner),
+		cmocka_unit_test(whoever_could_not_be_looked_up_is_asked_about_again),
+		cmocka_unit_test(consent_that_is_back_tells_who_is_a_guest),
+		cmocka_unit_test(nobody_by_that_id),
+		cmocka_unit_test(who_has_become_a_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
