@@ -37,8 +37,10 @@ struct sim {
 	struct faults faults;
 	struct throttle throttle;
 	struct journal *journal;
-	struct map apps;      /* client id -> struct app */
-	struct map tokens;    /* text -> struct token */
+	struct map apps;           /* client id -> struct app */
+	struct map tokens;         /* signature -> struct token */
+	struct map token_openings; /* tenant and client id -> struct opening */
+	size_t tokens_sweep_at;
 	struct map devices;   /* device code -> struct device */
 	struct map refreshes; /* text -> struct refresh */
 	struct subscriptions *subscriptions;

@@ -1,6 +1,7 @@
 /* Allocation that never returns NULL. */
 #include "sim/memory.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,19 @@ char *
 must_copy(const char *s)
 {
 	return s == NULL ? NULL : checked(strdup(s));
+}
+
+char *
+must_format(const char *format, ...)
+{
+	va_list args;
+	char *ret = NULL;
+
+	va_start(args, format);
+	if (vasprintf(&ret, format, args) < 0)
+		ret = NULL;
+	va_end(args);
+	return checked(ret);
 }
 
 void *

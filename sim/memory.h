@@ -8,6 +8,7 @@
 
 void *must_alloc(size_t size);  /* zeroed */
 char *must_copy(const char *s); /* NULL gives NULL */
+char *must_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Room for one more of `size` bytes in an array of count, cap elements; doubles. */
 void *must_grow(void *array, size_t count, size_t *cap, size_t size);
 

@@ -15,11 +15,12 @@
 #include "sim/call.h"
 #include "sim/delegated.h"
 #include "sim/form.h"
+#include "sim/jwt.h"
 #include "sim/memory.h"
 
 #define ASSERTION_TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-/* Beyond this many live tokens the expired ones are swept out. */
-#define SWEEP_AT 4096
+/* Expired tokens are swept out when there are so many, and again whenever there are twice as many as stayed. */
+#define SWEEP_AT 256
 
 struct app {
 	char id[GUID_SIZE];
@@ -34,6 +35,13 @@ struct token {
 	struct user *user; /* whom it stands for; NULL: the app itself */
 	char app_id[GUID_SIZE];
 	int64_t expires_ms; /* boot time */
+};
+
+/* The same for all tokens of an app in a tenant, until permissions change. */
+struct opening {
+	char key[2 * GUID_LEN + 1];
+	unsigned permissions;
+	char *text;
 };
 
 static const struct aadsts {
@@ -94,6 +102,7 @@ sim_token_expire_all(struct sim *sim)
 void
 sim_token_done(struct sim *sim)
 {
+	struct opening *o;
 	struct app *a;
 	size_t at = 0;
 
@@ -104,6 +113,12 @@ sim_token_done(struct sim *sim)
 		free(a);
 	}
 	sim_map_done(&sim->apps);
+	at = 0;
+	while ((o = sim_map_next(&sim->token_openings, &at)) != NULL) {
+		free(o->text);
+		free(o);
+	}
+	sim_map_done(&sim->token_openings);
 }
 
 bool
@@ -219,50 +234,32 @@ sweep(struct sim *sim, int64_t now_ms)
 	struct token *t;
 	size_t at = 0;
 
-	if (old.count < SWEEP_AT)
+	if (old.count < SWEEP_AT || old.count < sim->tokens_sweep_at)
 		return;
 	sim->tokens = (struct map){ NULL, 0, 0, 0 };
 	while ((t = sim_map_next(&old, &at)) != NULL) {
 		if (t->expires_ms > now_ms)
-			sim_map_put(&sim->tokens, t->text, t);
+			sim_map_put(&sim->tokens, sim_jwt_signature(t->text), t);
 		else
 			token_free(t);
 	}
 	sim_map_done(&old);
+	sim->tokens_sweep_at = 2 * sim->tokens.count;
 }
 
-/* Appends one part of a JWT. Takes json. */
-static void
-part_add(struct text *t, json_t *json)
+static char *
+sign(struct call *c, const char *opening)
 {
-	char *plain = json_dumps(json, JSON_COMPACT), *encoded = must_alloc(BASE64URL_LEN(strlen(plain)) + 1);
-
-	base64url_encode(plain, strlen(plain), encoded);
-	text_adds(t, encoded);
-	free(encoded);
-	free(plain);
-	json_decref(json);
+	return sim_jwt_sign(opening, &c->sim->rng, clock_wall_ms(c->sim->clock) / 1000, c->sim->settings.token_s);
 }
 
 char *
 sim_token_jwt(struct call *c, json_t *claims)
 {
-	uint8_t random[48];
-	char text[BASE64URL_LEN(sizeof(random)) + 1];
-	json_int_t now_s = clock_wall_ms(c->sim->clock) / 1000;
-	struct text t;
+	char *opening = sim_jwt_open(claims), *jwt = sign(c, opening);
 
-	json_object_set_new(claims, "iat", json_integer(now_s));
-	json_object_set_new(claims, "nbf", json_integer(now_s));
-	json_object_set_new(claims, "exp", json_integer(now_s + c->sim->settings.token_s));
-	rng_bytes(&c->sim->rng, random, sizeof(random));
-	base64url_encode(random, sizeof(random), text);
-	text_init(&t, 65536);
-	part_add(&t, json_pack("{s:s,s:s,s:s}", "typ", "JWT", "alg", "RS256", "kid", "simulated"));
-	text_adds(&t, ".");
-	part_add(&t, claims);
-	text_addf(&t, ".%s", text);
-	return text_take(&t);
+	free(opening);
+	return jwt;
 }
 
 /* What was granted, as the token says it: a list of roles to an app, one text of scopes to a person. */
@@ -302,32 +299,68 @@ access_claims(const struct call *c, const char *app_id, const struct user *user)
 	return claims;
 }
 
+/* How all tokens of an app in a tenant begin, as long as nothing is granted or taken back. */
+static const char *
+opening_of(const struct call *c, const char *app_id)
+{
+	struct map *openings = &c->sim->token_openings;
+	char key[2 * GUID_LEN + 1];
+	struct opening *o;
+
+	memcpy(key, c->tenant->id, GUID_LEN);
+	memcpy(key + GUID_LEN, app_id, GUID_SIZE);
+	o = sim_map_get(openings, key);
+	if (o == NULL) {
+		o = must_alloc(sizeof(*o));
+		memcpy(o->key, key, sizeof(o->key));
+		sim_map_put(openings, o->key, o);
+	}
+	if (o->text == NULL || o->permissions != c->tenant->permissions) {
+		free(o->text);
+		o->text = sim_jwt_open(access_claims(c, app_id, NULL));
+		o->permissions = c->tenant->permissions;
+	}
+	return o->text;
+}
+
+/* user NULL: of the app itself. */
+static const struct token *
+token_new(struct call *c, const char *client_id, struct user *user)
+{
+	struct token *t = must_alloc(sizeof(*t));
+
+	sim_guid_copy(t->app_id, client_id);
+	t->text = user == NULL ? sign(c, opening_of(c, t->app_id)) : sim_token_jwt(c, access_claims(c, t->app_id, user));
+	t->tenant = c->tenant;
+	t->user = user;
+	t->expires_ms = c->now_ms + c->sim->settings.token_s * 1000;
+	sweep(c->sim, c->now_ms);
+	sim_map_put(&c->sim->tokens, sim_jwt_signature(t->text), t);
+	return t;
+}
+
 json_t *
 sim_token_issue(struct call *c, const char *client_id, struct user *user)
 {
-	struct token *t = must_alloc(sizeof(*t));
 	json_int_t life_s = c->sim->settings.token_s;
 
-	sim_guid_copy(t->app_id, client_id);
-	t->text = sim_token_jwt(c, access_claims(c, t->app_id, user));
-	t->tenant = c->tenant;
-	t->user = user;
-	t->expires_ms = c->now_ms + life_s * 1000;
-	sweep(c->sim, c->now_ms);
-	sim_map_put(&c->sim->tokens, t->text, t);
-	return json_pack(
-	    "{s:s,s:I,s:I,s:s}", "token_type", "Bearer", "expires_in", life_s, "ext_expires_in", life_s, "access_token", t->text);
+	return json_pack("{s:s,s:I,s:I,s:s}", "token_type", "Bearer", "expires_in", life_s, "ext_expires_in", life_s,
+	    "access_token", token_new(c, client_id, user)->text);
 }
 
 static void
 grant_to_app(struct call *c, const struct form *f, const char *tenant)
 {
 	int refused = check_request(c, f, c->tenant, tenant);
+	long long life_s = c->sim->settings.token_s;
 
-	if (refused != 0)
+	if (refused != 0) {
 		sim_token_refuse(c, refused);
-	else
-		call_answer(c, 200, sim_token_issue(c, form_get(f, "client_id"), NULL));
+		return;
+	}
+	call_answer_ready(c, 200,
+	    must_format("{\"token_type\":\"Bearer\",\"expires_in\":%lld,\"ext_expires_in\":%lld,\"access_token\":\"%s\"}", life_s,
+	        life_s, token_new(c, form_get(f, "client_id"), NULL)->text));
 }
 
 static const struct {
@@ -370,13 +403,17 @@ refuse_token(struct call *c, enum journal_kind kind, const char *message)
 bool
 sim_token_authenticate(struct call *c)
 {
-	const struct token *t;
+	const struct token *t = NULL;
+	const char *signature;
 
 	if (c->authorization == NULL || !str_starts(c->authorization, "Bearer ")) {
 		refuse_token(c, JOURNAL_NO_TOKEN, "Access token is empty.");
 		return false;
 	}
-	t = sim_map_get(&c->sim->tokens, c->authorization + 7);
+	if ((signature = sim_jwt_signature(c->authorization)) != NULL)
+		t = sim_map_get(&c->sim->tokens, signature);
+	if (t != NULL && strcmp(t->text, c->authorization + 7) != 0)
+		t = NULL;
 	if (t == NULL || t->expires_ms <= c->now_ms) {
 		refuse_token(c, JOURNAL_BAD_TOKEN,
 		    t == NULL ? "Access token validation failure." : "Lifetime validation failed, the token is expired.");

@@ -10,12 +10,14 @@
 #include "sim/map.h"
 #include "sim/memory.h"
 
-#define TIMEOUT_MS  30000
-#define TOKENS_KEPT 4096 /* the newest, of all tenants: older ones have expired */
+#define TIMEOUT_MS    30000
+#define TOKEN_KEPT_MS (2 * 60 * 60000) /* twice as long as it is good */
 
 struct token {
-	char *text;
+	char *signature; /* no two have the same */
 	unsigned tenant;
+	int64_t learnt_ms;
+	struct token *next;
 };
 
 struct wire {
@@ -24,9 +26,8 @@ struct wire {
 	struct clock *clock;
 	struct wire_options options;
 	struct http_call *calls;
-	struct token tokens[TOKENS_KEPT];
-	size_t token_count;
-	struct map token_by_text;
+	struct token *oldest, *newest; /* newest: of any use only while there is an oldest */
+	struct map token_by_signature;
 };
 
 struct http_call {
@@ -138,24 +139,33 @@ number_of(const char *directory)
 }
 
 static void
+token_free(struct wire *w, struct token *t)
+{
+	sim_map_del(&w->token_by_signature, t->signature);
+	w->oldest = t->next;
+	free(t->signature);
+	free(t);
+}
+
+/* Whose it is, for as long as it may be used. */
+static void
 token_learn(struct wire *w, unsigned tenant, const char *body)
 {
-	static const char name[] = "\"access_token\":";
-	const char *at = strstr(body, name);
-	struct token *t = &w->tokens[w->token_count++ % TOKENS_KEPT];
-	size_t len;
+	static const char name[] = "\"access_token\":\"";
+	const char *at = strstr(body, name), *end = at != NULL ? strchr(at + sizeof(name) - 1, '"') : NULL, *dot;
+	struct token *t;
 
-	if (at == NULL)
+	if (end == NULL || (dot = memrchr(at, '.', (size_t)(end - at))) == NULL)
 		return;
-	at += sizeof(name) - 1;
-	at += strspn(at, " \"");
-	len = strcspn(at, "\"");
-	if (t->text != NULL)
-		sim_map_del(&w->token_by_text, t->text);
-	free(t->text);
-	t->text = strndup(at, len);
+	while (w->oldest != NULL && clock_boot_ms(w->clock) - w->oldest->learnt_ms > TOKEN_KEPT_MS)
+		token_free(w, w->oldest);
+	t = must_alloc(sizeof(*t));
+	t->signature = strndup(dot + 1, (size_t)(end - dot) - 1);
 	t->tenant = tenant;
-	sim_map_put(&w->token_by_text, t->text, t);
+	t->learnt_ms = clock_boot_ms(w->clock);
+	*(w->oldest == NULL ? &w->oldest : &w->newest->next) = t;
+	w->newest = t;
+	sim_map_put(&w->token_by_signature, t->signature, t);
 }
 
 static unsigned
@@ -163,12 +173,13 @@ tenant_of(struct wire *w, const struct http_request *r, const char *path)
 {
 	static const char name[] = "Authorization: Bearer ";
 	const struct token *t = NULL;
+	const char *dot;
 
 	if (strstr(path, "/oauth2/") != NULL)
 		return number_of(path + 1);
 	for (size_t i = 0; r->headers != NULL && r->headers[i] != NULL && t == NULL; i++)
-		if (strncmp(r->headers[i], name, sizeof(name) - 1) == 0)
-			t = sim_map_get(&w->token_by_text, r->headers[i] + sizeof(name) - 1);
+		if (strncmp(r->headers[i], name, sizeof(name) - 1) == 0 && (dot = strrchr(r->headers[i], '.')) != NULL)
+			t = sim_map_get(&w->token_by_signature, dot + 1);
 	return t != NULL ? t->tenant : 0;
 }
 
@@ -245,9 +256,9 @@ wire_free(struct http_transport *base)
 
 	while (w->calls != NULL)
 		cancel(base, w->calls);
-	for (size_t i = 0; i < TOKENS_KEPT; i++)
-		free(w->tokens[i].text);
-	sim_map_done(&w->token_by_text);
+	while (w->oldest != NULL)
+		token_free(w, w->oldest);
+	sim_map_done(&w->token_by_signature);
 	http_transport_free(w->graph);
 	free(w);
 }

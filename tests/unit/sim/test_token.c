@@ -77,6 +77,39 @@ tokens_end(void **state)
 	assert_int_equal(drive_noted(&d, "no_token"), 1);
 }
 
+/* Only the whole text counts: not the part that it is found by. */
+static void
+tokens_are_compared_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(drive_graph(&d, "GET", "/users/" ADA, NULL), 200);
+	d.token[10] = d.token[10] == 'x' ? 'y' : 'x';
+	assert_int_equal(drive_graph(&d, "GET", "/users/" ADA, NULL), 401);
+	strchr(d.token, '.')[0] = '\0';
+	assert_int_equal(drive_graph(&d, "GET", "/users/" ADA, NULL), 401);
+	assert_int_equal(drive_noted(&d, "bad_token"), 2);
+}
+
+static size_t
+token_length(void)
+{
+	assert_int_equal(sign_in(TENANT, cases[0].body), 0);
+	return strlen(jx_get_str(d.json, "access_token"));
+}
+
+/* The permissions of now, whatever an earlier one said. */
+static void
+tokens_name_what_is_granted(void **state)
+{
+	size_t before = token_length();
+
+	(void)state;
+	drive_control(&d, "POST", "permissions", "{\"tenant\":\"" TENANT "\",\"withdraw\":[\"User.Read.All\"]}");
+	assert_true(token_length() < before);
+	drive_control(&d, "POST", "permissions", "{\"tenant\":\"" TENANT "\",\"grant\":[\"User.Read.All\"]}");
+	assert_int_equal(token_length(), before);
+}
+
 static void
 tokens_see_their_tenant_only(void **state)
 {
@@ -96,6 +129,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(answers_by_number, start, drive_teardown),
 		cmocka_unit_test_setup_teardown(tokens_end, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(tokens_are_compared_whole, start, drive_teardown),
+		cmocka_unit_test_setup_teardown(tokens_name_what_is_granted, start, drive_teardown),
 		cmocka_unit_test_setup_teardown(tokens_see_their_tenant_only, start, drive_teardown),
 	};
 
