@@ -1,5 +1,6 @@
 /* Consent not yet given, given, withdrawn, given again: what the tenant says, and how soon it is noticed. */
 #include "reconciler/consent.h"
+#include "unit/reconciler/meeting_side.h"
 #include "unit/reconciler/rig_group.h"
 
 static void
@@ -196,7 +197,37 @@ withdrawn_again_soon_after(void **state)
 	}
 }
 
-/* The same, but only rosters can be read no more: the ERG is broken, the tenant is not. */
+/* Missing from the start, given, and withdrawn again within minutes, where nothing but meetings is asked for: the probes that were refused
+ * until then are no reason to look later. */
+static void
+withdrawn_soon_after_it_was_first_given(void **state)
+{
+	int64_t probes, waited_s = 0;
+
+	(void)state;
+	permissions("\"set\":[]");
+	rig_put_tenant(&rig);
+	meet_policy(&rig, MEETINGS_TWO_WAY, "");
+	rig_run(&rig, 10 * 60 * 1000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+	probes = rig_requests(&rig, "GET /users/{user}");
+	while (rig_requests(&rig, "GET /users/{user}") == probes && waited_s++ < 1800)
+		rig_run(&rig, 1000);
+	permissions("\"grant\":[\"User.Read.All\",\"Team.ReadBasic.All\",\"Channel.ReadBasic.All\",\"Calendars.Read\","
+	            "\"Calendars.ReadWrite\"]");
+	rig_put_tenant(&rig);
+	rig_run(&rig, 30000);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_ACTIVE);
+	permissions("\"set\":[]");
+	rig_forget_requests(&rig);
+	meet_put(&rig, "picnic", meet_fields("Picnic", 2 * DAY_MS, 1));
+	rig_run(&rig, 30000);
+	assert_int_equal(rig_requests(&rig, "GET /teams/{team}/members"), 0);
+	assert_int_equal(rig_tenant(&rig).state, TENANT_CONSENT_MISSING);
+	assert_int_equal(rig_count(&rig, "ergsync.tenant.consent_missing", 0), 2);
+}
+
+/* A renewal again, but only rosters can be read no more: the ERG is broken, the tenant is not. */
 static void
 a_renewal_meets_a_permission_withdrawn(void **state)
 {
@@ -321,6 +352,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(one_permission_is_not_consent, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(a_renewal_meets_the_withdrawal, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(withdrawn_again_soon_after, rig_group_start, rig_group_stop),
+		cmocka_unit_test_setup_teardown(withdrawn_soon_after_it_was_first_given, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(a_renewal_meets_a_permission_withdrawn, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(something_else_is_refused, rig_group_start, rig_group_stop),
 		cmocka_unit_test_setup_teardown(consent_regained_elsewhere, rig_group_start, rig_group_stop),
