@@ -1,10 +1,13 @@
 /*
  * seal.c - one cipher context a direction, keyed once and given a new nonce for each value: keying costs more than a short value.
+ * OpenSSL's generator costs nearly the same for many bytes as for few: nonces are drawn some at a time.
  */
 #include "state/seal.h"
 #include "base/big_endian.h"
 
 #include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +17,7 @@
 
 #define NONCE_LEN 12
 #define TAG_LEN   16
+#define DRAWN     (16 * NONCE_LEN) /* at a time */
 
 _Static_assert(SEAL_OVERHEAD == 2 + NONCE_LEN + TAG_LEN, "the first layout and its announced size");
 _Static_assert(SEAL_OVERHEAD_MAX == 5 + NONCE_LEN + TAG_LEN, "the second layout and its announced size");
@@ -22,7 +26,25 @@ struct seal {
 	EVP_CIPHER_CTX *in, *out;
 	uint32_t id;
 	bool first; /* writes the first layout */
+	uint8_t drawn[DRAWN];
+	size_t drawn_left; /* the last so many bytes of it were not used yet */
+	unsigned forks;    /* when they were drawn */
 };
+
+/* How often this process was made by fork(): what was drawn before it is the parent's. */
+static atomic_uint forks;
+
+static void
+on_fork(void)
+{
+	atomic_fetch_add(&forks, 1);
+}
+
+static void
+watch_forks(void)
+{
+	(void)pthread_atfork(NULL, NULL, on_fork);
+}
 
 /* Length of the header before the nonce, by layout; 0: no layout of ours. */
 static size_t
@@ -49,10 +71,12 @@ context_new(const struct key32 *key, int encrypt)
 static enum err
 make(const struct key32 *key, uint32_t id, bool first, struct seal **ret)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct seal *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return ERR_NOMEM;
+	(void)pthread_once(&once, watch_forks);
 	s->id = id;
 	s->first = first;
 	s->in = context_new(key, 1);
@@ -121,7 +145,29 @@ seal_free(struct seal *s)
 		return;
 	EVP_CIPHER_CTX_free(s->in); /* wipes the key schedule */
 	EVP_CIPHER_CTX_free(s->out);
+	secret_wipe(s, sizeof(*s));
 	free(s);
+}
+
+/* One that no value was sealed with, in no process. */
+static bool
+nonce_take(struct seal *s, uint8_t ret[NONCE_LEN])
+{
+	uint8_t *next;
+
+	if (s->forks != atomic_load_explicit(&forks, memory_order_relaxed))
+		s->drawn_left = 0;
+	if (s->drawn_left == 0) {
+		if (RAND_bytes(s->drawn, DRAWN) != 1)
+			return false;
+		s->drawn_left = DRAWN;
+		s->forks = atomic_load_explicit(&forks, memory_order_relaxed);
+	}
+	next = s->drawn + DRAWN - s->drawn_left;
+	memcpy(ret, next, NONCE_LEN);
+	secret_wipe(next, NONCE_LEN);
+	s->drawn_left -= NONCE_LEN;
+	return true;
 }
 
 /* Sets the nonce and feeds the AAD. */
@@ -144,7 +190,7 @@ seal_wrap(struct seal *s, const struct seal_place *place, const void *plain, siz
 
 	if (plain_len > INT_MAX)
 		return ERR_TOOBIG;
-	if (RAND_bytes(nonce, NONCE_LEN) != 1)
+	if (!nonce_take(s, nonce))
 		return ERR_IO;
 	if (!begin(s->in, 1, nonce, place) || EVP_CipherUpdate(s->in, text, &n, plain, (int)plain_len) != 1 ||
 	    EVP_CipherFinal_ex(s->in, text + n, &last) != 1 ||

@@ -7,7 +7,8 @@
  * AAD: table name | 0 | key the value is stored under.
  *
  * LMDB has no checksums (reliability.md section 0, 6): the tag is ours. A value that was changed, cut, or moved to another key or
- * table does not open. Nonces are random: one key is good for 2^32 values (NIST SP 800-38D 8.3).
+ * table does not open. Nonces are random, and a child's of fork() are not its parent's: one key is good for 2^32 values
+ * (NIST SP 800-38D 8.3).
  * One thread at a time per struct seal.
  */
 #ifndef STATE_SEAL_H

@@ -1,6 +1,8 @@
 /* seal.c: what was sealed opens in its place, and nothing else opens anywhere. */
 #include "state/seal.h"
 
+#include <sys/wait.h>
+
 #include "unit/state/scratch.h"
 
 static const struct key32 master = { "0123456789abcdef0123456789abcdef" };
@@ -47,6 +49,77 @@ each_sealing_is_different(void **state)
 	assert_memory_not_equal(a + 2, b + 2, 12);
 	assert_memory_not_equal(a + SEAL_OVERHEAD, b + SEAL_OVERHEAD, sizeof(plain));
 	assert_null(memmem(a, sizeof(a), "ada", 3));
+	seal_free(s);
+}
+
+#define SEALINGS 5000
+
+struct nonce {
+	uint8_t b[12];
+};
+
+static struct nonce
+nonce_of_sealing(struct seal *s)
+{
+	uint8_t sealed[sizeof(plain) + SEAL_OVERHEAD];
+	struct nonce n;
+
+	assert_int_equal(seal_wrap(s, &place, plain, sizeof(plain), sealed), ERR_OK);
+	memcpy(n.b, sealed + 2, sizeof(n.b));
+	return n;
+}
+
+static int
+compare_nonces(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct nonce));
+}
+
+static void
+all_different(struct nonce *nonces, size_t count)
+{
+	qsort(nonces, count, sizeof(*nonces), compare_nonces);
+	for (size_t i = 1; i < count; i++)
+		assert_memory_not_equal(&nonces[i - 1], &nonces[i], sizeof(*nonces));
+}
+
+static void
+no_nonce_comes_twice(void **state)
+{
+	static struct nonce nonces[SEALINGS];
+	struct seal *s[] = { seal(), seal() }; /* with one key */
+
+	(void)state;
+	for (size_t i = 0; i < SEALINGS; i++)
+		nonces[i] = nonce_of_sealing(s[i % 3 == 0]);
+	all_different(nonces, SEALINGS);
+	seal_free(s[0]);
+	seal_free(s[1]);
+}
+
+/* Each of the two has nonces at hand, drawn before. */
+static void
+a_forked_process_has_nonces_of_its_own(void **state)
+{
+	struct nonce nonces[81];
+	struct seal *s = seal();
+	int ends[2], status;
+	pid_t pid;
+
+	(void)state;
+	nonces[0] = nonce_of_sealing(s);
+	assert_int_equal(pipe(ends), 0);
+	assert_true((pid = fork()) >= 0);
+	for (size_t i = 0; i < 40; i++)
+		nonces[1 + i] = nonce_of_sealing(s);
+	if (pid == 0)
+		_exit(write(ends[1], nonces + 1, 40 * sizeof(*nonces)) != 40 * (ssize_t)sizeof(*nonces));
+	assert_int_equal(read(ends[0], nonces + 41, 40 * sizeof(*nonces)), 40 * (ssize_t)sizeof(*nonces));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	all_different(nonces, 81);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 	seal_free(s);
 }
 
@@ -153,6 +226,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trips),
 		cmocka_unit_test(each_sealing_is_different),
+		cmocka_unit_test(no_nonce_comes_twice),
+		cmocka_unit_test(a_forked_process_has_nonces_of_its_own),
 		cmocka_unit_test(every_flipped_bit_is_found),
 		cmocka_unit_test(moved_values_do_not_open),
 		cmocka_unit_test(another_implementation_made_these),
