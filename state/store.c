@@ -35,6 +35,7 @@ store_seal(struct store *s, enum table t, const void *key, size_t key_len, const
 		e = seal_wrap(seal, &place, s->plain, len, s->sealed);
 	if (e == ERR_OK)
 		*ret_len = len + seal_overhead(seal);
+	s->plain_len = len;
 	return e;
 }
 
@@ -51,8 +52,8 @@ store_unseal_as(struct store *s, struct seal *seal, enum table t, const MDB_val 
 	return e == ERR_OK ? schema_decode(table_schema(t), s->plain, len, ret) : e;
 }
 
-enum err
-store_unseal(struct store *s, enum table t, const MDB_val *key, const MDB_val *value, void *ret)
+static enum err
+row_open(struct store *s, enum table t, const MDB_val *key, const MDB_val *value, void *ret)
 {
 	struct seal *seal = keyring_by_id(s->keys, seal_key_id(value->mv_data, value->mv_size));
 
@@ -60,6 +61,33 @@ store_unseal(struct store *s, enum table t, const MDB_val *key, const MDB_val *v
 		return ERR_OK;
 	store_note_damaged(s, t, key);
 	return ERR_CORRUPT;
+}
+
+/* A walk comes by each row once: what it opens is not kept. */
+enum err
+store_unseal(struct store *s, enum table t, const MDB_val *key, const MDB_val *value, void *ret)
+{
+	return row_cache_get(s->rows, t, key, value, ret) ? ERR_OK : row_open(s, t, key, value, ret);
+}
+
+static enum err
+row_get(struct store *s, enum table t, const MDB_val *key, const MDB_val *value, void *ret)
+{
+	enum err e;
+
+	if (row_cache_get(s->rows, t, key, value, ret))
+		return ERR_OK;
+	if ((e = row_open(s, t, key, value, ret)) == ERR_OK)
+		row_cache_put(s->rows, t, key, value, ret);
+	return e;
+}
+
+/* What was put is mostly read soon: kept as it will be read then, which is not always how it was given. */
+static void
+row_keep(struct store *s, enum table t, const MDB_val *key, const MDB_val *value)
+{
+	if (row_cache_takes(t) && schema_decode(table_schema(t), s->plain, s->plain_len, s->kept) == ERR_OK)
+		row_cache_put(s->rows, t, key, value, s->kept);
 }
 
 /* ---------- records ---------- */
@@ -74,7 +102,7 @@ store_get(struct store *s, enum table t, const struct store_key *key, void *ret)
 	if (txn == NULL)
 		return ERR_IO;
 	if ((rc = mdb_get(txn, s->tables[t], &k, &value)) == 0)
-		return store_unseal(s, t, &k, &value, ret);
+		return row_get(s, t, &k, &value, ret);
 	if (rc != MDB_NOTFOUND) {
 		store_fail(s, env_err(rc), "get");
 		return ERR_IO;
@@ -111,6 +139,7 @@ store_put(struct store *s, enum table t, const struct store_key *key, const void
 		store_fail(s, e, "put");
 		return;
 	}
+	row_keep(s, t, &k, &value);
 	if (t == TABLE_ERGS) {
 		owner = store_owner_of(s, t, record);
 		store_owner_learn(s, key, &owner);

@@ -174,7 +174,7 @@ attach(struct store *s, const struct store_options *options, char *why, size_t w
 
 	store_owners_find(s);
 	if ((s->turn = timer_new(s->clock, store_turn_end, s)) == NULL ||
-	    (s->room = timer_new(s->clock, store_room_again, s)) == NULL)
+	    (s->room = timer_new(s->clock, store_room_again, s)) == NULL || row_cache_new(&s->rows) != ERR_OK)
 		return ERR_NOMEM;
 	if ((e = env_open(&env, &s->env, why, why_size)) != ERR_OK || (e = keys_open(s, options, why, why_size)) != ERR_OK ||
 	    (e = tables_open(s, why, why_size)) != ERR_OK)
@@ -224,6 +224,7 @@ store_drop(struct store *s)
 	timer_free(s->room);
 	env_close(s->env);
 	keyring_free(s->keys);
+	row_cache_free(s->rows);
 	store_batch_clear(&s->batch);
 	free(s->batch.ops);
 	free(s->waiters);

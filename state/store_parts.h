@@ -23,6 +23,7 @@
 #include "base/hash.h"
 #include "state/codec.h"
 #include "state/keyring.h"
+#include "state/row_cache.h"
 #include "state/seal.h"
 #include "state/store.h"
 
@@ -71,6 +72,7 @@ struct store_erg_owner {
 struct store {
 	struct env *env;
 	struct keyring *keys;
+	struct row_cache *rows;
 	struct key32 index_key;
 	struct clock *clock;
 	void (*on_failure)(void *arg, enum err e);
@@ -102,6 +104,8 @@ struct store {
 	int64_t last_commit_ms;
 
 	uint8_t plain[STORE_SEALED_MAX], sealed[STORE_SEALED_MAX];
+	size_t plain_len;                   /* of what was sealed last */
+	uint8_t kept[ROW_CACHE_RECORD_MAX]; /* a record as it will be read */
 };
 
 /* ---------- store_turn.c ---------- */
@@ -122,9 +126,9 @@ void store_batch_clear(struct store_batch *b);
 /* ---------- store.c ---------- */
 
 MDB_val store_val(const struct store_key *key);
-/* Record to s->sealed, with its owner's present key. */
+/* Record to s->plain and s->sealed, with its owner's present key. */
 enum err store_seal(struct store *s, enum table t, const void *key, size_t key_len, const void *record, size_t *ret_len);
-/* ERR_CORRUPT: it is not what was sealed there; noted. */
+/* ERR_CORRUPT: it is not what was sealed there; noted. What was opened a short while ago is not opened again. */
 enum err store_unseal(struct store *s, enum table t, const MDB_val *key, const MDB_val *value, void *ret);
 /* The same, and nobody is told. */
 enum err store_unseal_as(struct store *s, struct seal *seal, enum table t, const MDB_val *key, const MDB_val *value, void *ret);

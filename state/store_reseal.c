@@ -159,6 +159,7 @@ store_reseal(struct store *s, size_t max, struct store_reseal *ret)
 	/* All was seen in an earlier turn, and that is on disk. */
 	if (s->reseal_table == TABLE_COUNT && !store_turn_open(s)) {
 		e = keyring_drop_retired(s->keys, &ret->keys_dropped);
+		row_cache_clear(s->rows); /* nobody can read those again */
 		ret->done = e == ERR_OK;
 		reseal_restart(s);
 		return e;
