@@ -45,6 +45,7 @@ struct env {
 	char what[32];
 	uint32_t format;
 	uint64_t free_bytes; /* when last counted, less what was asked for since */
+	uint64_t file_bytes; /* the file is at least so long: nothing shortens it while we have it */
 };
 
 /* --- errors --- */
@@ -270,7 +271,7 @@ above_high_water(struct env *env, uint64_t end, uint64_t need_bytes)
 enum err
 env_ensure_room(struct env *env, uint64_t need_bytes)
 {
-	uint64_t end = used_end(env), map = map_size(env), file = file_size(env), want;
+	uint64_t end = used_end(env), map = map_size(env), want;
 
 	if (above_high_water(env, end, need_bytes))
 		return ERR_FULL;
@@ -278,7 +279,9 @@ env_ensure_room(struct env *env, uint64_t need_bytes)
 	want = end + 2 * need_bytes + DELETE_RESERVE;
 	if (want > map)
 		want = map;
-	if (file >= want)
+	if (env->file_bytes < want)
+		env->file_bytes = file_size(env);
+	if (env->file_bytes >= want)
 		return ERR_OK;
 	if (!file_extend(env, want + GROW_STEP < map ? want + GROW_STEP : map) && file_size(env) < want)
 		return ERR_FULL;
@@ -528,6 +531,16 @@ env_begin(struct env *env, bool write, MDB_txn **ret)
 	/* Another process opened it with a larger map, and used it. */
 	if (rc == MDB_MAP_RESIZED && (rc = mdb_env_set_mapsize(env->lmdb, 0)) == 0)
 		rc = mdb_txn_begin(env->lmdb, NULL, flags, ret);
+	return env_err(rc);
+}
+
+enum err
+env_renew(struct env *env, MDB_txn *txn)
+{
+	int rc = mdb_txn_renew(txn);
+
+	if (rc == MDB_MAP_RESIZED && (rc = mdb_env_set_mapsize(env->lmdb, 0)) == 0)
+		rc = mdb_txn_renew(txn);
 	return env_err(rc);
 }
 

@@ -92,7 +92,9 @@ struct store {
 	unsigned reseal_table; /* where store_reseal goes on; TABLE_COUNT: all was seen */
 	struct store_key reseal_at;
 	uint64_t reseal_rows;
-	MDB_txn *write, *read; /* of this turn; at most one of them is not NULL */
+	MDB_txn *write; /* of this turn; NULL: nothing was put in it */
+	MDB_txn *read;  /* kept from turn to turn; of this one while reading */
+	bool reading;   /* not while there is a write */
 	struct timer *turn;
 	struct store_waiter *waiters;
 	size_t waiter_count, waiter_size;

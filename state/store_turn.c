@@ -31,44 +31,56 @@ store_fail(struct store *s, enum err e, const char *doing)
 /* ---------- transactions ---------- */
 
 static MDB_txn *
-begin(struct store *s, bool write, MDB_txn **ret)
+begun(struct store *s, enum err e, MDB_txn *txn, const char *doing)
 {
-	enum err e = env_begin(s->env, write, ret);
-
 	if (e != ERR_OK) {
-		*ret = NULL;
-		store_fail(s, e, write ? "begin" : "read");
+		store_fail(s, e, doing);
 		return NULL;
 	}
 	timer_arm_sooner(s->turn, 0);
-	return *ret;
+	return txn;
 }
 
 MDB_txn *
 store_reading(struct store *s)
 {
+	enum err e;
+
 	if (s->failed)
 		return NULL;
 	if (s->write != NULL)
 		return s->write;
-	if (s->read != NULL)
+	if (s->reading)
 		return s->read;
-	/* Left open, it would keep every freed page from being used again: it ends with the turn. */
-	return begin(s, false, &s->read);
+	e = s->read == NULL ? env_begin(s->env, false, &s->read) : env_renew(s->env, s->read);
+	s->reading = e == ERR_OK;
+	return begun(s, e, s->read, "read");
+}
+
+/* Left open, it would keep every freed page from being used again: it ends with the turn, or with the turn's first write. */
+static void
+end_reading(struct store *s)
+{
+	if (s->reading)
+		mdb_txn_reset(s->read);
+	s->reading = false;
 }
 
 MDB_txn *
 store_writing(struct store *s)
 {
+	enum err e;
+
 	if (s->failed)
 		return NULL;
 	if (s->write != NULL)
 		return s->write;
-	if (s->read != NULL)
-		mdb_txn_abort(s->read);
-	s->read = NULL;
+	end_reading(s);
 	s->turn_bytes = 0;
-	return begin(s, true, &s->write);
+	e = env_begin(s->env, true, &s->write);
+	if (e != ERR_OK)
+		s->write = NULL;
+	return begun(s, e, s->write, "begin");
 }
 
 void
@@ -194,9 +206,7 @@ store_turn_end(void *arg)
 {
 	struct store *s = arg;
 
-	if (s->read != NULL)
-		mdb_txn_abort(s->read);
-	s->read = NULL;
+	end_reading(s);
 	if (s->write != NULL)
 		store_turn_commit(s);
 	if (!s->failed)
