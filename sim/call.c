@@ -462,6 +462,8 @@ call_finish(struct call *c)
 		journal_request(c->sim->journal, c->now_ms, c->tenant == NULL ? "" : c->tenant->id, c->method, c->path,
 		    c->template, c->status);
 	log_exchange(c);
+	json_decref(c->json);
+	c->json = NULL;
 	if (ms > 0 && (c->timer = timer_new(c->sim->clock, send_answer, c)) != NULL)
 		timer_arm(c->timer, ms);
 	else

@@ -81,7 +81,7 @@ struct call {
 	char *path, *query; /* as sent */
 	char *body;
 	size_t body_len;
-	json_t *json; /* the parsed body or NULL */
+	json_t *json; /* the parsed body or NULL; until the answer is set */
 	char *authorization, *client_request_id, *prefer, *if_match;
 	char *segment[CALL_SEGMENTS_MAX];
 	size_t segment_count;
