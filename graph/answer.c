@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 #include "model/ids.h"
 
 void
@@ -75,6 +76,7 @@ static const struct {
 	{ 423, ERR_BUSY, "It is locked on Graph." },
 	{ 429, ERR_THROTTLED, "Graph asked us to wait." },
 	{ 501, ERR_UNSUPPORTED, "Graph does not support this." },
+	{ 507, ERR_REMOTE, "Graph has no room left for it: a quota of the mailbox or of the tenant is used up." },
 	{ 509, ERR_THROTTLED, "Graph asked us to wait." },
 };
 
@@ -192,7 +194,7 @@ graph_error_detail(int status, enum err err, const struct graph_error *error, ch
 		       "public "
 		       "certificate and its whole chain? ergsyncctl doctor looks.";
 	if (err == ERR_FULL && status == 403)
-		text = "A quota of Graph is used up: too many subscriptions of this app, tenant or mailbox.";
+		text = "A quota of Graph is used up: that of this app, tenant or mailbox.";
 	for (size_t i = 0; text == NULL && i < sizeof(statuses) / sizeof(statuses[0]); i++)
 		if (statuses[i].status == status)
 			text = statuses[i].detail;
@@ -204,4 +206,18 @@ graph_error_detail(int status, enum err err, const struct graph_error *error, ch
 		(void)snprintf(ret, ret_size, "%s (HTTP %d)", text, status);
 	else
 		(void)snprintf(ret, ret_size, "The call to Graph failed: %s.", err_text(err));
+}
+
+void
+graph_answer_again(const struct graph_answer *a, int64_t again_wall_ms, bool doubtful, char ret[DETAIL_SIZE])
+{
+	char at[TIMESTAMP_SIZE], again[TIMESTAMP_SIZE + 80];
+	size_t len;
+
+	timestamp_format((again_wall_ms + 999) / 1000 * 1000, at);
+	snprintf(
+	    again, sizeof(again), " It is tried again at %s%s.", at, doubtful ? ", unless it turns out that it was done" : "");
+	graph_copy_cut(ret, DETAIL_SIZE - strlen(again), a->detail);
+	len = strlen(ret);
+	snprintf(ret + len, DETAIL_SIZE - len, "%s", again);
 }

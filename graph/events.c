@@ -92,6 +92,8 @@ graph_event_judge(const struct graph_answer *a)
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
 		if (str_equal_nocase(a->error.inner_code, refusals[i].code) || str_equal_nocase(a->error.code, refusals[i].code))
 			return refusals[i].refusal;
+	if (a->err == ERR_FULL)
+		return GRAPH_EVENT_NONE; /* a quota's 403 */
 	return refusal_of_status(a->status);
 }
 

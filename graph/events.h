@@ -35,7 +35,7 @@
 #define X(name, text) GRAPH_EVENT_##name,
 enum graph_event_refusal { GRAPH_EVENT_REFUSAL_TABLE(X) GRAPH_EVENT_REFUSAL_COUNT };
 #undef X
-/* Pure. NONE for ERR_OK and for what may pass (throttled, no answer, 5xx): those are of graph_answer.err alone. */
+/* Pure. NONE for ERR_OK and for what may pass (throttled, a quota, no answer, 5xx): those are of graph_answer.err alone. */
 enum graph_event_refusal graph_event_judge(const struct graph_answer *a);
 /* Is it of the whole mailbox, and not of the one event? */
 bool graph_event_refuses_mailbox(enum graph_event_refusal r);

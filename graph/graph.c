@@ -72,6 +72,8 @@ struct graph_call {
 	bool doubtful;        /* a try of them may have been done */
 	uint64_t token_number;
 	enum err last_err;
+	int last_status;
+	int64_t again_wall_ms; /* the next try; 0: this is the first */
 	/* how it ends, when that is not an answer of Graph */
 	enum err end_err;
 	int64_t end_retry_ms;
@@ -433,6 +435,8 @@ call_settle(struct graph_call *c, struct graph_answer *a, const struct graph_try
 	a->err = c->last_err = err_of(t, a);
 	if (v.act == GRAPH_AGAIN && graph_budget_retry(&c->tenant->queue.budget, clock_boot_ms(g->clock))) {
 		g->stats.retries++;
+		c->last_status = t->status;
+		c->again_wall_ms = clock_wall_ms(g->clock) + v.wait_ms;
 		c->state = CALL_WAITING;
 		timer_arm(c->timer, v.wait_ms);
 		return;
@@ -752,6 +756,18 @@ bool
 graph_call_is_waiting(const struct graph_call *call)
 {
 	return (call->state == CALL_QUEUED || call->state == CALL_WAITING) && !call->doubtful;
+}
+
+bool
+graph_call_trouble(const struct graph_call *call, char ret[DETAIL_SIZE])
+{
+	struct graph_answer last = { .status = call->last_status, .err = call->last_err, .error = { .message = "" } };
+
+	if (call->again_wall_ms == 0)
+		return false;
+	graph_error_detail(last.status, last.err, &last.error, last.detail, sizeof(last.detail));
+	graph_answer_again(&last, call->again_wall_ms, false, ret);
+	return true;
 }
 
 void

@@ -105,6 +105,9 @@ void graph_cancel(struct graph *g, struct graph_call *call);
 /* It waits for its first turn, or for another after answers that say it was not done: cancelled now, it takes no effect. */
 bool graph_call_is_waiting(const struct graph_call *call);
 
+/* It has failed and is to be tried again by itself: what went wrong, and when the next try is. False: it has not. */
+bool graph_call_trouble(const struct graph_call *call, char ret[DETAIL_SIZE]);
+
 /* Forgets failures of a tenant (sign-in, breaker): the next call asks Graph at once. After a PUT of the tenant. */
 void graph_tenant_retry(struct graph *g, const struct guid *directory);
 /* Graph refused a permission: tokens say what was granted when they were given, so the next call signs in anew (not more often

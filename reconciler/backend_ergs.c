@@ -96,6 +96,17 @@ erg_show(struct reconciler *r, const struct erg *erg, struct erg_view *ret)
 		ret->addresses[i] = move_address(&ret->subscriptions[i], keeper_move_mark(r));
 }
 
+bool
+backend_tenant_waits(struct reconciler *r, const struct tenant_id *id, char ret[DETAIL_SIZE])
+{
+	struct tenant tenant;
+
+	if (tenant_load(r, id, &tenant) != ERR_OK || tenant.state == TENANT_ACTIVE)
+		return false;
+	snprintf(ret, DETAIL_SIZE, "Waits for the tenant: %s", tenant.detail);
+	return true;
+}
+
 enum err
 backend_check_tenant(struct reconciler *r, const struct erg *erg, struct problem *p)
 {

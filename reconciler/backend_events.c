@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "reconciler/meeting_push.h"
 #include "reconciler/meetings.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/tables.h"
@@ -12,6 +13,16 @@ static enum err
 unknown_event(struct problem *p)
 {
 	return problem_set(p, PROBLEM_UNKNOWN_EVENT, "The ERG has no such event.");
+}
+
+/* What is open waits for the tenant, or for the next try of a call; that is in no record. */
+static void
+show_wait(struct reconciler *r, struct event *e)
+{
+	bool open = (e->write != EVENT_WRITE_NONE || e->unknown) && e->status != EVENT_FAILED && (!e->held || e->approved);
+
+	if (open && !backend_tenant_waits(r, &e->tenant, e->detail))
+		(void)meeting_push_trouble(r, e, e->detail);
 }
 
 /* ERR_NOTFOUND also for one whose time to be remembered is over. */
@@ -27,6 +38,7 @@ event_show(
 	if (err == ERR_OK && e.forget_wall_ms != 0 && e.forget_wall_ms <= clock_wall_ms(r->clock))
 		err = ERR_NOTFOUND;
 	if (err == ERR_OK) {
+		show_wait(r, &e);
 		view.fields = fields;
 		*ret_more = emit(arg, &view);
 	}

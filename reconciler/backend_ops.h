@@ -32,6 +32,8 @@ enum err backend_tenant_doctor(void *ctx, const struct tenant_id *id, struct app
 enum err backend_unknown_erg(struct problem *p, const struct erg_id *id);
 /* Does its tenant stay? What is put while it is being removed would be taken in, and gone with it. */
 enum err backend_check_tenant(struct reconciler *r, const struct erg *erg, struct problem *p);
+/* Nothing is asked of Graph for this tenant now: *ret says so, and why. False: *ret stays. */
+bool backend_tenant_waits(struct reconciler *r, const struct tenant_id *tenant, char ret[DETAIL_SIZE]);
 /* The policy the app asked for, whether or not the tenant lets it. */
 enum meetings_policy backend_meetings_asked(const struct erg *erg);
 /* The ERG's policy is what was asked for as far as its tenant allows. */

@@ -31,6 +31,18 @@ backoff_ms(struct reconciler *r, int64_t attempts)
 	return wait_ms / 2 + (int64_t)rng_below(r->rng, (uint64_t)wait_ms / 2 + 1);
 }
 
+/* Until it is done. */
+static void
+say_why(struct meeting *m, const struct graph_answer *a)
+{
+	char detail[DETAIL_SIZE];
+
+	if (m->e.write == EVENT_WRITE_NONE || a->detail[0] == '\0')
+		return;
+	graph_answer_again(a, m->e.not_before_wall_ms, m->e.unknown, detail);
+	meeting_detail(m, detail);
+}
+
 static void
 put_off(struct meeting *m, const struct graph_answer *a)
 {
@@ -38,8 +50,7 @@ put_off(struct meeting *m, const struct graph_answer *a)
 
 	meeting_write_put_off(m, a->retry_after_ms > wait_ms ? a->retry_after_ms : wait_ms);
 	m->e.attempts++;
-	if (m->e.write != EVENT_WRITE_NONE && a->detail[0] != '\0')
-		meeting_detail(m, a->detail); /* until it is done */
+	say_why(m, a);
 }
 
 /* Nothing of this mailbox goes on before; each of its events fails with the same reason as its turn comes. */
@@ -160,14 +171,15 @@ on_write(struct meeting_task *t, struct meeting *m, const struct graph_answer *a
 	bool again = false;
 
 	if (a->unknown) {
-		meeting_write_unknown(m);
+		meeting_write_unknown(m, backoff_ms(m->r, m->e.attempts));
+		say_why(m, a);
 	} else if (a->err == ERR_OK && t->step == MEETING_TASK_CANCEL) {
 		meeting_write_done(m, NULL);
 	} else if (a->err == ERR_OK && graph_event_answer_read(a, &told) == ERR_OK) {
 		meeting_write_done(m, &told);
 		graph_event_done(&told);
 	} else if (a->err == ERR_OK) {
-		meeting_write_unknown(m); /* it happened; what it has become, a read tells */
+		meeting_write_unknown(m, MEETING_LOOK_MS); /* it happened; what it has become, a read tells */
 	} else if (t->step == MEETING_TASK_CANCEL && why == GRAPH_EVENT_GONE) {
 		m->e.mails = 0;
 		meeting_write_done(m, NULL);
@@ -175,7 +187,7 @@ on_write(struct meeting_task *t, struct meeting *m, const struct graph_answer *a
 		/* Made before, and not found a moment ago. When nothing is ever found, it was deleted: then it is another one. */
 		if (m->e.attempts > DUPLICATES_MAX)
 			meeting_generation_set(m, m->e.generation + 1);
-		meeting_write_unknown(m);
+		meeting_write_unknown(m, MEETING_LOOK_MS);
 	} else if (why == GRAPH_EVENT_CHANGED || why == GRAPH_EVENT_GONE) {
 		meeting_write_put_off(m, 0);
 		again = true;

@@ -75,7 +75,7 @@ task_start(struct meeting_lane *l, const struct store_key *key, const struct eve
 	e = m->e;
 	/* A call was begun and its end never noted. */
 	if (e.started_wall_ms != 0)
-		meeting_write_unknown(m);
+		meeting_write_unknown(m, MEETING_LOOK_MS);
 	else if (e.forget_wall_ms != 0 && e.forget_wall_ms <= now_ms)
 		return meeting_forget(m);
 	else if (l->why[0] != '\0' && clock_boot_ms(r->clock) < l->blocked_boot_ms && (e.write != EVENT_WRITE_NONE || e.unknown))
@@ -227,6 +227,15 @@ meeting_push_creating(const struct reconciler *r, const struct guid *mailbox)
 		if (t->step == MEETING_TASK_CREATE)
 			return true;
 	return false;
+}
+
+bool
+meeting_push_trouble(const struct reconciler *r, const struct event *e, char ret[DETAIL_SIZE])
+{
+	struct meeting_lane *l = r->meeting_pushes != NULL ? lane_find(r->meeting_pushes, &e->mailbox) : NULL;
+	const struct meeting_task *t = l != NULL ? task_find(l, &e->erg, &e->id) : NULL;
+
+	return t != NULL && t->call != NULL && graph_call_trouble(t->call, ret);
 }
 
 /* ---------- life ---------- */

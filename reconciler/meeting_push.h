@@ -44,6 +44,8 @@ void meeting_push_tenant_back(struct reconciler *r, const struct tenant_id *tena
 void meeting_push_retry(struct reconciler *r, const struct guid *mailbox);
 /* Did it turn out that the mailbox cannot be used, and was not tried since? */
 bool meeting_push_blocked(const struct reconciler *r, const struct guid *mailbox);
+/* Is a call about this event tried again just now? Then why, and when. */
+bool meeting_push_trouble(const struct reconciler *r, const struct event *e, char ret[DETAIL_SIZE]);
 /* Is a meeting being made there, whose id we may hear of before the answer? */
 bool meeting_push_creating(const struct reconciler *r, const struct guid *mailbox);
 

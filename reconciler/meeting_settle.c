@@ -160,6 +160,13 @@ keeps_link(struct meeting *m)
 	return app != NULL && outlook != NULL && !app->online && outlook->online;
 }
 
+/* What was wrong with a write is over with it. */
+static bool
+nothing_open_now(const struct meeting *m)
+{
+	return m->before.write != EVENT_WRITE_NONE && m->e.write == EVENT_WRITE_NONE;
+}
+
 static void
 settle_status(struct meeting *m)
 {
@@ -174,7 +181,7 @@ settle_status(struct meeting *m)
 		meeting_detail(m, far_text);
 	else if (status == EVENT_SCHEDULED && keeps_link(m))
 		meeting_detail(m, link_text);
-	else if (status != m->e.status || (m->before.held && !m->before.approved))
+	else if (status != m->e.status || (m->before.held && !m->before.approved) || nothing_open_now(m))
 		m->e.detail[0] = '\0';
 	m->e.status = status;
 	if (status != was || !m->stored)

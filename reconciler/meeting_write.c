@@ -8,8 +8,6 @@
 #include "reconciler/meeting_seen.h"
 #include "reconciler/reconciler.h"
 
-#define LOOK_WAIT_MS 2000 /* after an unknown outcome, the first look */
-
 void
 meeting_write_begin(struct meeting *m, enum event_write write, unsigned fields)
 {
@@ -94,13 +92,13 @@ meeting_write_done(struct meeting *m, const struct graph_event *answer)
 }
 
 void
-meeting_write_unknown(struct meeting *m)
+meeting_write_unknown(struct meeting *m, int64_t wait_ms)
 {
 	if (!m->e.unknown)
 		count_mails(m);
 	m->e.started_wall_ms = 0;
 	m->e.unknown = true;
-	m->e.not_before_wall_ms = clock_wall_ms(m->r->clock) + LOOK_WAIT_MS;
+	m->e.not_before_wall_ms = clock_wall_ms(m->r->clock) + wait_ms;
 }
 
 void

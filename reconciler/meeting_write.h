@@ -18,8 +18,9 @@ struct meeting;
 void meeting_write_begin(struct meeting *m, enum event_write write, unsigned fields);
 /* It happened; answer: as Graph told, NULL for a cancellation. */
 void meeting_write_done(struct meeting *m, const struct graph_event *answer);
-/* It may have happened. */
-void meeting_write_unknown(struct meeting *m);
+#define MEETING_LOOK_MS 2000 /* after an unknown outcome, the first look */
+/* It may have happened: that is looked up in wait_ms. */
+void meeting_write_unknown(struct meeting *m, int64_t wait_ms);
 /* It was looked for after an unknown outcome: seen (NULL: nothing there). */
 void meeting_write_looked(struct meeting *m, const struct graph_event *seen);
 /* It has not happened, or was not even tried: again in wait_ms. */

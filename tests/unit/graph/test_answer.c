@@ -124,6 +124,23 @@ hostile_bodies_are_bounded(void **state)
 	json_decref(root);
 }
 
+/* However long the reason is, it ends with when. */
+static void
+the_next_try_is_told(void **state)
+{
+	struct graph_answer a = { .status = 503 };
+	char detail[DETAIL_SIZE];
+
+	(void)state;
+	snprintf(a.detail, sizeof(a.detail), "Graph failed. (HTTP 503)");
+	graph_answer_again(&a, 1795000000001, false, detail);
+	assert_string_equal(detail, "Graph failed. (HTTP 503) It is tried again at 2026-11-18T11:06:41Z.");
+	memset(a.detail, 'x', sizeof(a.detail) - 1);
+	graph_answer_again(&a, 1795000000000, true, detail);
+	assert_int_equal(strlen(detail), DETAIL_SIZE - 1);
+	assert_non_null(strstr(detail, "x It is tried again at 2026-11-18T11:06:40Z, unless it turns out that it was done."));
+}
+
 int
 main(void)
 {
@@ -131,6 +148,7 @@ main(void)
 		cmocka_unit_test(bodies_and_statuses),
 		cmocka_unit_test(existing_subscriptions_are_named),
 		cmocka_unit_test(hostile_bodies_are_bounded),
+		cmocka_unit_test(the_next_try_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

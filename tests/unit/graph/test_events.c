@@ -231,6 +231,7 @@ why_a_mailbox_refuses(void **state)
 			fail_msg("%s: %d", cases[i].word, (int)s.refusal);
 		assert_true(strlen(graph_event_refusal_text(s.refusal)) > 10);
 	}
+	assert_int_equal(graph_event_judge(&(struct graph_answer){ .status = 403, .err = ERR_FULL }), GRAPH_EVENT_NONE);
 	s.fake.word = "503 ServiceUnavailable";
 	assert_non_null(graph_event_cancel(s.fake.graph, &s.where, &s.mailbox, "a", "", on_done, &s));
 	clock_manual_advance(s.fake.clock, 1200000);

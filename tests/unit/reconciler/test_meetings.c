@@ -360,6 +360,89 @@ what_waits_and_what_cannot_be_is_told(void **state)
 	rig_done(&rig);
 }
 
+/* As the app sees it. */
+static bool
+take_detail(void *arg, const struct event_view *view)
+{
+	str_copy(arg, DETAIL_SIZE, view->event->detail);
+	return true;
+}
+
+static const char *
+shown_detail(struct rig *rig, const char *name)
+{
+	static char detail[DETAIL_SIZE];
+	struct event_id id = meet_id(name);
+	struct erg_id erg = rig_erg(rig).id;
+	struct problem p = { 0 };
+
+	detail[0] = '\0';
+	assert_int_equal(backend_ops.event_get(rig->r, &erg, &id, take_detail, detail, &p), ERR_OK);
+	return detail;
+}
+
+/* A write of "a" is failing since now: that is said at once, with when it is tried again. Then Graph is well again. */
+static void
+fails_for_a_while(struct rig *rig, const char *write, int status)
+{
+	char code[16];
+
+	snprintf(code, sizeof(code), "HTTP %d", status);
+	rig_run(rig, 8000);
+	for (int i = 0; i < 100; i++) {
+		const char *detail = shown_detail(rig, "a");
+
+		if (strstr(detail, status == 0 ? "cannot be reached" : code) == NULL &&
+		    strstr(detail, "Waits for the tenant: ") == NULL)
+			fail_msg("%s, %d, after %d s: %s", write, status, 8 + i, detail);
+		if (i == 0)
+			assert_non_null(strstr(detail, "tried again at 2026-"));
+		rig_run(rig, i < 60 ? 1000 : 60000);
+	}
+	assert_true(rig_requests(rig, write) <= 25);
+	json_decref(rig_ask(rig, "DELETE", "/_sim/faults", NULL));
+	rig_run(rig, HOUR_MS);
+	assert_string_equal(shown_detail(rig, "a"), "");
+}
+
+static void
+graph_fails(struct rig *rig, const char *method, int status)
+{
+	rig_forget_requests(rig);
+	if (status == 0)
+		rig_do(rig, "/_sim/faults", "{\"kind\":\"close_before\",\"method\":\"%s\",\"path\":\"/users/\",\"count\":0}",
+		    method);
+	else
+		rig_do(rig, "/_sim/faults",
+		    "{\"kind\":\"status\",\"status\":%d,\"method\":\"%s\",\"path\":\"/users/\",\"count\":0}", status, method);
+}
+
+static void
+what_graph_fails_to_write_is_told(void **state)
+{
+	static const int statuses[] = { 501, 507, 503, 429, 0 };
+	struct rig rig;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		meet_make(&rig, 53);
+		rig_run(&rig, 60000);
+		graph_fails(&rig, "POST", statuses[i]);
+		meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+		fails_for_a_while(&rig, CREATES, statuses[i]);
+		assert_int_equal(meet_event(&rig, "a").status, EVENT_SCHEDULED);
+		graph_fails(&rig, "PATCH", statuses[i]);
+		meet_put(&rig, "a", meet_fields("B", 3 * DAY_MS, 2));
+		fails_for_a_while(&rig, PATCHES, statuses[i]);
+		graph_fails(&rig, "POST", statuses[i]);
+		meet_remove(&rig, "a", "Bad weather");
+		fails_for_a_while(&rig, CANCELS, statuses[i]);
+		assert_int_equal(meet_event(&rig, "a").status, EVENT_CANCELLED);
+		meet_mailed(&rig, 2, 2, 2);
+		rig_done(&rig);
+	}
+}
+
 /* A mailbox that cannot look for all generations of an event is asked for the one that is known. */
 static void
 a_filter_that_is_refused(void **state)
@@ -761,6 +844,7 @@ main(void)
 		cmocka_unit_test(an_organizer_that_will_not_do_is_named),
 		cmocka_unit_test(a_comparison_tries_what_failed),
 		cmocka_unit_test(what_waits_and_what_cannot_be_is_told),
+		cmocka_unit_test(what_graph_fails_to_write_is_told),
 		cmocka_unit_test(a_filter_that_is_refused),
 		cmocka_unit_test(an_erg_may_have_an_organizer_of_its_own),
 		cmocka_unit_test(an_event_taken_back_leaves_no_meeting),
