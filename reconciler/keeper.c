@@ -56,13 +56,48 @@ entry_add(struct keeper *k, const struct subscription *s)
 	e->keeper = k;
 	e->kind = s->kind;
 	e->book.scope = s->scope;
-	e->book.tenant = s->tenant;
-	if (book_add(&k->book, &e->book) != ERR_OK) {
+	if (book_add(&k->book, &s->tenant, &e->book) != ERR_OK) {
 		free(e);
 		return NULL;
 	}
-	k->wide_count += s->kind == SUBSCRIPTION_TENANT_MEMBERS;
+	if (s->kind == SUBSCRIPTION_TENANT_MEMBERS) {
+		e->book.of->wide = &e->book;
+		k->wide_count++;
+	}
 	return e;
+}
+
+void
+keeper_under_way(struct entry *e, struct graph_call *call, struct graph_pages *pages)
+{
+	e->book.of->busy -= is_busy(e);
+	e->call = call;
+	e->pages = pages;
+	e->book.of->busy += is_busy(e);
+}
+
+static void
+set_waiting(struct entry *e, bool waiting)
+{
+	e->book.of->waiting -= e->waiting;
+	e->waiting = waiting;
+	e->book.of->waiting += e->waiting;
+}
+
+static void
+entry_drop(struct entry *e)
+{
+	struct keeper *k = e->keeper;
+
+	if (e->kind == SUBSCRIPTION_TENANT_MEMBERS) {
+		e->book.of->wide = NULL;
+		k->wide_count--;
+	}
+	set_waiting(e, false);
+	book_remove(&k->book, &e->book);
+	keeper_move_forget(e);
+	free(e->hearing);
+	free(e);
 }
 
 void
@@ -97,28 +132,17 @@ keeper_dies(struct entry *e)
 void
 keeper_free_again(struct entry *e)
 {
+	const struct book_tenant *of = e->book.of;
 	struct keeper *k = e->keeper;
-	struct book_entry *other;
 
 	book_set_due(&k->book, &e->book, 0);
 	timer_arm_sooner(k->tick, 0);
-	for (size_t i = 0; (other = book_of_tenant(&k->book, &e->book.tenant, i)) != NULL; i++)
-		if (entry_of(other)->waiting) {
-			entry_of(other)->waiting = false;
-			book_set_due(&k->book, other, 0);
+	for (size_t i = 0; of->waiting > 0 && i < of->count; i++)
+		if (entry_of(of->entries[i])->waiting) {
+			set_waiting(entry_of(of->entries[i]), false);
+			book_set_due(&k->book, of->entries[i], 0);
 			return;
 		}
-}
-
-static bool
-tenant_is_busy(struct keeper *k, const struct tenant_id *tenant)
-{
-	struct book_entry *other;
-	unsigned busy = 0;
-
-	for (size_t i = 0; busy < TENANT_CALLS_MAX && (other = book_of_tenant(&k->book, tenant, i)) != NULL; i++)
-		busy += is_busy(entry_of(other));
-	return busy >= TENANT_CALLS_MAX;
 }
 
 int64_t
@@ -181,12 +205,13 @@ step(struct entry *e)
 	struct keeper_next next;
 	struct graph_where where;
 	struct subscription s;
+	struct graph_call *call;
 
 	if (subscription_load(k->r, &e->book.scope, &s) != ERR_OK) {
 		keeper_dies(e);
 		return;
 	}
-	keeper_wide_settle(k, &s);
+	keeper_wide_settle(e, &s);
 	next = keeper_next_step(&s, now, k->r->config->renew_every_ms, e->book.scope.b[0]);
 	if (e->asked_for && keeper_knows_time(k)) {
 		e->asked_for = false;
@@ -206,7 +231,9 @@ step(struct entry *e)
 		keeper_ask_time(e, &where);
 	else if (keeper_wide_holds(k, &s, next.step))
 		keeper_due_in(e, HELD_LOOK_MS);
-	else if ((e->call = keeper_call(e, next.step, &s, &where)) == NULL)
+	else if ((call = keeper_call(e, next.step, &s, &where)) != NULL)
+		keeper_under_way(e, call, NULL);
+	else
 		keeper_due_in(e, KEEPER_BACKOFF_MIN_MS);
 }
 
@@ -215,12 +242,12 @@ step(struct entry *e)
 static size_t
 tenant_rows(struct keeper *k, const struct tenant_id *tenant, void (*each)(struct keeper *k, struct subscription *s))
 {
-	struct book_entry *e;
+	const struct book_tenant *of = book_tenant(&k->book, tenant);
 	struct subscription s;
 	size_t n = 0;
 
-	for (size_t i = 0; (e = book_of_tenant(&k->book, tenant, i)) != NULL; i++) {
-		if (subscription_load(k->r, &e->scope, &s) != ERR_OK)
+	for (size_t i = 0; of != NULL && i < of->count; i++) {
+		if (subscription_load(k->r, &of->entries[i]->scope, &s) != ERR_OK)
 			continue;
 		n++;
 		if (each != NULL)
@@ -233,12 +260,11 @@ void
 keeper_rows(
     struct reconciler *r, const struct tenant_id *tenant, void (*each)(void *arg, const struct subscription *s), void *arg)
 {
-	struct keeper *k = r->keeper;
-	struct book_entry *e;
+	const struct book_tenant *of = book_tenant(&r->keeper->book, tenant);
 	struct subscription s;
 
-	for (size_t i = 0; (e = book_of_tenant(&k->book, tenant, i)) != NULL; i++)
-		if (subscription_load(r, &e->scope, &s) == ERR_OK)
+	for (size_t i = 0; of != NULL && i < of->count; i++)
+		if (subscription_load(r, &of->entries[i]->scope, &s) == ERR_OK)
 			each(arg, &s);
 }
 
@@ -306,14 +332,10 @@ look(struct entry *e)
 	if (is_busy(e))
 		return;
 	if (e->dead) {
-		k->wide_count -= e->kind == SUBSCRIPTION_TENANT_MEMBERS;
-		book_remove(&k->book, &e->book);
-		keeper_move_forget(e);
-		free(e->hearing);
-		free(e);
+		entry_drop(e);
 		return;
 	}
-	e->waiting = tenant_is_busy(k, &e->book.tenant);
+	set_waiting(e, e->book.of->busy >= TENANT_CALLS_MAX);
 	if (!e->waiting)
 		step(e);
 }
@@ -502,21 +524,29 @@ keeper_new(struct reconciler *r, struct keeper **ret)
 	return ERR_OK;
 }
 
-void
-keeper_free(struct keeper *k)
+static void
+entries_free(struct keeper *k, const struct book_tenant *of)
 {
-	if (k == NULL)
-		return;
-	for (size_t i = 0; i < k->book.count; i++) {
-		struct entry *e = entry_of(k->book.sorted[i]);
+	for (size_t i = 0; i < of->count; i++) {
+		struct entry *e = entry_of(of->entries[i]);
 
 		graph_cancel(k->r->graph, e->call);
 		graph_pages_cancel(e->pages);
 		free(e->hearing);
 		free(e);
 	}
+}
+
+void
+keeper_free(struct keeper *k)
+{
+	if (k == NULL)
+		return;
+	for (size_t i = 0; i < k->book.tenant_count; i++)
+		entries_free(k, k->book.tenants[i]);
 	book_done(&k->book);
 	timer_free(k->review);
 	timer_free(k->tick);
+	free(k->marked_url);
 	free(k);
 }

@@ -1,4 +1,4 @@
-/* keeper_book.c - a sorted array for the tenants, a binary heap for the times. */
+/* keeper_book.c - sorted arrays for the tenants and for what each of them has, a binary heap for the times. */
 #include "reconciler/keeper_book.h"
 
 #include <stdbool.h>
@@ -7,34 +7,31 @@
 
 #define RESTS SIZE_MAX
 
-void
-book_done(struct keeper_book *b)
+/* The array of pointers, moved perhaps, with room for one more; NULL: out of memory, and it is as it was. */
+static void *
+with_room(void *array, size_t count, size_t *cap, size_t least)
 {
-	free(b->sorted);
-	free(b->heap);
-	*b = (struct keeper_book){ 0 };
+	size_t more = *cap == 0 ? least : *cap * 2;
+
+	if (count < *cap)
+		return array;
+	if ((array = reallocarray(array, more, sizeof(void *))) != NULL)
+		*cap = more;
+	return array;
 }
 
-/* --- by tenant --- */
+/* --- tenants --- */
 
-static int
-compare(const struct book_entry *e, const struct tenant_id *tenant, const struct scope_id *scope)
-{
-	int by_tenant = strcmp(e->tenant.s, tenant->s);
-
-	return by_tenant != 0 ? by_tenant : memcmp(e->scope.b, scope->b, sizeof(scope->b));
-}
-
-/* Of the first entry that is not before these. */
+/* Of the first one that is not before this. */
 static size_t
-place_of(const struct keeper_book *b, const struct tenant_id *tenant, const struct scope_id *scope)
+place_of_tenant(const struct keeper_book *b, const struct tenant_id *id)
 {
-	size_t low = 0, high = b->count;
+	size_t low = 0, high = b->tenant_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (compare(b->sorted[middle], tenant, scope) < 0)
+		if (strcmp(b->tenants[middle]->id.s, id->s) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -43,31 +40,120 @@ place_of(const struct keeper_book *b, const struct tenant_id *tenant, const stru
 }
 
 static bool
-grow(struct keeper_book *b)
+is_at(const struct keeper_book *b, size_t place, const struct tenant_id *id)
 {
-	size_t cap = b->cap == 0 ? 64 : b->cap * 2;
-	struct book_entry **sorted = realloc(b->sorted, cap * sizeof(struct book_entry *)), **heap;
+	return place < b->tenant_count && strcmp(b->tenants[place]->id.s, id->s) == 0;
+}
 
-	if (sorted == NULL)
+struct book_tenant *
+book_tenant(const struct keeper_book *b, const struct tenant_id *id)
+{
+	size_t place = place_of_tenant(b, id);
+
+	return is_at(b, place, id) ? b->tenants[place] : NULL;
+}
+
+/* That one, or a new one; NULL: out of memory. */
+static struct book_tenant *
+tenant_want(struct keeper_book *b, const struct tenant_id *id)
+{
+	size_t place = place_of_tenant(b, id);
+	struct book_tenant **tenants, *t;
+
+	if (is_at(b, place, id))
+		return b->tenants[place];
+	if ((tenants = with_room(b->tenants, b->tenant_count, &b->tenant_cap, 64)) == NULL)
+		return NULL;
+	b->tenants = tenants;
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return NULL;
+	t->id = *id;
+	memmove(&tenants[place + 1], &tenants[place], (b->tenant_count - place) * sizeof(struct book_tenant *));
+	tenants[place] = t;
+	b->tenant_count++;
+	return t;
+}
+
+static void
+tenant_free(struct book_tenant *t)
+{
+	free(t->entries);
+	free(t);
+}
+
+static void
+tenant_drop_if_empty(struct keeper_book *b, struct book_tenant *t)
+{
+	size_t place = place_of_tenant(b, &t->id);
+
+	if (t->count > 0)
+		return;
+	b->tenant_count--;
+	memmove(&b->tenants[place], &b->tenants[place + 1], (b->tenant_count - place) * sizeof(struct book_tenant *));
+	tenant_free(t);
+}
+
+void
+book_done(struct keeper_book *b)
+{
+	for (size_t i = 0; i < b->tenant_count; i++)
+		tenant_free(b->tenants[i]);
+	free(b->tenants);
+	free(b->heap);
+	*b = (struct keeper_book){ 0 };
+}
+
+/* --- what each has --- */
+
+/* Of the first entry that is not before this. */
+static size_t
+place_of(const struct book_tenant *t, const struct scope_id *scope)
+{
+	size_t low = 0, high = t->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(t->entries[middle]->scope.b, scope->b, sizeof(scope->b)) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool
+tenant_add(struct book_tenant *t, struct book_entry *e)
+{
+	size_t at = place_of(t, &e->scope);
+	struct book_entry **entries = with_room(t->entries, t->count, &t->cap, 4);
+
+	if (entries == NULL)
 		return false;
-	b->sorted = sorted;
-	if ((heap = realloc(b->heap, cap * sizeof(struct book_entry *))) == NULL)
-		return false;
-	b->heap = heap;
-	b->cap = cap;
+	t->entries = entries;
+	memmove(&entries[at + 1], &entries[at], (t->count - at) * sizeof(struct book_entry *));
+	entries[at] = e;
+	t->count++;
 	return true;
 }
 
 enum err
-book_add(struct keeper_book *b, struct book_entry *e)
+book_add(struct keeper_book *b, const struct tenant_id *tenant, struct book_entry *e)
 {
-	size_t at = place_of(b, &e->tenant, &e->scope);
+	struct book_entry **heap = with_room(b->heap, b->count, &b->cap, 64);
+	struct book_tenant *t;
 
-	if (b->count == b->cap && !grow(b))
+	if (heap == NULL)
 		return ERR_NOMEM;
-	memmove(&b->sorted[at + 1], &b->sorted[at], (b->count - at) * sizeof(struct book_entry *));
-	b->sorted[at] = e;
+	b->heap = heap;
+	if ((t = tenant_want(b, tenant)) == NULL)
+		return ERR_NOMEM;
+	if (!tenant_add(t, e)) {
+		tenant_drop_if_empty(b, t);
+		return ERR_NOMEM;
+	}
 	b->count++;
+	e->of = t;
 	e->place = RESTS;
 	return ERR_OK;
 }
@@ -75,36 +161,25 @@ book_add(struct keeper_book *b, struct book_entry *e)
 void
 book_remove(struct keeper_book *b, struct book_entry *e)
 {
-	size_t at = place_of(b, &e->tenant, &e->scope);
+	struct book_tenant *t = e->of;
+	size_t at = place_of(t, &e->scope);
 
 	book_rest(b, e);
 	b->count--;
-	memmove(&b->sorted[at], &b->sorted[at + 1], (b->count - at) * sizeof(struct book_entry *));
+	t->count--;
+	memmove(&t->entries[at], &t->entries[at + 1], (t->count - at) * sizeof(struct book_entry *));
+	e->of = NULL;
+	tenant_drop_if_empty(b, t);
 }
 
 struct book_entry *
 book_find(const struct keeper_book *b, const struct tenant_id *tenant, const struct scope_id *scope)
 {
-	size_t at = place_of(b, tenant, scope);
+	const struct book_tenant *t = book_tenant(b, tenant);
+	size_t at = t != NULL ? place_of(t, scope) : 0;
 
-	return at < b->count && compare(b->sorted[at], tenant, scope) == 0 ? b->sorted[at] : NULL;
-}
-
-static bool
-is_of(const struct keeper_book *b, size_t place, const struct tenant_id *tenant)
-{
-	return place < b->count && strcmp(b->sorted[place]->tenant.s, tenant->s) == 0;
-}
-
-struct book_entry *
-book_of_tenant(struct keeper_book *b, const struct tenant_id *tenant, size_t at)
-{
-	static const struct scope_id least;
-
-	/* Whoever walks a tenant does not search for its beginning at every step. */
-	if (!is_of(b, b->first, tenant) || (b->first > 0 && is_of(b, b->first - 1, tenant)))
-		b->first = place_of(b, tenant, &least);
-	return at < b->count && is_of(b, b->first + at, tenant) ? b->sorted[b->first + at] : NULL;
+	return t != NULL && at < t->count && memcmp(t->entries[at]->scope.b, scope->b, sizeof(scope->b)) == 0 ? t->entries[at]
+	                                                                                                      : NULL;
 }
 
 /* --- by time --- */

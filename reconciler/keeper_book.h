@@ -14,29 +14,42 @@
 #include "model/client_state.h"
 #include "model/tenant.h"
 
+struct book_tenant;
+
 struct book_entry {
-	struct tenant_id tenant;
 	struct scope_id scope;
 	int64_t due_ms;
-	size_t place; /* the book's own */
+	struct book_tenant *of; /* whose it is, while it is in the book */
+	size_t place;           /* the book's own */
+};
+
+/* A tenant that has entries; gone with the last of them. */
+struct book_tenant {
+	struct tenant_id id;
+	struct book_entry **entries; /* by scope */
+	size_t count, cap;
+
+	/* The owner's, all zero at first. */
+	unsigned busy, waiting;
+	struct book_entry *wide;
 };
 
 /* All zero is an empty book. */
 struct keeper_book {
-	struct book_entry **sorted; /* by tenant, then scope */
-	struct book_entry **heap;   /* earliest first; those that rest are not in it */
+	struct book_tenant **tenants; /* by id */
+	size_t tenant_count, tenant_cap;
+	struct book_entry **heap; /* earliest first; those that rest are not in it */
 	size_t count, cap, heap_count;
-	size_t first; /* where the tenant asked for last begins, if nothing has changed since */
 };
 
 void book_done(struct keeper_book *b); /* frees no entry */
 
-/* Sets tenant and scope beforehand; it rests. ERR_NOMEM: it is not in the book. */
-enum err book_add(struct keeper_book *b, struct book_entry *e);
+/* Sets scope beforehand; it rests. ERR_NOMEM: it is not in the book. */
+enum err book_add(struct keeper_book *b, const struct tenant_id *tenant, struct book_entry *e);
 void book_remove(struct keeper_book *b, struct book_entry *e);
+/* NULL: it has no entry. Adding and removing its entries changes what a walk over them sees. */
+struct book_tenant *book_tenant(const struct keeper_book *b, const struct tenant_id *tenant);
 struct book_entry *book_find(const struct keeper_book *b, const struct tenant_id *tenant, const struct scope_id *scope);
-/* The at-th entry of a tenant, from 0; NULL behind the last. The book must not change on the way. */
-struct book_entry *book_of_tenant(struct keeper_book *b, const struct tenant_id *tenant, size_t at);
 
 void book_set_due(struct keeper_book *b, struct book_entry *e, int64_t due_ms);
 /* Not due until told otherwise. */

@@ -100,7 +100,7 @@ keeper_where(struct reconciler *r, const struct subscription *s, struct graph_wh
 static bool
 call_ended(struct entry *e, struct subscription *ret)
 {
-	e->call = NULL;
+	keeper_under_way(e, NULL, NULL);
 	keeper_free_again(e);
 	if (subscription_load(e->keeper->r, &e->book.scope, ret) == ERR_OK)
 		return true;
@@ -227,7 +227,7 @@ found_end(void *arg, const struct graph_page_end *end)
 {
 	struct entry *e = arg;
 
-	e->pages = NULL;
+	keeper_under_way(e, NULL, NULL);
 	keeper_free_again(e);
 	log_put(LOG_INFO, "subscription_searched", LS("outcome", err_name(end->err)), LI("found", e->obstacle[0] != '\0'));
 	if (e->obstacle[0] == '\0')
@@ -258,7 +258,7 @@ on_conflict(struct entry *e, struct subscription *s, const struct graph_answer *
 	}
 	if (!keeper_where(k->r, s, &where))
 		return;
-	e->pages = graph_subscriptions_list(k->r->graph, &where, found_item, found_end, e);
+	keeper_under_way(e, NULL, graph_subscriptions_list(k->r->graph, &where, found_item, found_end, e));
 	if (e->pages != NULL)
 		book_rest(&k->book, &e->book);
 }
@@ -377,7 +377,7 @@ on_probed(void *arg, const struct graph_answer *a)
 	else if (!graph_error_existing_subscription(a->status, &a->error, id, sizeof(id)) || strcmp(id, s.id) == 0)
 		return;
 	if (keeper_where(e->keeper->r, &s, &where))
-		e->call = graph_subscription_delete(e->keeper->r->graph, &where, id, on_probe_deleted, e);
+		keeper_under_way(e, graph_subscription_delete(e->keeper->r->graph, &where, id, on_probe_deleted, e), NULL);
 }
 
 /* Of one resource there may be another one for other changes (graph-facts 2.4, 409). */
@@ -440,7 +440,7 @@ asked_end(void *arg, const struct graph_page_end *end)
 {
 	struct entry *e = arg;
 
-	e->pages = NULL;
+	keeper_under_way(e, NULL, NULL);
 	e->keeper->asks = NULL;
 	e->keeper->answered |= end->err == ERR_OK;
 	keeper_free_again(e);
@@ -465,8 +465,12 @@ keeper_ask_time(struct entry *e, const struct graph_where *where)
 		.directory = where->directory, .priority = where->priority, .deadline_ms = TIME_DEADLINE_MS
 	};
 	struct keeper *k = e->keeper;
+	struct graph_pages *pages = NULL;
 
-	if (k->asks == NULL && (e->pages = graph_subscriptions_list(k->r->graph, &soon, asked_item, asked_end, e)) != NULL)
+	if (k->asks == NULL)
+		pages = graph_subscriptions_list(k->r->graph, &soon, asked_item, asked_end, e);
+	keeper_under_way(e, NULL, pages);
+	if (pages != NULL)
 		k->asks = e;
 	else
 		keeper_due_in(e, TIME_LOOK_MS);

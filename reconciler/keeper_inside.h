@@ -31,8 +31,8 @@ struct entry {
 	struct keeper *keeper;
 	enum subscription_kind kind;
 	struct wide_hearing *hearing;                   /* of a tenant's; NULL: nothing was heard or missed yet */
-	struct graph_call *call;                        /* under way */
-	struct graph_pages *pages;                      /* looking for the one that is in the way */
+	struct graph_call *call;                        /* under way: keeper_under_way */
+	struct graph_pages *pages;                      /* looking for the one that is in the way, or asking what time it is */
 	char obstacle[SUBSCRIPTION_ID_SIZE];            /* a subscription to delete before we can create ours */
 	char key_sent[SUBSCRIPTION_ENCRYPTION_ID_SIZE]; /* named in the creation or renewal under way */
 	bool asked_for;                                 /* Graph wants it renewed */
@@ -40,7 +40,7 @@ struct entry {
 	bool replaces;  /* its deletion is under way, so that it can be made anew at another address */
 	bool lacks;     /* it is wanted, and not on Graph */
 	bool gives_way; /* the one there is to make room for its tenant's */
-	bool waiting;   /* due, but its tenant has calls enough under way */
+	bool waiting;   /* due, but its tenant has calls enough under way; counted there */
 	bool dead;      /* the row is gone */
 };
 
@@ -75,6 +75,8 @@ struct keeper {
 	struct forget forgets[KEEPER_FORGETS_MAX];
 	size_t forget_count;
 	int64_t warned_boot_ms;
+	char *marked_url; /* whose mark was made last; NULL: none was */
+	int64_t mark;
 };
 
 /* --- keeper.c --- */
@@ -87,6 +89,8 @@ int64_t keeper_now_ms(const struct reconciler *r);
 /* The row is looked at in the next turn, or so much later. */
 void keeper_due(struct keeper *k, const struct subscription *s);
 void keeper_due_in(struct entry *e, int64_t wait_ms);
+/* What it has under way now, NULL: nothing. Its tenant's are counted. */
+void keeper_under_way(struct entry *e, struct graph_call *call, struct graph_pages *pages);
 /* Its row is gone; the next tick lets it go. */
 void keeper_dies(struct entry *e);
 /* A call of it has ended: it is looked at, and so is one of its tenant that has been waiting for that. */
@@ -126,7 +130,7 @@ void keeper_move_forget(const struct entry *e); /* it is about to be freed */
 
 enum err keeper_wide_start(struct keeper *k);
 /* Before its next step: is the row of a team covered, or not any more? Stores what changes. */
-void keeper_wide_settle(struct keeper *k, struct subscription *s);
+void keeper_wide_settle(struct entry *e, struct subscription *s);
 /* Must that step wait: a creation until the tenant's has had its chance of the room left, or the deletion of the tenant's for creations? */
 bool keeper_wide_holds(struct keeper *k, const struct subscription *s, enum keeper_step what);
 /* Graph has no room for a subscription of a team: one for all may be the way out. The row says so, and is stored by the caller. */

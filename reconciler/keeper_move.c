@@ -1,6 +1,9 @@
 /* keeper_move.c - carries out what keeper_move_plan decides, as far as Graph has proved that it reaches public_url. */
 #include "reconciler/keeper_move.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
@@ -13,10 +16,18 @@
 #define LOOK_MS  10000 /* while another asks */
 #define YOUNG_MS 60000 /* a list of Graph's may be older than what it told us since */
 
+/* It is asked for with each step of each subscription, and public_url hardly ever changes. */
 int64_t
 keeper_move_mark(const struct reconciler *r)
 {
-	return move_mark(r->config->public_url);
+	const char *url = r->config->public_url;
+	struct keeper *k = r->keeper;
+
+	if (k->marked_url != NULL && strcmp(k->marked_url, url) == 0)
+		return k->mark;
+	free(k->marked_url);
+	k->marked_url = strdup(url);
+	return k->mark = move_mark(url);
 }
 
 /* What was known of another address says nothing of this one. */
@@ -128,12 +139,12 @@ may_ask(const struct keeper *k, struct move_state *m, struct entry *e)
 
 /* None of its tenant is without one, or will be in a moment. */
 static bool
-may_go(struct keeper *k, const struct entry *e)
+may_go(const struct entry *e)
 {
-	const struct book_entry *b;
+	const struct book_tenant *of = e->book.of;
 
-	for (size_t i = 0; (b = book_of_tenant(&k->book, &e->book.tenant, i)) != NULL; i++) {
-		const struct entry *other = (const struct entry *)b;
+	for (size_t i = 0; i < of->count; i++) {
+		const struct entry *other = (const struct entry *)of->entries[i];
 
 		if (other->lacks || (other->replaces && other->call != NULL))
 			return false;
@@ -165,7 +176,7 @@ replace(struct keeper *k, struct move_state *m, struct entry *e, const struct su
 		next->step = KEEPER_PROBE;
 		return true;
 	}
-	if (!may_go(k, e))
+	if (!may_go(e))
 		return false;
 	e->replaces = true;
 	next->step = KEEPER_DELETE;

@@ -28,17 +28,20 @@
 
 /* --- which row --- */
 
+/* The entry of the tenant's own; NULL: it has none, as nearly all. */
+static struct entry *
+wide_of(const struct book_tenant *of)
+{
+	return of != NULL ? (struct entry *)of->wide : NULL;
+}
+
 enum err
 keeper_wide_load(struct reconciler *r, const struct tenant_id *tenant, struct subscription *ret)
 {
-	struct keeper *k = r->keeper;
-	const struct book_entry *e;
+	const struct keeper *k = r->keeper;
+	const struct entry *e = k->wide_count > 0 ? wide_of(book_tenant(&k->book, tenant)) : NULL;
 
-	/* Asked for each team all the time, and nearly no tenant has one. */
-	for (size_t i = 0; k->wide_count > 0 && (e = book_of_tenant(&k->book, tenant, i)) != NULL; i++)
-		if (((const struct entry *)e)->kind == SUBSCRIPTION_TENANT_MEMBERS)
-			return subscription_load(r, &e->scope, ret);
-	return ERR_NOTFOUND;
+	return e != NULL ? subscription_load(r, &e->book.scope, ret) : ERR_NOTFOUND;
 }
 
 bool
@@ -47,26 +50,31 @@ keeper_wide_is_silent(const struct subscription *s)
 	return s->kind == SUBSCRIPTION_TENANT_MEMBERS && s->state == SUBSCRIPTION_ACTIVE && s->heard_wall_ms == 0;
 }
 
-/* NULL: out of memory, or the keeper does not know the row yet. */
+/* NULL: out of memory, or there is no entry. */
 static struct wide_hearing *
-hearing(struct keeper *k, const struct subscription *wide)
+hearing_of(struct entry *e)
 {
-	struct entry *e = (struct entry *)book_find(&k->book, &wide->tenant, &wide->scope);
-
 	if (e != NULL && e->hearing == NULL)
 		e->hearing = calloc(1, sizeof(*e->hearing));
 	return e != NULL ? e->hearing : NULL;
 }
 
+/* NULL also when the keeper does not know the row yet. */
+static struct wide_hearing *
+hearing(struct keeper *k, const struct subscription *wide)
+{
+	return hearing_of((struct entry *)book_find(&k->book, &wide->tenant, &wide->scope));
+}
+
 static enum wide_stand
-stand_of(struct keeper *k, const struct tenant_id *tenant)
+stand_of(struct keeper *k, const struct book_tenant *of)
 {
 	int64_t now_ms = keeper_now_ms(k->r), boot_ms = clock_boot_ms(k->r->clock);
+	struct wide_hearing *h = hearing_of(wide_of(of));
 	struct subscription wide;
-	struct wide_hearing *h;
 	bool coming;
 
-	if (keeper_wide_load(k->r, tenant, &wide) != ERR_OK || (h = hearing(k, &wide)) == NULL)
+	if (h == NULL || subscription_load(k->r, &of->wide->scope, &wide) != ERR_OK)
 		return WIDE_NONE;
 	coming = wide_stand(&wide, now_ms, 0) == WIDE_COMING;
 	if (coming && !h->coming)
@@ -88,11 +96,11 @@ struct each_team {
 static size_t
 team_count(struct keeper *k, const struct tenant_id *tenant)
 {
-	const struct book_entry *e;
+	const struct book_tenant *of = book_tenant(&k->book, tenant);
 	size_t n = 0;
 
-	for (size_t i = 0; (e = book_of_tenant(&k->book, tenant, i)) != NULL; i++)
-		n += ((const struct entry *)e)->kind == SUBSCRIPTION_TEAM_MEMBERS;
+	for (size_t i = 0; of != NULL && i < of->count; i++)
+		n += ((const struct entry *)of->entries[i])->kind == SUBSCRIPTION_TEAM_MEMBERS;
 	return n;
 }
 
@@ -187,9 +195,11 @@ keeper_wide_dirty(struct reconciler *r, const struct subscription *wide)
 }
 
 void
-keeper_wide_settle(struct keeper *k, struct subscription *s)
+keeper_wide_settle(struct entry *e, struct subscription *s)
 {
-	if (s->kind != SUBSCRIPTION_TEAM_MEMBERS || !wide_settle_team(s, stand_of(k, &s->tenant)))
+	struct keeper *k = e->keeper;
+
+	if (s->kind != SUBSCRIPTION_TEAM_MEMBERS || !wide_settle_team(s, stand_of(k, e->book.of)))
 		return;
 	keeper_row_store(k->r, s);
 	/* Until this row was there, what was told of its team was dropped as a stranger's. */
@@ -204,7 +214,7 @@ waits_for_room(struct keeper *k, const struct tenant_id *tenant)
 	const struct wide_hearing *h;
 	struct subscription wide;
 
-	return keeper_wide_load(k->r, tenant, &wide) == ERR_OK && stand_of(k, tenant) == WIDE_COMING &&
+	return keeper_wide_load(k->r, tenant, &wide) == ERR_OK && stand_of(k, book_tenant(&k->book, tenant)) == WIDE_COMING &&
 	       (wide.room > 0 || ((h = hearing(k, &wide)) != NULL && h->made_room));
 }
 
