@@ -18,24 +18,15 @@
 #define URL_MAX (64u << 10)
 
 static char *
-copy_len(const char *s, size_t len)
+copy_header(struct call *c, const struct sim_request *r, const char *name)
 {
-	char *copy = must_alloc(len + 1);
-
-	memcpy(copy, s, len);
-	return copy;
+	return r->header == NULL ? NULL : arena_copy(&c->arena, r->header(r->header_arg, name));
 }
 
 static char *
-copy_header(const struct sim_request *r, const char *name)
+decoded(struct call *c, const char *s, size_t len)
 {
-	return r->header == NULL ? NULL : must_copy(r->header(r->header_arg, name));
-}
-
-static char *
-decoded(const char *s, size_t len)
-{
-	char *ret = must_alloc(len + 1);
+	char *ret = arena_get(&c->arena, len + 1);
 	size_t ret_len;
 
 	if (percent_decode(s, len, 1, ret, &ret_len) != ERR_OK)
@@ -55,8 +46,8 @@ parse_query(struct call *c)
 		struct query_param *p = &c->param[c->param_count];
 
 		if (len > 0) {
-			p->name = decoded(at, name_len);
-			p->value = equals == NULL ? must_copy("") : decoded(equals + 1, len - name_len - 1);
+			p->name = decoded(c, at, name_len);
+			p->value = equals == NULL ? decoded(c, "", 0) : decoded(c, equals + 1, len - name_len - 1);
 			c->param_count++;
 		}
 		at += len + (at[len] == '&');
@@ -71,18 +62,17 @@ call_new(struct sim *sim, const struct sim_request *r, sim_done done, void *arg)
 	c->sim = sim;
 	c->done = done;
 	c->arg = arg;
-	str_copy(c->method_text, sizeof(c->method_text), r->method);
-	c->method = c->method_text;
-	c->path = must_copy(r->path);
-	c->query = must_copy(r->query == NULL ? "" : r->query);
+	str_copy(c->method, sizeof(c->method), r->method);
+	c->path = arena_copy(&c->arena, r->path);
+	c->query = arena_copy(&c->arena, r->query == NULL ? "" : r->query);
 	if (r->body != NULL && r->body_len > 0) {
-		c->body = copy_len(r->body, r->body_len);
+		c->body = arena_copy_len(&c->arena, r->body, r->body_len);
 		c->body_len = r->body_len;
 	}
-	c->authorization = copy_header(r, "Authorization");
-	c->client_request_id = copy_header(r, "client-request-id");
-	c->prefer = copy_header(r, "Prefer");
-	c->if_match = copy_header(r, "If-Match");
+	c->authorization = copy_header(c, r, "Authorization");
+	c->client_request_id = copy_header(c, r, "client-request-id");
+	c->prefer = copy_header(c, r, "Prefer");
+	c->if_match = copy_header(c, r, "If-Match");
 	c->fault.kind = FAULT_COUNT;
 	c->template = "(none)";
 	c->now_ms = c->read_ms = clock_boot_ms(sim->clock);
@@ -104,38 +94,28 @@ call_free(struct call *c)
 		c->next->link = c->link;
 	timer_free(c->timer);
 	call_mailbox_leave(c);
-	for (size_t i = 0; i < c->segment_count; i++)
-		free(c->segment[i]);
-	for (size_t i = 0; i < c->param_count; i++) {
-		free(c->param[i].name);
-		free(c->param[i].value);
-	}
-	for (size_t i = 0; i < c->header_count; i++)
-		free(c->header[i]);
 	json_decref(c->json);
 	json_decref(c->answer);
 	free(c->ready);
 	free(c->text);
-	free(c->authorization);
-	free(c->client_request_id);
-	free(c->prefer);
-	free(c->if_match);
-	free(c->path);
-	free(c->query);
-	free(c->body);
+	arena_done(&c->arena);
 	free(c);
+}
+
+static void
+header_add(struct call *c, const char *line)
+{
+	assert(c->header_count < CALL_HEADERS_MAX - 1);
+	c->header[c->header_count++] = line;
 }
 
 void
 call_header(struct call *c, const char *format, ...)
 {
 	va_list args;
-	char *line = NULL;
 
-	assert(c->header_count < CALL_HEADERS_MAX - 1);
 	va_start(args, format);
-	if (vasprintf(&line, format, args) >= 0)
-		c->header[c->header_count++] = line;
+	header_add(c, arena_format(&c->arena, format, args));
 	va_end(args);
 }
 
@@ -395,7 +375,7 @@ static void
 send_answer(void *arg)
 {
 	struct call *c = arg;
-	struct sim_answer a = { .fate = fate_of(c), .status = c->status, .headers = (const char *const *)c->header };
+	struct sim_answer a = { .fate = fate_of(c), .status = c->status, .headers = c->header };
 	char *text = c->answer == NULL ? c->ready : json_dumps(c->answer, JSON_COMPACT);
 
 	c->ready = NULL;
@@ -428,16 +408,35 @@ latency_ms(struct call *c)
 	return str_starts(c->path, "/_sim") ? 0 : ms;
 }
 
-/* Every answer says when it was made, by Graph's clock. */
+/* "name: value", for what every answer has: without printf. */
+static void
+header_pair(struct call *c, const char *name, const char *value)
+{
+	size_t name_len = strlen(name), value_len = strlen(value);
+	char *line = arena_get(&c->arena, name_len + value_len + 3);
+
+	memcpy(line, name, name_len);
+	memcpy(line + name_len, ": ", 2);
+	memcpy(line + name_len + 2, value, value_len + 1);
+	header_add(c, line);
+}
+
+/* Every answer says when it was made, by Graph's clock. Answers come by the dozen: all but the seconds is made once a minute. */
 static void
 date_header(struct call *c)
 {
-	time_t now_s = (time_t)(clock_wall_ms(c->sim->clock) / 1000);
-	char text[64];
+	struct sim *s = c->sim;
+	time_t now_s = (time_t)(clock_wall_ms(s->clock) / 1000), minute = now_s / 60;
 	struct tm t;
 
-	if (gmtime_r(&now_s, &t) != NULL && strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &t) > 0)
-		call_header(c, "Date: %s", text);
+	if (minute != s->date_minute) {
+		if (gmtime_r(&now_s, &t) == NULL || strftime(s->date, sizeof(s->date), "%a, %d %b %Y %H:%M:00 GMT", &t) == 0)
+			return;
+		s->date_minute = minute;
+	}
+	s->date[sizeof("Sun, 22 Nov 2026 18:23:") - 1] = (char)('0' + now_s % 60 / 10);
+	s->date[sizeof("Sun, 22 Nov 2026 18:23:0") - 1] = (char)('0' + now_s % 10);
+	header_pair(c, "Date", s->date);
 }
 
 void
@@ -452,8 +451,8 @@ call_finish(struct call *c)
 	if (c->fault.kind == FAULT_STATUS_AFTER && c->status < 400)
 		call_refuse(c, c->fault.status, "UnknownError", JOURNAL_NONE, "A scripted fault, after the effect.");
 	if (!c->inner && str_starts(c->path, GRAPH_PREFIX "/")) {
-		call_header(c, "request-id: %s", c->request_id);
-		call_header(c, "client-request-id: %s", c->client_request_id == NULL ? c->request_id : c->client_request_id);
+		header_pair(c, "request-id", c->request_id);
+		header_pair(c, "client-request-id", c->client_request_id == NULL ? c->request_id : c->client_request_id);
 	}
 	spoil_page(c);
 	if (!c->inner && !str_starts(c->path, "/_sim"))

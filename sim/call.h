@@ -6,7 +6,10 @@
 #ifndef SIM_CALL_H
 #define SIM_CALL_H
 
+#include <time.h>
+
 #include "base/clock.h"
+#include "sim/arena.h"
 #include "sim/calendar.h"
 #include "sim/faults.h"
 #include "sim/journal.h"
@@ -49,6 +52,8 @@ struct sim {
 	unsigned delta_epoch;  /* delta links of an older one are gone */
 	struct call *open;     /* all calls not answered yet */
 	bool closing;
+	time_t date_minute; /* the minute of date, in which only the seconds change */
+	char date[64];
 };
 
 struct query_param {
@@ -76,8 +81,8 @@ struct call {
 	bool counted;            /* in the requests in flight */
 	struct timer *timer;     /* of the latency */
 
-	const char *method; /* static or owned by the request's copy */
-	char method_text[8];
+	struct arena arena; /* of all texts of the request and the headers */
+	char method[8];
 	char *path, *query; /* as sent */
 	char *body;
 	size_t body_len;
@@ -102,10 +107,10 @@ struct call {
 	int64_t read_ms;    /* list reads see the world of then */
 
 	int status;
-	json_t *answer; /* NULL = no body */
-	char *ready;    /* instead of answer: its text */
-	char *text;     /* instead of both: plain text */
-	char *header[CALL_HEADERS_MAX];
+	json_t *answer;                       /* NULL = no body */
+	char *ready;                          /* instead of answer: its text */
+	char *text;                           /* instead of both: plain text */
+	const char *header[CALL_HEADERS_MAX]; /* NULL-terminated */
 	size_t header_count;
 };
 

@@ -10,24 +10,23 @@
 void
 form_done(struct form *f)
 {
-	for (size_t i = 0; i < f->count; i++) {
-		free(f->field[i].name);
-		free(f->field[i].value);
-	}
+	free(f->text);
 }
 
 bool
 form_parse(struct form *f, const char *body)
 {
+	char *to = f->text = must_alloc(strlen(body) + 2 * CALL_PARAMS_MAX);
 	bool good = true;
 
 	for (const char *at = body; *at != '\0' && f->count < CALL_PARAMS_MAX;) {
-		size_t len = strcspn(at, "&"), name_len = strcspn(at, "=&"), n;
+		size_t len = strcspn(at, "&"), name_len = strcspn(at, "=&"), n = 0;
 		struct query_param *p = &f->field[f->count++];
 		size_t value_at = name_len < len ? name_len + 1 : len;
 
-		p->name = must_alloc(name_len + 1);
-		p->value = must_alloc(len - value_at + 1);
+		p->name = to;
+		p->value = to + name_len + 1;
+		to = p->value + len - value_at + 1;
 		good = percent_decode(at, name_len, 1, p->name, &n) == ERR_OK &&
 		       percent_decode(at + value_at, len - value_at, 1, p->value, &n) == ERR_OK && good;
 		at += len + (at[len] == '&');

@@ -12,6 +12,7 @@
 struct form {
 	struct query_param field[CALL_PARAMS_MAX];
 	size_t count;
+	char *text; /* of all names and values */
 };
 
 /* Fills *f, which form_done frees in any case. False for a broken escape. */

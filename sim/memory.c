@@ -1,7 +1,6 @@
 /* Allocation that never returns NULL. */
 #include "sim/memory.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,12 @@ must_alloc(size_t size)
 	return checked(calloc(1, size));
 }
 
+void *
+must_get(size_t size)
+{
+	return checked(malloc(size));
+}
+
 char *
 must_copy(const char *s)
 {
@@ -29,16 +34,25 @@ must_copy(const char *s)
 }
 
 char *
+must_format_args(const char *format, va_list args)
+{
+	char *ret = NULL;
+
+	if (vasprintf(&ret, format, args) < 0)
+		ret = NULL;
+	return checked(ret);
+}
+
+char *
 must_format(const char *format, ...)
 {
 	va_list args;
-	char *ret = NULL;
+	char *ret;
 
 	va_start(args, format);
-	if (vasprintf(&ret, format, args) < 0)
-		ret = NULL;
+	ret = must_format_args(format, args);
 	va_end(args);
-	return checked(ret);
+	return ret;
 }
 
 void *

@@ -94,24 +94,22 @@ is_keyed(const char *name, size_t len)
 	return false;
 }
 
+/* The len bytes at s, which it cuts off there. */
 static bool
-push(struct call *c, const char *s, size_t len)
+push(struct call *c, char *s, size_t len)
 {
-	char *copy;
-
 	if (c->segment_count == CALL_SEGMENTS_MAX)
 		return false;
-	copy = must_alloc(len + 1);
-	memcpy(copy, s, len);
-	c->segment[c->segment_count++] = copy;
+	s[len] = '\0';
+	c->segment[c->segment_count++] = s;
 	return true;
 }
 
 /* One decoded segment: as it is, or name and key, or a function without its empty parentheses. */
 static bool
-push_segment(struct call *c, const char *s)
+push_segment(struct call *c, char *s)
 {
-	const char *open = strchr(s, '(');
+	char *open = strchr(s, '(');
 	size_t len = strlen(s);
 
 	if (strncasecmp(s, "microsoft.graph.", 16) == 0)
@@ -124,21 +122,22 @@ push_segment(struct call *c, const char *s)
 	return push(c, s, len);
 }
 
+/* Decodes a copy of the path in place: a segment begins where the slash before it stood or behind. */
 bool
 sim_route_split(struct call *c, const char *path)
 {
-	while (*path == '/') {
-		size_t len = strcspn(++path, "/"), decoded_len;
-		char *decoded = must_alloc(len + 1);
-		bool good = percent_decode(path, len, 0, decoded, &decoded_len) == ERR_OK && decoded_len == strlen(decoded) &&
-		            push_segment(c, decoded);
+	char *at = arena_copy(&c->arena, path), next = *at;
 
-		free(decoded);
-		if (!good)
+	while (next == '/') {
+		char *segment = at + 1;
+		size_t len = strcspn(segment, "/"), decoded_len;
+
+		at = segment + len;
+		next = *at;
+		if (percent_decode(segment, len, 0, segment, &decoded_len) != ERR_OK || !push_segment(c, segment))
 			return false;
-		path += len;
 	}
-	return *path == '\0';
+	return next == '\0';
 }
 
 static bool

@@ -1,7 +1,7 @@
 /* One call: the request goes into the world in the turn after start, its answer comes back by a timer. */
 #include "sim/transport.h"
 
-#include <stdio.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,11 +9,11 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "net/http_client.h"
+#include "sim/arena.h"
 #include "sim/memory.h"
 #include "sim/sim.h"
 
-#define HEADERS_MAX 32
-#define TIMEOUT_MS  30000
+#define TIMEOUT_MS 30000
 
 struct sim_transport {
 	struct http_transport base;
@@ -28,16 +28,15 @@ struct http_call {
 	struct http_call *next, **link;
 	http_done done; /* NULL once cancelled or answered */
 	void *arg;
+	struct arena arena; /* of all that is said in either direction */
 	char *method, *path, *query, *body;
 	size_t body_len, answer_max;
-	char *header[HEADERS_MAX + 1];
-	struct timer *timer; /* the turn of the request, then the timeout, then the turn of the answer */
+	const char **header;                /* NULL-terminated */
+	void (*wakes)(struct http_call *c); /* what timer does: the turn of the request, the timeout, the turn of the answer */
+	struct timer *timer;
 	int64_t started_ms, timeout_ms;
 	bool reachable, in_world; /* in_world: the simulator still holds a pointer to this */
 	struct http_answer answer;
-	char *answer_text[HEADERS_MAX];
-	struct http_header answer_header[HEADERS_MAX];
-	char *answer_body;
 };
 
 static void
@@ -54,22 +53,28 @@ call_free(struct http_call *c)
 	c->done = NULL;
 	if (c->in_world)
 		return;
-	for (size_t i = 0; i < HEADERS_MAX; i++) {
-		free(c->header[i]);
-		free(c->answer_text[i]);
-	}
-	free(c->method);
-	free(c->path);
-	free(c->query);
-	free(c->body);
-	free(c->answer_body);
+	arena_done(&c->arena);
 	free(c);
 }
 
 static void
-hand_over(void *arg)
+on_timer(void *arg)
 {
 	struct http_call *c = arg;
+
+	c->wakes(c);
+}
+
+static void
+wake_in(struct http_call *c, int64_t after_ms, void (*wakes)(struct http_call *c))
+{
+	c->wakes = wakes;
+	timer_arm(c->timer, after_ms);
+}
+
+static void
+hand_over(struct http_call *c)
+{
 	http_done done = c->done;
 	void *done_arg = c->arg;
 
@@ -88,16 +93,12 @@ answer_later(struct http_call *c, enum err err, const char *detail)
 {
 	c->answer.err = err;
 	c->answer.detail = detail;
-	timer_free(c->timer);
-	c->timer = timer_new(c->t->clock, hand_over, c);
-	timer_arm(c->timer, 0);
+	wake_in(c, 0, hand_over);
 }
 
 static void
-on_timeout(void *arg)
+on_timeout(struct http_call *c)
 {
-	struct http_call *c = arg;
-
 	c->answer.err = ERR_TIMEOUT;
 	c->answer.detail = "no answer in time";
 	hand_over(c);
@@ -109,38 +110,33 @@ request_header(void *arg, const char *name)
 	const struct http_call *c = arg;
 	size_t len = strlen(name);
 
-	for (size_t i = 0; c->header[i] != NULL; i++)
-		if (strncasecmp(c->header[i], name, len) == 0 && c->header[i][len] == ':')
-			return c->header[i] + len + 1 + strspn(c->header[i] + len + 1, " ");
+	for (const char **line = c->header; *line != NULL; line++)
+		if (tolower((unsigned char)(*line)[0]) == tolower((unsigned char)name[0]) && strncasecmp(*line, name, len) == 0 &&
+		    (*line)[len] == ':')
+			return *line + len + 1 + strspn(*line + len + 1, " ");
 	return NULL;
-}
-
-static void
-keep_header(struct http_call *c, const char *name, const char *value)
-{
-	struct http_header *h = &c->answer_header[c->answer.header_count];
-	char *text = NULL;
-
-	if (c->answer.header_count == HEADERS_MAX || asprintf(&text, "%s%c%s", name, '\0', value) < 0)
-		return;
-	c->answer_text[c->answer.header_count++] = text;
-	h->name = text;
-	h->value = text + strlen(name) + 1;
 }
 
 static void
 keep_headers(struct http_call *c, const struct sim_answer *a)
 {
-	for (const char *const *line = a->headers; *line != NULL; line++) {
-		const char *colon = strstr(*line, ": ");
-		char name[128];
+	struct http_header *h;
+	size_t count = 0;
 
-		if (colon != NULL && str_copy_len(name, sizeof(name), *line, (size_t)(colon - *line)))
-			keep_header(c, name, colon + 2);
+	while (a->headers[count] != NULL)
+		count++;
+	c->answer.headers = h = arena_get(&c->arena, (count + 1) * sizeof(*h));
+	for (size_t i = 0; i < count; i++) {
+		char *line = arena_copy(&c->arena, a->headers[i]), *colon = strstr(line, ": ");
+
+		if (colon == NULL)
+			continue;
+		*colon = '\0';
+		*h++ = (struct http_header){ line, colon + 2 };
 	}
 	if (a->content_type != NULL)
-		keep_header(c, "Content-Type", a->content_type);
-	c->answer.headers = c->answer_header;
+		*h++ = (struct http_header){ "Content-Type", arena_copy(&c->arena, a->content_type) };
+	c->answer.header_count = (size_t)(h - c->answer.headers);
 }
 
 static void
@@ -165,18 +161,14 @@ on_answer(void *arg, const struct sim_answer *a)
 	}
 	c->answer.status = a->status;
 	keep_headers(c, a);
-	c->answer_body = must_alloc(a->body_len + 1);
-	if (a->body_len > 0)
-		memcpy(c->answer_body, a->body, a->body_len);
-	c->answer.body = c->answer_body;
+	c->answer.body = arena_copy_len(&c->arena, a->body != NULL ? a->body : "", a->body_len);
 	c->answer.body_len = a->body_len;
 	answer_later(c, ERR_OK, "");
 }
 
 static void
-ask(void *arg)
+ask(struct http_call *c)
 {
-	struct http_call *c = arg;
 	struct sim_request r = { .method = c->method,
 		.path = c->path,
 		.query = c->query,
@@ -191,9 +183,7 @@ ask(void *arg)
 		hand_over(c);
 		return;
 	}
-	timer_free(c->timer);
-	c->timer = timer_new(c->t->clock, on_timeout, c);
-	timer_arm(c->timer, c->timeout_ms);
+	wake_in(c, c->timeout_ms, on_timeout);
 	c->in_world = true;
 	sim_handle(c->t->sim, &r, on_answer, c);
 }
@@ -206,11 +196,24 @@ split_url(struct http_call *c, const char *url)
 	char *query;
 
 	c->reachable = strncmp(url, base, len) == 0 && url[len] == '/';
-	c->path = must_copy(c->reachable ? url + len : "/");
+	c->path = arena_copy(&c->arena, c->reachable ? url + len : "/");
 	query = strchr(c->path, '?');
 	if (query != NULL)
-		*query = '\0';
-	c->query = must_copy(query == NULL ? "" : query + 1);
+		*query++ = '\0';
+	c->query = query;
+}
+
+static void
+copy_headers(struct http_call *c, const char *const *headers)
+{
+	size_t count = 0;
+
+	while (headers != NULL && headers[count] != NULL)
+		count++;
+	c->header = arena_get(&c->arena, (count + 1) * sizeof(*c->header));
+	for (size_t i = 0; i < count; i++)
+		c->header[i] = arena_copy(&c->arena, headers[i]);
+	c->header[count] = NULL;
 }
 
 static struct http_call *
@@ -222,15 +225,13 @@ transport_start(struct http_transport *base, const struct http_request *r, http_
 	c->t = t;
 	c->done = done;
 	c->arg = arg;
-	c->method = must_copy(r->method);
+	c->method = arena_copy(&c->arena, r->method);
 	split_url(c, r->url);
 	if (r->body != NULL) {
-		c->body = must_alloc(r->body_len + 1);
-		memcpy(c->body, r->body, r->body_len);
+		c->body = arena_copy_len(&c->arena, r->body, r->body_len);
 		c->body_len = r->body_len;
 	}
-	for (size_t i = 0; r->headers != NULL && r->headers[i] != NULL && i < HEADERS_MAX; i++)
-		c->header[i] = must_copy(r->headers[i]);
+	copy_headers(c, r->headers);
 	c->answer_max = r->answer_max_bytes == 0 ? HTTP_ANSWER_MAX_BYTES : r->answer_max_bytes;
 	c->timeout_ms = r->timeout_ms == 0 ? TIMEOUT_MS : r->timeout_ms;
 	c->started_ms = clock_boot_ms(t->clock);
@@ -239,8 +240,8 @@ transport_start(struct http_transport *base, const struct http_request *r, http_
 	if (c->next != NULL)
 		c->next->link = &c->next;
 	t->calls = c;
-	c->timer = timer_new(t->clock, ask, c);
-	timer_arm(c->timer, 0);
+	c->timer = timer_new(t->clock, on_timer, c);
+	wake_in(c, 0, ask);
 	return c;
 }
 

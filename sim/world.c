@@ -35,28 +35,34 @@ static const char *const first_names[] = { "Ada", "Bela", "Chidi", "Dana", "Emre
 static const char *const last_names[] = { "Abara", "Berg", "Costa", "Dima", "Eze", "Fischer", "Gruber", "Haddad", "Ito", "Jansen",
 	"Kaya", "Lopez", "Marek", "Nowak", "Okoye", "Petrov", "Rossi", "Silva", "Tanaka", "Weiss", "Yilmaz" };
 
+static bool
+dash_at(int place)
+{
+	return place == 8 || place == 13 || place == 18 || place == 23;
+}
+
 void
 sim_guid_make(struct rng *rng, char ret[GUID_SIZE])
 {
 	uint8_t b[16];
-	char hex[33];
+	char hex[33], *from = hex;
 
 	rng_bytes(rng, b, sizeof(b));
 	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
 	hex_encode(b, sizeof(b), hex);
-	snprintf(ret, GUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+	for (int i = 0; i < GUID_LEN; i++)
+		ret[i] = dash_at(i) ? '-' : *from++;
+	ret[GUID_LEN] = '\0';
 }
 
 bool
 sim_guid_copy(char ret[GUID_SIZE], const char *s)
 {
 	for (int i = 0; i < GUID_LEN; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-		if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
+		if (dash_at(i) ? s[i] != '-' : hex_value(s[i]) < 0)
 			return false;
-		ret[i] = (char)tolower((unsigned char)s[i]);
+		ret[i] = s[i] >= 'A' && s[i] <= 'F' ? (char)(s[i] - 'A' + 'a') : s[i];
 	}
 	ret[GUID_LEN] = '\0';
 	return s[GUID_LEN] == '\0';

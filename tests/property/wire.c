@@ -36,13 +36,14 @@ struct http_call {
 	void *inner; /* the call of the transport beneath */
 	http_done done;
 	void *arg;
-	char *method, *path, *body;
+	const char *method, *path, *body; /* in text */
 	unsigned tenant;
 	enum weather weather;
 	struct timer *timer; /* of what goes wrong */
 	int64_t asked_ms, timeout_ms;
 	struct http_answer late; /* held back: headers and body are its own */
 	struct http_header *headers;
+	char text[];
 };
 
 static void
@@ -64,9 +65,6 @@ call_free(struct http_call *c)
 		c->next->link = c->link;
 	timer_free(c->timer);
 	late_free(c);
-	free(c->method);
-	free(c->path);
-	free(c->body);
 	free(c);
 }
 
@@ -211,18 +209,43 @@ path_of(const char *url)
 	return strncmp(path, "/v1.0/", 6) == 0 ? path + 5 : path;
 }
 
+/* Copies len bytes, and a NUL, to *at, and moves that behind. */
+static const char *
+put(char **at, const char *s, size_t len)
+{
+	char *ret = *at;
+
+	memcpy(ret, s, len);
+	ret[len] = '\0';
+	*at += len + 1;
+	return ret;
+}
+
+/* What is said of it later. */
+static struct http_call *
+call_new(const struct http_request *r)
+{
+	const char *path = path_of(r->url);
+	size_t method_len = strlen(r->method), path_len = strlen(path);
+	struct http_call *c = must_alloc(sizeof(*c) + method_len + path_len + r->body_len + 3);
+	char *at = c->text;
+
+	c->method = put(&at, r->method, method_len);
+	c->path = put(&at, path, path_len);
+	if (r->body != NULL)
+		c->body = put(&at, r->body, r->body_len);
+	return c;
+}
+
 static struct http_call *
 start(struct http_transport *base, const struct http_request *r, http_done done, void *arg)
 {
 	struct wire *w = (struct wire *)base;
-	struct http_call *c = must_alloc(sizeof(*c));
+	struct http_call *c = call_new(r);
 
 	c->wire = w;
 	c->done = done;
 	c->arg = arg;
-	c->method = must_copy(r->method);
-	c->path = must_copy(path_of(r->url));
-	c->body = r->body != NULL ? strndup(r->body, r->body_len) : NULL;
 	c->tenant = tenant_of(w, r, c->path);
 	c->weather = w->options.weather(w->options.arg, c->tenant);
 	c->asked_ms = clock_boot_ms(w->clock);
