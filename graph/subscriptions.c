@@ -111,17 +111,26 @@ copy_if_fits(char *ret, size_t ret_size, const char *s)
 		ret[0] = '\0';
 }
 
+static enum err
+life_read(const json_t *item, char ret_id[SUBSCRIPTION_ID_SIZE], int64_t *ret_expires_wall_ms)
+{
+	const char *id = jx_get_str(item, "id"), *expires = jx_get_str(item, "expirationDateTime");
+	int64_t expires_wall_ms;
+
+	if (id == NULL || id[0] == '\0' || strlen(id) >= SUBSCRIPTION_ID_SIZE || expires == NULL ||
+	    timestamp_parse(expires, &expires_wall_ms) != ERR_OK)
+		return ERR_UNEXPECTED;
+	(void)str_copy(ret_id, SUBSCRIPTION_ID_SIZE, id);
+	*ret_expires_wall_ms = expires_wall_ms;
+	return ERR_OK;
+}
+
 enum err
 graph_subscription_item_read(const json_t *item, void *ret_subscription)
 {
 	struct graph_subscription *s = ret_subscription;
-	const char *id = jx_get_str(item, "id"), *expires = jx_get_str(item, "expirationDateTime");
 
-	s->id[0] = '\0';
-	s->expires_wall_ms = 0;
-	if (id == NULL || id[0] == '\0' || !str_copy(s->id, sizeof(s->id), id))
-		return ERR_UNEXPECTED;
-	if (expires == NULL || timestamp_parse(expires, &s->expires_wall_ms) != ERR_OK)
+	if (life_read(item, s->id, &s->expires_wall_ms) != ERR_OK)
 		return ERR_UNEXPECTED;
 	copy_if_fits(s->resource, sizeof(s->resource), jx_get_str(item, "resource"));
 	copy_if_fits(s->change_types, sizeof(s->change_types), jx_get_str(item, "changeType"));
@@ -132,12 +141,11 @@ graph_subscription_item_read(const json_t *item, void *ret_subscription)
 }
 
 enum err
-graph_subscription_read(const struct graph_answer *a, struct graph_subscription *ret)
+graph_subscription_read(const struct graph_answer *a, char ret_id[SUBSCRIPTION_ID_SIZE], int64_t *ret_expires_wall_ms)
 {
-	if (a->err == ERR_OK && a->json != NULL)
-		return graph_subscription_item_read(a->json, ret);
-	memset(ret, 0, sizeof(*ret));
-	return a->err != ERR_OK ? a->err : ERR_UNEXPECTED;
+	if (a->err != ERR_OK)
+		return a->err;
+	return a->json != NULL ? life_read(a->json, ret_id, ret_expires_wall_ms) : ERR_UNEXPECTED;
 }
 
 struct graph_pages *

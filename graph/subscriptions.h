@@ -57,8 +57,8 @@ struct graph_call *graph_subscription_renew(struct graph *g, const struct graph_
 /* NOTFOUND is success to whoever wants it gone. */
 struct graph_call *
 graph_subscription_delete(struct graph *g, const struct graph_where *w, const char *id, graph_done done, void *arg);
-/* Of create, renew, get. */
-enum err graph_subscription_read(const struct graph_answer *a, struct graph_subscription *ret);
+/* What it is now, of an answer to create or renew. On an error nothing is given. */
+enum err graph_subscription_read(const struct graph_answer *a, char ret_id[SUBSCRIPTION_ID_SIZE], int64_t *ret_expires_wall_ms);
 /* All of this app in this tenant; item gets a const struct graph_subscription. */
 struct graph_pages *graph_subscriptions_list(struct graph *g, const struct graph_where *w,
     void (*item)(void *arg, const void *subscription), void (*end)(void *arg, const struct graph_page_end *end), void *arg);

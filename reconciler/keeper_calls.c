@@ -65,12 +65,9 @@ static bool
 row_active(struct entry *e, struct subscription *s, const struct graph_answer *a)
 {
 	struct reconciler *r = e->keeper->r;
-	struct graph_subscription told;
 
-	if (graph_subscription_read(a, &told) != ERR_OK)
+	if (graph_subscription_read(a, s->id, &s->expires_wall_ms) != ERR_OK)
 		return false;
-	str_copy(s->id, sizeof(s->id), told.id);
-	s->expires_wall_ms = told.expires_wall_ms;
 	s->renewed_wall_ms = keeper_now_ms(r) - a->took_ms; /* at the earliest: its authorisation counts from then */
 	s->retry_wall_ms = 0;
 	s->failures = 0;
@@ -365,16 +362,15 @@ on_probed(void *arg, const struct graph_answer *a)
 {
 	struct entry *e = arg;
 	char id[SUBSCRIPTION_ID_SIZE];
-	struct graph_subscription told;
 	struct graph_where where;
 	struct subscription s;
+	int64_t expires_wall_ms;
 
 	keeper_move_probed(e, a);
 	if (!call_ended(e, &s))
 		return;
-	if (graph_subscription_read(a, &told) == ERR_OK)
-		str_copy(id, sizeof(id), told.id);
-	else if (!graph_error_existing_subscription(a->status, &a->error, id, sizeof(id)) || strcmp(id, s.id) == 0)
+	if (graph_subscription_read(a, id, &expires_wall_ms) != ERR_OK &&
+	    (!graph_error_existing_subscription(a->status, &a->error, id, sizeof(id)) || strcmp(id, s.id) == 0))
 		return;
 	if (keeper_where(e->keeper->r, &s, &where))
 		keeper_under_way(e, graph_subscription_delete(e->keeper->r->graph, &where, id, on_probe_deleted, e), NULL);
