@@ -216,7 +216,7 @@ faults_hold(struct faults *f, const char *method, const char *path, int64_t unti
 bool
 faults_too_early(const struct faults *f, const char *method, const char *path, int64_t now_ms)
 {
-	uint64_t request = request_hash(method, path);
+	uint64_t request = f->next_wait > 0 ? request_hash(method, path) : 0;
 
 	for (size_t i = 0; i < FAULTS_WAITS && i < f->next_wait; i++)
 		if (f->waits[i].request == request && now_ms < f->waits[i].until_ms)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "sim/map.h"
 #include "sim/memory.h"
 
 #define REQUESTS_KEPT 20000
@@ -30,9 +29,9 @@ struct note {
 	char *path, *detail;
 };
 
-/* One method and template. */
 struct tally {
-	char *key;
+	char method[8];
+	const char *template;
 	uint64_t count;
 };
 
@@ -40,9 +39,8 @@ struct journal {
 	struct request_entry *requests; /* a ring that grows to its size: entry n is at (n - 1) % REQUESTS_KEPT */
 	size_t request_cap;
 	uint64_t request_count;
-	struct tally **tallies; /* in order of first use */
+	struct tally *tallies; /* in order of first use, few */
 	size_t tally_count, tally_cap;
-	struct map tally_by_key;
 	uint64_t statuses[600];
 	int in_flight, in_flight_max;
 	struct note *notes; /* likewise */
@@ -77,14 +75,9 @@ journal_reset(struct journal *j)
 		free(j->notes[i].path);
 		free(j->notes[i].detail);
 	}
-	for (size_t i = 0; i < j->tally_count; i++) {
-		free(j->tallies[i]->key);
-		free(j->tallies[i]);
-	}
 	free(j->requests);
 	free(j->notes);
 	free(j->tallies);
-	sim_map_done(&j->tally_by_key);
 	memset(j, 0, sizeof(*j));
 	j->in_flight = j->in_flight_max = in_flight;
 }
@@ -101,17 +94,15 @@ journal_free(struct journal *j)
 static void
 tally(struct journal *j, const char *method, const char *template)
 {
-	struct tally *t;
-	char key[256];
+	struct tally *t = j->tallies, *end = t + j->tally_count;
 
-	snprintf(key, sizeof(key), "%s %s", method, template);
-	t = sim_map_get(&j->tally_by_key, key);
-	if (t == NULL) {
-		t = must_alloc(sizeof(*t));
-		t->key = must_copy(key);
-		sim_map_put(&j->tally_by_key, t->key, t);
-		j->tallies = must_grow(j->tallies, j->tally_count, &j->tally_cap, sizeof(struct tally *));
-		j->tallies[j->tally_count++] = t;
+	while (t < end && ((t->template != template && strcmp(t->template, template) != 0) || strcmp(t->method, method) != 0))
+		t++;
+	if (t == end) {
+		j->tallies = must_grow(j->tallies, j->tally_count, &j->tally_cap, sizeof(*j->tallies));
+		t = &j->tallies[j->tally_count++];
+		*t = (struct tally){ .template = template };
+		str_copy(t->method, sizeof(t->method), method);
 	}
 	t->count++;
 }
@@ -175,12 +166,12 @@ wanted(const struct request_entry *e, const struct journal_filter *f)
 }
 
 static void
-count_one(json_t *counts, const char *method, const char *template)
+count_more(json_t *counts, const char *method, const char *template, uint64_t more)
 {
 	char key[256];
 
 	snprintf(key, sizeof(key), "%s %s", method, template);
-	json_object_set_new(counts, key, json_integer(jx_get_int(counts, key, 0) + 1));
+	json_object_set_new(counts, key, json_integer(jx_get_int(counts, key, 0) + (json_int_t)more));
 }
 
 /* Counts from the ring: what a filter asks about is recent. */
@@ -195,7 +186,7 @@ show_filtered(const struct journal *j, const struct journal_filter *f, json_t *l
 		if (!wanted(e, f))
 			continue;
 		total++;
-		count_one(counts, e->method, e->template);
+		count_more(counts, e->method, e->template, 1);
 		if (json_array_size(list) < f->limit)
 			json_array_append_new(list, json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:i}", "n", (json_int_t)e->n, "at_ms",
 			                                (json_int_t)e->at_ms, "tenant", e->tenant, "method", e->method, "path",
@@ -210,7 +201,7 @@ show_all_counts(const struct journal *j)
 	json_t *counts = json_object();
 
 	for (size_t i = 0; i < j->tally_count; i++)
-		json_object_set_new(counts, j->tallies[i]->key, json_integer((json_int_t)j->tallies[i]->count));
+		count_more(counts, j->tallies[i].method, j->tallies[i].template, j->tallies[i].count);
 	return counts;
 }
 

@@ -8,6 +8,7 @@
 #define SIM_SUBSCRIPTION_H
 
 #include "base/clock.h"
+#include "base/timestamp.h"
 #include "sim/call.h"
 #include "sim/subscriptions.h"
 
@@ -44,6 +45,7 @@ struct subscription {
 	bool immutable;        /* made with Prefer: IdType="ImmutableId": facts 9.5 */
 	char *change_type, *url, *lifecycle_url, *client_state, *tls;
 	int64_t expires_wall_ms, expires_ms, authorized_ms;
+	char expires[TIMESTAMP_SIZE];               /* expires_wall_ms as it is shown */
 	int64_t warn_expiry_ms, warn_authorized_ms; /* NEVER once warned */
 	int64_t patched_ms, reauthorized_ms;        /* -NEVER: never */
 	struct timer *wake;
@@ -51,6 +53,7 @@ struct subscription {
 	size_t paused_count, paused_cap;
 	uint64_t told;
 	char *shown; /* as renewals and lists show it, without the expiry; NULL: not made yet */
+	size_t shown_len;
 };
 
 struct subscriptions {

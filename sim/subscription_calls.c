@@ -19,7 +19,6 @@
 #define LIST_PAGE            100
 #define LIST_CONTEXT         "https://graph.microsoft.com/v1.0/$metadata#subscriptions"
 #define ENTITY_CONTEXT       LIST_CONTEXT "/$entity"
-#define ANSWER_MAX           (4u << 20)
 
 #define CREATED     (1u << CHANGE_CREATED)
 #define UPDATED     (1u << CHANGE_UPDATED)
@@ -104,35 +103,51 @@ answer_one(struct call *c, int status, const struct subscription *x, bool with_s
 	json_object_set_new(c->answer, "@odata.context", json_string(ENTITY_CONTEXT));
 }
 
-/* What sim_subscription_show makes of it without the secret, as text that another member may follow; all but the time stays as it was. */
-static void
-add_shown(struct text *t, struct subscription *x)
-{
-	char expiry[TIMESTAMP_SIZE];
-	json_t *shown;
+/* What sim_subscription_show makes of it without the secret, as text that another member may follow. All but the time stays as it was. */
+#define SHOWN_BEGIN "{\"expirationDateTime\":\""
+#define SHOWN_NEXT  "\","
 
-	if (x->shown == NULL) {
-		shown = sim_subscription_show(x, false);
-		json_object_del(shown, "expirationDateTime");
-		x->shown = json_dumps(shown, JSON_COMPACT | JSON_EMBED);
-		json_decref(shown);
-	}
-	timestamp_format(x->expires_wall_ms, expiry);
-	text_adds(t, "{\"expirationDateTime\":\"");
-	text_adds(t, expiry);
-	text_adds(t, "\",");
-	text_adds(t, x->shown);
+static void
+shown_make(struct subscription *x)
+{
+	json_t *shown = sim_subscription_show(x, false);
+
+	json_object_del(shown, "expirationDateTime");
+	x->shown = json_dumps(shown, JSON_COMPACT | JSON_EMBED);
+	x->shown_len = strlen(x->shown);
+	json_decref(shown);
+}
+
+static size_t
+shown_size(struct subscription *x)
+{
+	if (x->shown == NULL)
+		shown_make(x);
+	return strlen(SHOWN_BEGIN) + strlen(x->expires) + strlen(SHOWN_NEXT) + x->shown_len;
+}
+
+/* Both give the end of what they put to at, where there is room for it. */
+static char *
+put(char *at, const char *s)
+{
+	return mempcpy(at, s, strlen(s));
+}
+
+static char *
+shown_put(char *at, const struct subscription *x)
+{
+	at = put(put(put(at, SHOWN_BEGIN), x->expires), SHOWN_NEXT);
+	return mempcpy(at, x->shown, x->shown_len);
 }
 
 static void
 answer_renewed(struct call *c, struct subscription *x)
 {
-	struct text t;
+	static const char end[] = ",\"@odata.context\":\"" ENTITY_CONTEXT "\"}";
+	char *text = must_get(shown_size(x) + sizeof(end));
 
-	text_init(&t, ANSWER_MAX);
-	add_shown(&t, x);
-	text_adds(&t, ",\"@odata.context\":\"" ENTITY_CONTEXT "\"}");
-	call_answer_ready(c, 200, text_take(&t));
+	memcpy(shown_put(text, x), end, sizeof(end));
+	call_answer_ready(c, 200, text);
 }
 
 static void
@@ -521,54 +536,80 @@ handle_subscription_get(struct call *c)
 		answer_one(c, 200, x, false);
 }
 
-/* Up to a page of those behind the number after; gives the last one's number, 0 when there are no more. */
-static uint64_t
-add_page(struct call *c, uint64_t after, struct text *t)
-{
-	struct subscriptions *s = c->sim->subscriptions;
-	uint64_t last = 0;
-	size_t n = 0;
+/* A page of the caller's own. */
+struct page {
+	struct subscription *item[LIST_PAGE];
+	size_t count;
+	bool more;
+};
 
-	for (size_t i = 0; i < s->count; i++) {
+static void
+page_fill(const struct call *c, uint64_t after, struct page *ret)
+{
+	const struct subscriptions *s = c->sim->subscriptions;
+
+	ret->count = 0;
+	ret->more = false;
+	for (size_t i = 0; i < s->count && !ret->more; i++) {
 		struct subscription *x = s->list[i];
 
-		if (x->number <= after || x->tenant != c->tenant || strcmp(x->app_id, c->app_id) != 0)
+		if (x->tenant != c->tenant || x->number <= after || strcmp(x->app_id, c->app_id) != 0)
 			continue;
-		if (n == LIST_PAGE)
-			return last;
-		if (n++ > 0)
-			text_adds(t, ",");
-		add_shown(t, x);
-		text_adds(t, "}");
-		last = x->number;
+		if (ret->count < LIST_PAGE)
+			ret->item[ret->count++] = x;
+		else
+			ret->more = true;
 	}
-	return 0;
+}
+
+/* The next page is behind the last one's number. */
+static char *
+next_link(const struct call *c, const struct page *p)
+{
+	char number[32], *link, *ret;
+
+	if (!p->more)
+		return must_copy("");
+	snprintf(number, sizeof(number), "%" PRIu64, p->item[p->count - 1]->number);
+	link = call_next_link(c, number);
+	ret = must_format(",\"@odata.nextLink\":\"%s\"", link); /* percent-encoded: nothing in it is to be escaped */
+	free(link);
+	return ret;
+}
+
+static char *
+page_text(const struct page *p, const char *link)
+{
+	static const char begin[] = "{\"@odata.context\":\"" LIST_CONTEXT "\",\"value\":[";
+	size_t size = sizeof(begin) + strlen(link) + strlen("]}");
+	char *ret, *at;
+
+	for (size_t i = 0; i < p->count; i++)
+		size += shown_size(p->item[i]) + strlen("},");
+	ret = must_get(size);
+	at = put(ret, begin);
+	for (size_t i = 0; i < p->count; i++)
+		at = put(shown_put(at, p->item[i]), i + 1 < p->count ? "}," : "}");
+	*put(put(put(at, "]"), link), "}") = '\0';
+	return ret;
 }
 
 void
 handle_subscriptions_list(struct call *c)
 {
 	const char *token = call_query(c, "$skiptoken");
-	uint64_t after = 0, last;
-	char number[32], *link;
-	struct text t;
+	uint64_t after = 0;
+	struct page p;
+	char *link;
 
 	if (token != NULL && parse_u64(token, &after) != ERR_OK) {
 		refuse_body(c, "Skip token is not valid.");
 		return;
 	}
-	text_init(&t, ANSWER_MAX);
-	text_adds(&t, "{\"@odata.context\":\"" LIST_CONTEXT "\",\"value\":[");
-	last = add_page(c, after, &t);
-	text_adds(&t, "]");
-	if (last > 0) {
-		snprintf(number, sizeof(number), "%" PRIu64, last);
-		link = call_next_link(c, number);
-		text_addf(&t, ",\"@odata.nextLink\":\"%s\"", link); /* percent-encoded: nothing in it is to be escaped */
-		free(link);
-	}
-	text_adds(&t, "}");
-	call_answer_ready(c, 200, text_take(&t));
+	page_fill(c, after, &p);
+	link = next_link(c, &p);
+	call_answer_ready(c, 200, page_text(&p, link));
+	free(link);
 }
 
 static void

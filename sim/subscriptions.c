@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/timestamp.h"
 #include "sim/delivery.h"
 #include "sim/memory.h"
 #include "sim/rich.h"
@@ -197,6 +196,7 @@ sim_subscription_set_expiry(struct subscription *x, int64_t wall_ms)
 	int64_t now_ms = clock_boot_ms(sim->clock);
 
 	x->expires_wall_ms = wall_ms;
+	timestamp_format(wall_ms, x->expires);
 	x->expires_ms = now_ms + (wall_ms - clock_wall_ms(sim->clock));
 	x->warn_expiry_ms = warning_before(sim, now_ms, x->expires_ms);
 }
@@ -211,14 +211,10 @@ sim_subscription_changed(struct subscription *x)
 json_t *
 sim_subscription_show(const struct subscription *x, bool with_secret)
 {
-	char expiry[TIMESTAMP_SIZE];
-	json_t *shown;
-
-	timestamp_format(x->expires_wall_ms, expiry);
-	shown = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s,s:s,s:s,s:n,s:n,s:s?,s:n,s:n}", "id", x->id, "resource",
+	json_t *shown = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s?,s:s?,s:s,s:s,s:s,s:n,s:n,s:s?,s:n,s:n}", "id", x->id, "resource",
 	    x->resource, "applicationId", x->app_id, "changeType", x->change_type, "notificationUrl", x->url,
 	    "lifecycleNotificationUrl", x->lifecycle_url, "clientState", with_secret ? x->client_state : NULL,
-	    "expirationDateTime", expiry, "creatorId", x->app_id, "latestSupportedTlsVersion", x->tls, "includeResourceData",
+	    "expirationDateTime", x->expires, "creatorId", x->app_id, "latestSupportedTlsVersion", x->tls, "includeResourceData",
 	    "encryptionCertificate", "encryptionCertificateId", x->rich != NULL ? rich_key_id(x->rich) : NULL,
 	    "notificationUrlAppId", "notificationQueryOptions");
 	if (x->rich != NULL)

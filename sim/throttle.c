@@ -1,4 +1,4 @@
-/* Each bucket is a ring of the times of its last `limit` units: it is full and its oldest is young = over the limit. */
+/* A bucket holds the times of its units within the window, the newest `limit` of them at the most: it was full = over the limit. */
 #include "sim/throttle.h"
 
 #include <stdlib.h>
@@ -14,6 +14,7 @@ enum scope { PER_APP, PER_APP_TENANT, PER_TEAM, PER_CHANNEL, PER_MAILBOX };
 	(T(TEAM_GET) | T(CHANNEL_GET) | T(CHANNEL_LIST) | T(TEAM_MEMBERS) | T(MEMBER_ADD) | T(CHANNEL_MEMBERS) | T(TEAMS_GET) |  \
 	    T(TEAMS_WRITE))
 #define BY_TENANT_SIZE 0
+#define KEY_MAX        512
 
 /* Facts 11. Where two sources of it differ, the stricter. */
 static const struct limit {
@@ -48,10 +49,10 @@ static const struct limit {
 };
 
 struct bucket {
-	char *key;
-	int64_t *times;
-	size_t at, count, cap; /* cap grows up to the limit; at is the oldest once the ring is full */
+	int64_t *times; /* a ring of cap: count from first */
+	size_t first, count, cap;
 	int64_t closed_until_ms;
+	char key[];
 };
 
 static const char *
@@ -65,43 +66,63 @@ scope_object(const struct throttle_call *c, enum scope scope)
 	}
 }
 
+/* Appends s and a separator, shortened to what fits. */
+static size_t
+key_add(char *key, size_t len, const char *s)
+{
+	size_t more = strnlen(s, KEY_MAX - 2 - len);
+
+	memcpy(key + len, s, more);
+	len += more;
+	key[len++] = '|';
+	key[len] = '\0';
+	return len;
+}
+
 static struct bucket *
 bucket_of(struct throttle *t, const struct throttle_call *c, size_t row, const char *object)
 {
-	const char *parts[] = { c->app, limits[row].scope == PER_APP ? "" : c->tenant, object };
-	char key[512] = { (char)('0' + row), '\0' };
+	char key[KEY_MAX] = { (char)('0' + row), '\0' };
+	size_t len = key_add(key, 1, object);
 	struct bucket *b;
-	size_t len = 1;
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		key[len++] = '|';
-		(void)str_copy(key + len, sizeof(key) - len - 4, parts[i]);
-		len += strlen(key + len);
-	}
+	if (limits[row].scope != PER_APP)
+		len = key_add(key, len, c->tenant);
+	len = key_add(key, len, c->app);
 	b = sim_map_get(&t->buckets, key);
 	if (b == NULL) {
-		b = must_alloc(sizeof(*b));
-		b->key = must_copy(key);
+		b = must_alloc(sizeof(*b) + len + 1);
+		memcpy(b->key, key, len + 1);
 		sim_map_put(&t->buckets, b->key, b);
 	}
 	return b;
 }
 
+static void
+ring_grow(struct bucket *b)
+{
+	size_t old = b->cap;
+
+	b->times = must_grow(b->times, old, &b->cap, sizeof(*b->times));
+	/* What had wrapped round to the beginning goes on behind the old end. */
+	memcpy(b->times + old, b->times, b->first * sizeof(*b->times));
+}
+
 /* The time of the unit that must be older than the window for one more to pass; INT64_MIN when there is room. */
 static int64_t
-push(struct bucket *b, size_t limit, int64_t now_ms)
+push(struct bucket *b, size_t limit, int64_t window_ms, int64_t now_ms)
 {
 	int64_t oldest = INT64_MIN;
 
-	if (b->count < limit) {
-		b->times = must_grow(b->times, b->count, &b->cap, sizeof(*b->times));
-		b->times[b->count++] = now_ms;
-		return oldest;
+	while (b->count > 0 && (b->count >= limit || now_ms - b->times[b->first] >= window_ms)) {
+		oldest = b->times[b->first];
+		b->first = (b->first + 1) % b->cap;
+		b->count--;
 	}
-	oldest = b->times[b->at];
-	b->times[b->at] = now_ms;
-	b->at = (b->at + 1) % b->count;
-	return oldest;
+	if (b->count == b->cap)
+		ring_grow(b);
+	b->times[(b->first + b->count++) % b->cap] = now_ms;
+	return oldest != INT64_MIN && now_ms - oldest < window_ms ? oldest : INT64_MIN;
 }
 
 static void
@@ -113,8 +134,8 @@ count_in(struct bucket *b, const struct limit *row, const struct throttle_call *
 
 	v->early = v->early || now_ms < b->closed_until_ms;
 	for (unsigned i = 0; i < units; i++)
-		oldest = push(b, limit, now_ms);
-	if (oldest == INT64_MIN || now_ms - oldest >= row->window_ms)
+		oldest = push(b, limit, row->window_ms, now_ms);
+	if (oldest == INT64_MIN)
 		return;
 	wait_s = (oldest + row->window_ms - now_ms + 999) / 1000;
 	v->over = true;
@@ -145,7 +166,6 @@ sim_throttle_done(struct throttle *t)
 	size_t at = 0;
 
 	while ((b = sim_map_next(&t->buckets, &at)) != NULL) {
-		free(b->key);
 		free(b->times);
 		free(b);
 	}

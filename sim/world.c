@@ -60,9 +60,11 @@ bool
 sim_guid_copy(char ret[GUID_SIZE], const char *s)
 {
 	for (int i = 0; i < GUID_LEN; i++) {
-		if (dash_at(i) ? s[i] != '-' : hex_value(s[i]) < 0)
+		char c = s[i] >= 'A' && s[i] <= 'F' ? (char)(s[i] - 'A' + 'a') : s[i];
+
+		if (dash_at(i) ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
 			return false;
-		ret[i] = s[i] >= 'A' && s[i] <= 'F' ? (char)(s[i] - 'A' + 'a') : s[i];
+		ret[i] = c;
 	}
 	ret[GUID_LEN] = '\0';
 	return s[GUID_LEN] == '\0';

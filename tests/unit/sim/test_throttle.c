@@ -1,6 +1,7 @@
 /* Limits: the rows that matter most, the waits they give, and strictness. */
 #include "unit/sim/drive.h"
 
+#include "base/random.h"
 #include "sim/throttle.h"
 
 /* How many of one kind pass at once, and the wait the next one is given. */
@@ -48,6 +49,36 @@ limits(void **state)
 	}
 }
 
+#define CALLS 5000
+#define LIMIT 60 /* lists of members in a second */
+
+/* Against the plain meaning of it: is the call that came so many before this one younger than the window? */
+static void
+counts_at_random(void **state)
+{
+	static int64_t came_ms[CALLS];
+	const char *given = getenv("ERGSYNC_TEST_SEED");
+	struct throttle_call c = { .traffic = TRAFFIC_TEAM_MEMBERS, .units = 1, .identity_limit = 1, .app = "a", .tenant = "x" };
+	struct throttle t = { { NULL } };
+	uint64_t seed = 3;
+	int64_t now_ms = 0;
+	struct rng rng;
+
+	(void)state;
+	if (given != NULL)
+		assert_int_equal(parse_u64(given, &seed), ERR_OK);
+	print_message("seed %llu\n", (unsigned long long)seed);
+	rng = rng_seeded(seed);
+	for (int i = 0; i < CALLS; i++) {
+		bool over = i >= LIMIT && now_ms - came_ms[i - LIMIT] < 1000;
+
+		came_ms[i] = now_ms;
+		assert_int_equal(sim_throttle_count(&t, &c, now_ms).over, over);
+		now_ms += (int64_t)rng_below(&rng, rng_below(&rng, 100) == 0 ? 3000 : 1 + (uint64_t)i % 40);
+	}
+	sim_throttle_done(&t);
+}
+
 static void
 tenants_are_apart(void **state)
 {
@@ -84,6 +115,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limits),
+		cmocka_unit_test(counts_at_random),
 		cmocka_unit_test(tenants_are_apart),
 		cmocka_unit_test_setup_teardown(strict_or_not, drive_setup, drive_teardown),
 	};
