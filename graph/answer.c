@@ -209,7 +209,7 @@ graph_error_detail(int status, enum err err, const struct graph_error *error, ch
 }
 
 void
-graph_answer_again(const struct graph_answer *a, int64_t again_wall_ms, bool doubtful, char ret[DETAIL_SIZE])
+graph_detail_again(const char *detail, int64_t again_wall_ms, bool doubtful, char ret[DETAIL_SIZE])
 {
 	char at[TIMESTAMP_SIZE], again[TIMESTAMP_SIZE + 80];
 	size_t len;
@@ -217,7 +217,7 @@ graph_answer_again(const struct graph_answer *a, int64_t again_wall_ms, bool dou
 	timestamp_format((again_wall_ms + 999) / 1000 * 1000, at);
 	snprintf(
 	    again, sizeof(again), " It is tried again at %s%s.", at, doubtful ? ", unless it turns out that it was done" : "");
-	graph_copy_cut(ret, DETAIL_SIZE - strlen(again), a->detail);
+	graph_copy_cut(ret, DETAIL_SIZE - strlen(again), detail);
 	len = strlen(ret);
 	snprintf(ret + len, DETAIL_SIZE - len, "%s", again);
 }

@@ -58,8 +58,8 @@ bool graph_error_existing_subscription(int status, const struct graph_error *err
 /* A sentence for people, without ids or names. */
 void graph_error_detail(int status, enum err err, const struct graph_error *error, char *ret, size_t ret_size);
 
-/* The detail of a failed answer, and when the same is tried again; doubtful: unless it was done nevertheless. */
-void graph_answer_again(const struct graph_answer *a, int64_t again_wall_ms, bool doubtful, char ret[DETAIL_SIZE]);
+/* Such a sentence, and when the same is tried again; doubtful: unless it was done nevertheless. */
+void graph_detail_again(const char *detail, int64_t again_wall_ms, bool doubtful, char ret[DETAIL_SIZE]);
 
 /* As many whole characters of s as fit, for what is shown and never compared as a whole; NULL is "". ret_size > 0. */
 void graph_copy_cut(char *ret, size_t ret_size, const char *s);

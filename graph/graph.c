@@ -761,12 +761,13 @@ graph_call_is_waiting(const struct graph_call *call)
 bool
 graph_call_trouble(const struct graph_call *call, char ret[DETAIL_SIZE])
 {
-	struct graph_answer last = { .status = call->last_status, .err = call->last_err, .error = { .message = "" } };
+	struct graph_error none = { .message = "" };
+	char detail[DETAIL_SIZE];
 
 	if (call->again_wall_ms == 0)
 		return false;
-	graph_error_detail(last.status, last.err, &last.error, last.detail, sizeof(last.detail));
-	graph_answer_again(&last, call->again_wall_ms, false, ret);
+	graph_error_detail(call->last_status, call->last_err, &none, detail, sizeof(detail));
+	graph_detail_again(detail, call->again_wall_ms, false, ret);
 	return true;
 }
 

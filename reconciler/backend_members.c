@@ -5,10 +5,12 @@
 
 #include "base/text.h"
 #include "reconciler/app_list.h"
+#include "reconciler/chores.h"
 #include "reconciler/dirty.h"
 #include "reconciler/identity.h"
 #include "reconciler/people.h"
 #include "reconciler/plan.h"
+#include "reconciler/push.h"
 #include "reconciler/reconciler.h"
 #include "reconciler/roster.h"
 #include "reconciler/staging.h"
@@ -25,17 +27,48 @@ member_find(struct reconciler *r, const struct erg *erg, const struct app_person
 	return e != ERR_OK ? e : member_load(r, &erg->id, ret->person.id, &ret->member);
 }
 
+/* What is open in Teams waits for the tenant, for the next try of a call, or for that of all that is open in this ERG: that is in no
+ * record. */
+struct waits {
+	struct reconciler *r;
+	char tenant[DETAIL_SIZE]; /* "": it can be asked */
+	const char *erg;          /* NULL: nothing has failed */
+};
+
+static struct waits
+waits_of(struct reconciler *r, const struct erg *erg)
+{
+	struct waits w = { .r = r, .erg = chore_said(r, CHORE_PUSH, erg->id.s) };
+
+	(void)backend_tenant_waits(r, &erg->tenant, w.tenant);
+	return w;
+}
+
+static void
+show_wait(const struct waits *w, struct member *m)
+{
+	if (m->status != MEMBER_ADDING_TO_TEAMS && m->status != MEMBER_REMOVING_FROM_TEAMS)
+		return;
+	if (w->tenant[0] != '\0')
+		str_copy(m->detail, sizeof(m->detail), w->tenant);
+	else if (!push_call_trouble(w->r, &m->erg, m->person, m->detail) && w->erg != NULL)
+		str_copy(m->detail, sizeof(m->detail), w->erg);
+}
+
 enum err
 backend_member_get(
     void *ctx, const struct erg_id *id, const struct app_person_ref *who, struct member_view *ret, struct problem *p)
 {
 	struct reconciler *r = ctx;
+	struct waits waits;
 	struct erg erg;
 
 	if (erg_load(r, id, &erg) != ERR_OK)
 		return backend_unknown_erg(p, id);
 	if (member_find(r, &erg, who, ret) != ERR_OK)
 		return problem_set(p, PROBLEM_UNKNOWN_MEMBER, "The ERG has no such member.");
+	waits = waits_of(r, &erg);
+	show_wait(&waits, &ret->member);
 	return ERR_OK;
 }
 
@@ -48,6 +81,7 @@ backend_member_list(void *ctx, const struct erg_id *id, const struct app_page *p
 	struct store_key prefix, after;
 	struct store_cursor *c;
 	struct member_view view;
+	struct waits waits;
 	struct erg erg;
 	uint64_t last = 0;
 	unsigned n = 0;
@@ -56,6 +90,7 @@ backend_member_list(void *ctx, const struct erg_id *id, const struct app_page *p
 		return backend_unknown_erg(p, id);
 	if (page->after[0] != '\0' && parse_u64(page->after, &last) != ERR_OK)
 		return problem_set(p, PROBLEM_BAD_PARAMETER, "after is not a cursor of this list.");
+	waits = waits_of(r, &erg);
 	members_prefix(r, id, &prefix);
 	member_key(r, id, last, &after);
 	c = store_seek(r->store, TABLE_MEMBERS, &prefix, last != 0 ? &after : NULL);
@@ -65,6 +100,7 @@ backend_member_list(void *ctx, const struct erg_id *id, const struct app_page *p
 			break;
 		}
 		last = view.member.person;
+		show_wait(&waits, &view.member);
 		if (person_load(r, last, &view.person) == ERR_OK)
 			emit(arg, &view);
 	}
@@ -105,6 +141,7 @@ backend_member_put(
 {
 	struct reconciler *r = ctx;
 	struct roster_view v = { .r = r };
+	struct waits waits;
 	struct erg erg;
 	enum err e = writable_erg(r, id, &erg, &v, p);
 
@@ -113,7 +150,11 @@ backend_member_put(
 	plan_settle(r, &erg);
 	erg_settle(r, &erg);
 	erg_store(r, &erg);
-	return member_load(r, id, ret->person.id, &ret->member);
+	if ((e = member_load(r, id, ret->person.id, &ret->member)) != ERR_OK)
+		return e;
+	waits = waits_of(r, &erg);
+	show_wait(&waits, &ret->member);
+	return ERR_OK;
 }
 
 enum err

@@ -25,6 +25,7 @@ struct chore {
 	char id[APP_ID_SIZE];
 	int64_t attempts;
 	bool running, again, dropped;
+	char *why; /* it is tried again; NULL: nothing was said */
 };
 
 struct chores {
@@ -127,7 +128,23 @@ chore_free(struct chore *c)
 		p = &(*p)->next;
 	*p = c->next;
 	timer_free(c->timer);
+	free(c->why);
 	free(c);
+}
+
+void
+chore_say(struct chore *c, const char *why)
+{
+	free(c->why);
+	c->why = why != NULL ? strdup(why) : NULL;
+}
+
+const char *
+chore_said(struct reconciler *r, enum chore_kind kind, const char *id)
+{
+	const struct chore *c = find(r, kind, id);
+
+	return c != NULL ? c->why : NULL;
 }
 
 /* Others may have waited for a place. */
@@ -248,6 +265,7 @@ chore_done(struct reconciler *r, struct chore *c)
 {
 	leave_place(c);
 	if (c->again && !c->dropped) {
+		chore_say(c, NULL);
 		c->attempts = 0;
 		row_put(r, c, 0);
 		timer_arm(c->timer, 0);
@@ -282,6 +300,7 @@ chore_again(struct reconciler *r, struct chore *c, int64_t after_ms)
 void
 chore_rest(struct reconciler *r, struct chore *c, int64_t after_ms)
 {
+	chore_say(c, NULL);
 	run_later(r, c, after_ms, 0);
 }
 
@@ -290,6 +309,7 @@ chore_continue(struct reconciler *r, struct chore *c)
 {
 	(void)r;
 	leave_place(c);
+	chore_say(c, NULL);
 	c->attempts = 0;
 	if (c->dropped)
 		chore_free(c);

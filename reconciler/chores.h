@@ -61,6 +61,10 @@ void chore_done(struct reconciler *r, struct chore *c);
 void chore_again(struct reconciler *r, struct chore *c, int64_t after_ms);
 /* Later again, as planned: nothing is wrong, attempts are counted anew. */
 void chore_rest(struct reconciler *r, struct chore *c, int64_t after_ms);
+/* Why it is tried again, for people: remembered until it ends otherwise than by chore_again; lost at a restart. */
+void chore_say(struct chore *c, const char *why);
+/* What was said last of one that waits; NULL: nothing, or there is none. Borrowed for the turn. */
+const char *chore_said(struct reconciler *r, enum chore_kind kind, const char *id);
 /* More to do at once; attempts are counted anew. */
 void chore_continue(struct reconciler *r, struct chore *c);
 /* 1 s, doubling, at most CHORE_PROBE_MS, with jitter. */

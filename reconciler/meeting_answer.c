@@ -39,7 +39,7 @@ say_why(struct meeting *m, const struct graph_answer *a)
 
 	if (m->e.write == EVENT_WRITE_NONE || a->detail[0] == '\0')
 		return;
-	graph_answer_again(a, m->e.not_before_wall_ms, m->e.unknown, detail);
+	graph_detail_again(a->detail, m->e.not_before_wall_ms, m->e.unknown, detail);
 	meeting_detail(m, detail);
 }
 

@@ -46,12 +46,18 @@ push_end(struct push *p)
 	struct reconciler *r = p->r;
 	struct chore *c = p->chore;
 	int64_t retry_ms = p->retry_ms;
+	char why[DETAIL_SIZE] = "";
 
+	if (p->why[0] != '\0')
+		graph_detail_again(p->why, clock_wall_ms(r->clock) + retry_ms, false, why);
 	push_free(p);
-	if (retry_ms >= 0)
-		chore_again(r, c, retry_ms);
-	else
+	if (retry_ms < 0) {
 		chore_continue(r, c);
+		return;
+	}
+	if (why[0] != '\0')
+		chore_say(c, why);
+	chore_again(r, c, retry_ms);
 }
 
 /* ---------- answers ---------- */
@@ -306,6 +312,31 @@ push_resume(struct reconciler *r, const struct erg *erg)
 {
 	if (intents_any(r, &erg->id))
 		chore_add(r, CHORE_PUSH, erg->id.s, 0);
+}
+
+/* The call that is made for the n-th task, alone or together with others. */
+static const struct graph_call *
+call_of(const struct push *p, size_t n)
+{
+	size_t first = n;
+
+	if (p->tasks[n].call != NULL || p->bulk != NULL)
+		return p->tasks[n].call != NULL ? p->tasks[n].call : p->bulk;
+	while (first > 0 && p->tasks[first].batch == 0)
+		first--;
+	return n - first < p->tasks[first].batch ? p->tasks[first].call : NULL;
+}
+
+bool
+push_call_trouble(const struct reconciler *r, const struct erg_id *erg, person_id person, char ret[DETAIL_SIZE])
+{
+	const struct graph_call *call;
+
+	for (const struct push *p = r->pushes->first; p != NULL; p = p->next)
+		for (size_t i = 0; strcmp(p->erg.s, erg->s) == 0 && i < p->count; i++)
+			if (p->tasks[i].person == person && !p->tasks[i].dropped && (call = call_of(p, i)) != NULL)
+				return graph_call_trouble(call, ret);
+	return false;
 }
 
 enum err

@@ -39,6 +39,8 @@ void push_run(struct reconciler *r, struct chore *c);
 void push_resume(struct reconciler *r, const struct erg *erg);
 /* Is somebody of the ERG known by an address only that has not been asked about yet? */
 bool push_unlooked(struct reconciler *r, const struct erg_id *erg);
+/* Is a call about this person tried again just now? Then why, and when. */
+bool push_call_trouble(const struct reconciler *r, const struct erg_id *erg, person_id person, char ret[DETAIL_SIZE]);
 /* The app says something new of this person: a write that is not sent yet is not sent, and all that went with it is decided anew. What
  * is on its way already keeps its intent begun. */
 void push_withdraw(struct reconciler *r, const struct erg_id *erg, person_id person);

@@ -54,7 +54,7 @@ found_begun(const struct roster_view *v, struct intent_record *row, struct membe
 	row->started_wall_ms = 0;
 	row->unknown = true;
 	intent_store(v->r, row);
-	roster_sent(v, m, w, NULL, clock_wall_ms(v->r->clock) + PUSH_UNKNOWN_LOOK_MS);
+	roster_sent(v, m, w, NULL, clock_wall_ms(v->r->clock) + PUSH_UNKNOWN_LOOK_MS, NULL);
 }
 
 /* The settle time of a write is over, and nothing has been read since. */

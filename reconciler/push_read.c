@@ -182,7 +182,7 @@ on_verify(struct push_task *t, const struct graph_member *member)
 {
 	push_row_end(t->push, t, false);
 	if (!take_find(t, member) || t->push->kind != PUSH_ADD)
-		push_outcome(t, false, t->refusal, NULL);
+		push_outcome(t, NULL, false, t->refusal, NULL);
 }
 
 void

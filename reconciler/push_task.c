@@ -47,8 +47,10 @@ push_trouble(struct push *p, const struct graph_answer *a)
 
 	if (a->retry_after_ms > wait_ms)
 		wait_ms = a->retry_after_ms;
-	if (wait_ms > p->retry_ms)
-		p->retry_ms = wait_ms;
+	if (wait_ms <= p->retry_ms)
+		return;
+	p->retry_ms = wait_ms;
+	memcpy(p->why, a->detail, sizeof(p->why));
 }
 
 static int64_t

@@ -85,6 +85,7 @@ struct push {
 	unsigned owners_asked;
 	struct push_task owner; /* somebody else who may be one: asked before an owner goes */
 	int64_t retry_ms;       /* something is wrong with all of it: not before so long; -1 = go on */
+	char why[DETAIL_SIZE];  /* what */
 	size_t count;
 	struct push_task tasks[PUSH_DUE_MAX];
 };
@@ -148,8 +149,8 @@ void push_write_start(struct push *p);
 size_t push_to_write(const struct push *p);
 void push_add_start(struct push_task *t, enum push_step step);
 void push_on_write(struct push_task *t, const struct graph_answer *a);
-/* What one write has come to, for one person. */
-void push_outcome(struct push_task *t, bool unknown, enum err e, const char *membership_id);
+/* What one write has come to, for one person. a: the answer that told it, or NULL. */
+void push_outcome(struct push_task *t, const struct graph_answer *a, bool unknown, enum err e, const char *membership_id);
 void push_row_end(struct push *p, const struct push_task *t, bool unknown);
 bool push_row_unknown(struct push *p, person_id person);
 

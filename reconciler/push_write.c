@@ -96,11 +96,22 @@ is_refusal(enum err e)
 	       e == ERR_UNSUPPORTED;
 }
 
+/* NULL: nothing is known of why. */
+static const char *
+why_unknown(const struct push *p, const struct graph_answer *a, char ret[DETAIL_SIZE])
+{
+	if (a == NULL || a->detail[0] == '\0')
+		return NULL;
+	graph_detail_again(a->detail, clock_wall_ms(p->r->clock) + PUSH_UNKNOWN_LOOK_MS + push_lag_ms(p->r), true, ret);
+	return ret;
+}
+
 void
-push_outcome(struct push_task *t, bool unknown, enum err e, const char *membership_id)
+push_outcome(struct push_task *t, const struct graph_answer *a, bool unknown, enum err e, const char *membership_id)
 {
 	struct push *p = t->push;
 	int64_t now_ms = clock_wall_ms(p->r->clock);
+	char why[DETAIL_SIZE];
 	struct person person;
 	struct roster_view v;
 	struct member m;
@@ -112,18 +123,23 @@ push_outcome(struct push_task *t, bool unknown, enum err e, const char *membersh
 		return;
 	if (unknown) {
 		count_removal(p, &m);
-		roster_sent(&v, &m, push_write_of(p->kind), NULL, now_ms + PUSH_UNKNOWN_LOOK_MS);
+		roster_sent(&v, &m, push_write_of(p->kind), NULL, now_ms + PUSH_UNKNOWN_LOOK_MS, why_unknown(p, a, why));
 	} else if (e == ERR_OK) {
 		count_removal(p, &m);
-		roster_sent(&v, &m, push_write_of(p->kind), membership_id, now_ms + push_first_look_ms(p->r));
+		roster_sent(&v, &m, push_write_of(p->kind), membership_id, now_ms + push_first_look_ms(p->r), NULL);
 	} else if (p->kind == PUSH_REMOVE && e == ERR_NOTFOUND) {
-		roster_sent(&v, &m, PENDING_REMOVE, NULL, now_ms + PUSH_UNKNOWN_LOOK_MS);
+		roster_sent(&v, &m, PENDING_REMOVE, NULL, now_ms + PUSH_UNKNOWN_LOOK_MS, NULL);
 	} else if (is_refusal(e) && p->kind == PUSH_ADD && !m.app.present) {
 		roster_lost(&v, &person, &m); /* nobody wants it any more */
 	} else if (is_refusal(e)) {
 		refuse(&v, &person, &m, t, e);
 	} else {
-		roster_put_off(&v, &m, now_ms + PUSH_ITEM_RETRY_MS);
+		struct graph_error none = { .message = "" };
+		char text[DETAIL_SIZE];
+
+		graph_error_detail(0, e, &none, text, sizeof(text));
+		graph_detail_again(text, now_ms + PUSH_ITEM_RETRY_MS, false, why);
+		roster_put_off_for(&v, &m, why, now_ms + PUSH_ITEM_RETRY_MS);
 	}
 	push_erg_close(p, &erg);
 }
@@ -154,7 +170,7 @@ push_on_write(struct push_task *t, const struct graph_answer *a)
 		return;
 	}
 	if (a->err == ERR_OK || a->unknown) {
-		push_outcome(t, a->unknown, a->err, have ? member.membership_id : NULL);
+		push_outcome(t, a, a->unknown, a->err, have ? member.membership_id : NULL);
 	} else if (a->sign_in_failed || a->err == ERR_UNAUTHORIZED || !is_refusal(a->err)) {
 		push_row_end(p, t, false);
 		push_trouble(p, a);
@@ -163,7 +179,7 @@ push_on_write(struct push_task *t, const struct graph_answer *a)
 		t->refusal = a->err;
 		push_read_start(t, PUSH_STEP_VERIFY);
 	} else {
-		push_outcome(t, false, a->err, NULL);
+		push_outcome(t, a, false, a->err, NULL);
 	}
 }
 
@@ -185,12 +201,12 @@ on_bulk(void *arg, const struct graph_answer *a)
 		if (t->dropped)
 			continue;
 		if (whole && a->err == ERR_FORBIDDEN && !a->sign_in_failed)
-			push_outcome(t, false, a->err, NULL); /* of the group, not of one person */
+			push_outcome(t, a, false, a->err, NULL); /* of the group, not of one person */
 		else if (whole && !a->unknown)
 			push_row_end(p, t, false); /* nothing was done: one by one from now on, or later */
 		else
 			push_outcome(
-			    t, a->unknown, a->unknown ? ERR_UNEXPECTED : graph_members_bulk_read(a, &t->user, NULL), NULL);
+			    t, a, a->unknown, a->unknown ? ERR_UNEXPECTED : graph_members_bulk_read(a, &t->user, NULL), NULL);
 	}
 	timer_arm(p->timer, 0);
 }

@@ -66,13 +66,15 @@ struct roster_app {
 struct roster_step roster_app_says(const struct roster_view *v, const struct person *p, const struct roster_app *says);
 
 /* Graph took a write, or may have: Teams' not showing it is no change until settle is over. m is changed and stored; looked for at
- * look_wall_ms. membership_id: as Graph answered; NULL: it did not. */
-void roster_sent(
-    const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id, int64_t look_wall_ms);
+ * look_wall_ms. membership_id: as Graph answered; NULL: it did not. why: what the app is told of it; NULL: just that Teams is to show it. */
+void roster_sent(const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id,
+    int64_t look_wall_ms, const char *why);
 /* A write of unknown outcome was looked for and has not happened: it is to be made again. It is still remembered. */
 void roster_missing(const struct roster_view *v, struct member *m);
 /* It was looked for long enough: forgotten, and what is open is decided anew. */
 void roster_lost(const struct roster_view *v, const struct person *p, struct member *m);
+/* What is open there, or a read that must come before it, has failed: not before, and the app is told why. */
+void roster_put_off_for(const struct roster_view *v, struct member *m, const char *why, int64_t until_wall_ms);
 /* Nothing is to be tried with this member in Teams before. */
 void roster_put_off(const struct roster_view *v, struct member *m, int64_t until_wall_ms);
 /* Teams takes no such change of this person; the app is told once for each reason. */

@@ -138,10 +138,17 @@ parked(const struct roster_view *v, const struct member *m)
 	return m->status == MEMBER_REFUSED_BY_TEAMS && clock_wall_ms(v->r->clock) < m->retry_wall_ms;
 }
 
+/* Something failed, and is to be tried again later: what was said of that stands. */
+static bool
+waits_after_failure(const struct roster_view *v, const struct member *m, enum member_status status)
+{
+	return m->status == status && (m->missing_once || clock_wall_ms(v->r->clock) < m->retry_wall_ms);
+}
+
 static void
 open_towards_teams(const struct roster_view *v, const struct person *p, struct member *m)
 {
-	if (parked(v, m))
+	if (parked(v, m) || waits_after_failure(v, m, MEMBER_ADDING_TO_TEAMS))
 		return;
 	if (p->entra_id.s[0] != '\0' && roster_kind_matters(p, m) && p->resolution_detail[0] != '\0') {
 		roster_member_status(v, m, MEMBER_ADDING_TO_TEAMS, p->resolution_detail);
@@ -174,7 +181,8 @@ act(const struct roster_view *v, const struct person *p, struct member *m, enum 
 	case DIFF_ADD_TO_TEAMS:
 	case DIFF_SET_ROLE_IN_TEAMS: open_towards_teams(v, p, m); break;
 	case DIFF_REMOVE_FROM_TEAMS:
-		if (!parked(v, m) && (m->status != MEMBER_HELD || v->erg->state != ERG_HELD))
+		if (!parked(v, m) && !waits_after_failure(v, m, MEMBER_REMOVING_FROM_TEAMS) &&
+		    (m->status != MEMBER_HELD || v->erg->state != ERG_HELD))
 			roster_member_status(v, m, MEMBER_REMOVING_FROM_TEAMS, towards_teams_text[MEMBER_REMOVING_FROM_TEAMS]);
 		break;
 	case DIFF_KEEP:

@@ -13,8 +13,8 @@
 /* ---------- what was written ---------- */
 
 void
-roster_sent(
-    const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id, int64_t look_wall_ms)
+roster_sent(const struct roster_view *v, struct member *m, enum pending_write write, const char *membership_id,
+    int64_t look_wall_ms, const char *why)
 {
 	struct member before = *m;
 
@@ -33,8 +33,8 @@ roster_sent(
 		m->base = m->teams;
 	if (membership_id != NULL && membership_id[0] != '\0')
 		str_copy(m->membership_id, sizeof(m->membership_id), membership_id);
-	roster_member_status(
-	    v, m, write == PENDING_REMOVE ? MEMBER_REMOVING_FROM_TEAMS : MEMBER_ADDING_TO_TEAMS, "Waits for Teams to show it.");
+	roster_member_status(v, m, write == PENDING_REMOVE ? MEMBER_REMOVING_FROM_TEAMS : MEMBER_ADDING_TO_TEAMS,
+	    why != NULL ? why : "Waits for Teams to show it.");
 	roster_book_put(v->r, v->erg, &before, m);
 }
 
@@ -55,6 +55,17 @@ roster_lost(const struct roster_view *v, const struct person *p, struct member *
 
 	roster_member_write_over(m);
 	roster_member_settle(v, p, &before, m);
+}
+
+void
+roster_put_off_for(const struct roster_view *v, struct member *m, const char *why, int64_t until_wall_ms)
+{
+	struct member before = *m;
+
+	m->retry_wall_ms = until_wall_ms;
+	if (m->status == MEMBER_ADDING_TO_TEAMS || m->status == MEMBER_REMOVING_FROM_TEAMS)
+		roster_member_status(v, m, m->status, why);
+	roster_book_put(v->r, v->erg, &before, m);
 }
 
 void

@@ -128,15 +128,13 @@ hostile_bodies_are_bounded(void **state)
 static void
 the_next_try_is_told(void **state)
 {
-	struct graph_answer a = { .status = 503 };
-	char detail[DETAIL_SIZE];
+	char a[DETAIL_SIZE] = "Graph failed. (HTTP 503)", detail[DETAIL_SIZE];
 
 	(void)state;
-	snprintf(a.detail, sizeof(a.detail), "Graph failed. (HTTP 503)");
-	graph_answer_again(&a, 1795000000001, false, detail);
+	graph_detail_again(a, 1795000000001, false, detail);
 	assert_string_equal(detail, "Graph failed. (HTTP 503) It is tried again at 2026-11-18T11:06:41Z.");
-	memset(a.detail, 'x', sizeof(a.detail) - 1);
-	graph_answer_again(&a, 1795000000000, true, detail);
+	memset(a, 'x', sizeof(a) - 1);
+	graph_detail_again(a, 1795000000000, true, detail);
 	assert_int_equal(strlen(detail), DETAIL_SIZE - 1);
 	assert_non_null(strstr(detail, "x It is tried again at 2026-11-18T11:06:40Z, unless it turns out that it was done."));
 }

@@ -822,6 +822,81 @@ one_slow_confirmation_holds_up_nobody(void **state)
 	rig_done(&rig);
 }
 
+/* What is pending since just now of these people fails: that is said at once, with when it is tried again. Then Graph is well again. */
+static void
+fails_for_a_while(struct rig *rig, const char *what, int status, unsigned first, unsigned last)
+{
+	struct member_view view;
+	char code[16];
+
+	snprintf(code, sizeof(code), "HTTP %d", status);
+	rig_run(rig, 5000);
+	for (int i = 0; i < 100; i++) {
+		for (unsigned user = first; user <= last; user++) {
+			assert_int_equal(get_member(rig, "pride", user, &view), ERR_OK);
+			if (strstr(view.member.detail, code) == NULL &&
+			    strstr(view.member.detail, "Waits for the tenant: ") == NULL)
+				fail_msg("%s, %d, user %u, after %d s: %s", what, status, user, 5 + i, view.member.detail);
+			if (i == 0)
+				assert_non_null(strstr(view.member.detail, "tried again at 2026-"));
+		}
+		rig_run(rig, i < 60 ? 1000 : 60000);
+	}
+	json_decref(rig_ask(rig, "DELETE", "/_sim/faults", NULL));
+	rig_run(rig, 3600000);
+	for (unsigned user = first; user <= last; user++)
+		if (get_member(rig, "pride", user, &view) == ERR_OK)
+			assert_string_equal(view.member.detail, "");
+}
+
+static void
+graph_fails(struct rig *rig, const char *method, const char *path, int status)
+{
+	rig_do(rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":%d,\"method\":\"%s\",\"path\":\"%s\",\"count\":0}", status,
+	    method, path);
+}
+
+static void
+what_graph_fails_to_do_is_told(void **state)
+{
+	static const int statuses[] = { 501, 507, 503, 429 };
+	struct app_member_put put;
+	struct rig rig;
+	int again;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		rig_make(&rig, 33, 30, 20);
+		rig_link(&rig);
+		name_all(&rig, 20);
+		graph_fails(&rig, "POST", "/teams", statuses[i]);
+		join(&rig, 28);
+		fails_for_a_while(&rig, "join", statuses[i], 28, 28);
+		assert_string_equal(in_teams(&rig, 28), "member");
+		graph_fails(&rig, "POST", "/teams", statuses[i]);
+		for (unsigned user = 25; user <= 27; user++)
+			join(&rig, user);
+		fails_for_a_while(&rig, "joins", statuses[i], 25, 27);
+		assert_string_equal(in_teams(&rig, 27), "member");
+		/* What Graph refuses for good is told as a refusal. */
+		again = statuses[i] == 501 ? 503 : statuses[i];
+		graph_fails(&rig, "PATCH", "/teams", again);
+		put = entry(28, ROLE_OWNER);
+		put_member(&rig, "pride", &put);
+		fails_for_a_while(&rig, "role", again, 28, 28);
+		assert_string_equal(in_teams(&rig, 28), "owner");
+		graph_fails(&rig, "DELETE", "/teams", again);
+		leave(&rig, "pride", 27);
+		fails_for_a_while(&rig, "leave", again, 27, 27);
+		assert_string_equal(in_teams(&rig, 27), "");
+		graph_fails(&rig, "GET", "/users", statuses[i]);
+		join(&rig, 29);
+		fails_for_a_while(&rig, "look-up", statuses[i], 29, 29);
+		assert_string_equal(in_teams(&rig, 29), "member");
+		rig_done(&rig);
+	}
+}
+
 int
 main(void)
 {
@@ -836,6 +911,7 @@ main(void)
 		cmocka_unit_test(private_people_are_not_asked_about),
 		cmocka_unit_test(an_unknown_address_is_told_once_and_tried_again),
 		cmocka_unit_test(a_refused_person_is_parked),
+		cmocka_unit_test(what_graph_fails_to_do_is_told),
 		cmocka_unit_test(after_an_unknown_outcome_it_reads_first),
 		cmocka_unit_test(a_crash_before_the_answer_reads_first),
 		cmocka_unit_test(an_older_read_takes_nobody_out),
