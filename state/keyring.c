@@ -51,6 +51,7 @@ struct keyring {
 	struct key32 master;
 	struct entry *entries; /* by id */
 	size_t count, size;
+	size_t recent[256]; /* by the owner's first byte: where the key of one was found last */
 	uint32_t next_id;
 	bool rewrapped;
 };
@@ -142,14 +143,26 @@ is_data_key(const struct entry *e)
 	return e->use == KEY_STORE || e->use == KEY_TENANT;
 }
 
-static struct entry *
-entry_of(const struct keyring *k, const struct key_owner *owner)
+/* An owner has no other one like that. */
+static bool
+is_present_key_of(const struct entry *e, const struct key_owner *owner)
 {
+	return is_data_key(e) && !e->retired && memcmp(&e->owner, owner, sizeof(*owner)) == 0;
+}
+
+static struct entry *
+entry_of(struct keyring *k, const struct key_owner *owner)
+{
+	size_t *recent = &k->recent[owner->b[0]];
+
+	if (*recent < k->count && is_present_key_of(&k->entries[*recent], owner))
+		return &k->entries[*recent];
 	/* Newest first: after a rotation the retired ones are in front. */
 	for (size_t i = k->count; i-- > 0;)
-		if (is_data_key(&k->entries[i]) && !k->entries[i].retired &&
-		    memcmp(&k->entries[i].owner, owner, sizeof(*owner)) == 0)
+		if (is_present_key_of(&k->entries[i], owner)) {
+			*recent = i;
 			return &k->entries[i];
+		}
 	return NULL;
 }
 

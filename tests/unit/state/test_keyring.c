@@ -102,6 +102,48 @@ each_owner_has_a_key_and_keeps_it(void **state)
 	world_done(&w);
 }
 
+static uint32_t
+key_of(struct world *w, const struct key_owner *owner)
+{
+	uint8_t sealed[64];
+
+	wrap(w, owner, sealed);
+	return seal_key_id(sealed, sizeof(sealed));
+}
+
+/* Owners that resemble each other, keys that go and others that take their place. */
+static void
+no_owner_is_taken_for_another(void **state)
+{
+	static const struct key_owner owners[] = { { "acme" }, { "acme 2" }, { "a" }, { "bcme" } };
+	enum { COUNT = sizeof(owners) / sizeof(owners[0]) };
+	uint32_t ids[COUNT], now;
+	size_t dropped;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	for (size_t i = 0; i < COUNT; i++)
+		ids[i] = key_of(&w, &owners[i]);
+	for (size_t round = 0; round < 3; round++)
+		for (size_t i = 0; i < COUNT; i++)
+			for (size_t j = 0; j < COUNT; j++) {
+				assert_int_equal(key_of(&w, &owners[i]), ids[i]);
+				assert_int_equal(ids[i] == ids[j], i == j);
+			}
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(keyring_retire(w.keys, &owners[i]), ERR_OK);
+		now = key_of(&w, &owners[i]);
+		assert_int_not_equal(now, ids[i]);
+		ids[i] = now;
+		if (i % 2 == 0)
+			assert_int_equal(keyring_drop_retired(w.keys, &dropped), ERR_OK);
+		for (size_t j = 0; j < COUNT; j++)
+			assert_int_equal(key_of(&w, &owners[j]), ids[j]);
+	}
+	world_done(&w);
+}
+
 static void
 a_wrong_master_key_is_told_from_damage(void **state)
 {
@@ -267,6 +309,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_owner_has_a_key_and_keeps_it),
+		cmocka_unit_test(no_owner_is_taken_for_another),
 		cmocka_unit_test(a_wrong_master_key_is_told_from_damage),
 		cmocka_unit_test(another_master_key_wraps_it_anew),
 		cmocka_unit_test(a_dropped_key_is_in_no_file),
