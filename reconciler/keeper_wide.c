@@ -466,7 +466,7 @@ review(struct keeper *k, const struct tenant *tenant)
 	struct subscription wide;
 	bool there = keeper_wide_load(k->r, &tenant->id, &wide) == ERR_OK && wide.state != SUBSCRIPTION_LEAVING;
 	const struct wide_need need = { .teams = team_count(k, &tenant->id),
-		.lacking = there ? for_teams(k, &tenant->id, count_own, SPREAD_MS).lacking : 0,
+		.lacking = there && wide.room > 0 ? for_teams(k, &tenant->id, count_own, SPREAD_MS).lacking : 0,
 		.there = there,
 		.room = there ? wide.room : 0 };
 	bool wanted = may_ask(tenant) && wide_is_wanted(&need, k->r->config->tenant_wide_from);
