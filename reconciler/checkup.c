@@ -381,8 +381,10 @@ granted_read(const json_t *claims, bool delegated, struct text *ret)
 		text_addf(ret, "%s ", scopes);
 	json_array_foreach((json_t *)roles, i, role)
 	{
-		if (!delegated && json_is_string(role))
-			text_addf(ret, "%s ", json_string_value(role));
+		if (!delegated && json_is_string(role)) {
+			text_adds(ret, json_string_value(role));
+			text_adds(ret, " ");
+		}
 	}
 	return text_err(ret) == ERR_OK;
 }
