@@ -1,298 +1,286 @@
 /*
- * parsed.c - what Graph answers to renewals, lists of subscriptions and sign-ins is parsed once, not a dozen million times.
+ * parsed.c - what Graph says a dozen million times is parsed once: renewals, lists of subscriptions, sign-ins and their tokens.
  *
- * Stands before jx_parse (ld --wrap) in property_year: a third of its time went into building the same trees over and over. What
- * is given is what parsing gives: the text is compared whole, but for what varies in it, which is put into the tree.
+ * Stands before jx_parse (ld --wrap) in property_year: a third of its time went into building the same trees over and over. Such
+ * texts differ in the values of their strings and numbers only. Of each shape one tree is kept, and the values are put into it.
+ * What is given is what parsing gives: all but the values is compared, and a value that is not plain is left to the parser.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "sim/map.h"
 #include "sim/memory.h"
 
-/* What varies: what stands before it, and what it is like, where 0 is any digit. */
-struct field {
-	const char *name, *before, *like; /* like NULL: base64url and dots, until the closing quote */
+#define SHAPES_MAX 256 /* then it begins anew */
+#define HOLES_MAX  2048
+#define DIGITS_MAX 18
+
+/* What may have a shape, by its beginning. */
+static const char *const kinds[] = {
+	"{\"expirationDateTime\":\"",
+	"{\"@odata.context\":\"https://graph.microsoft.com/v1.0/$metadata#subscriptions\",",
+	"{\"token_type\":\"Bearer\",",
+	"{\"aud\":\"https://graph.microsoft.com\",",
 };
 
-#define FIELDS_MAX 3
-
-/* Texts in which the same varies. */
-static const struct kind {
-	const char *begin;
-	struct field fields[FIELDS_MAX];
-	/* It is found by its length and so many of its bytes: at its beginning, or behind the first that varies, and at its end. */
-	bool behind;
-	size_t key_begin, key_end;
-} kinds[] = {
-	{ "{\"token_type\":", { { "access_token", "\"access_token\":\"", NULL } }, false, 80, 0 },
-	/* What a token says: its tenant comes early. */
-	{ "{\"aud\":",
-	    { { "iat", "\"iat\":", "0000000000" }, { "nbf", "\"nbf\":", "0000000000" }, { "exp", "\"exp\":", "0000000000" } },
-	    false, 160, 0 },
-	/* A subscription's id follows its expiry; the end tells what kind of answer it is. */
-	{ "{", { { "expirationDateTime", "\"expirationDateTime\":\"", "0000-00-00T00:00:00.000Z" } }, true, 64, 16 },
+struct span {
+	const char *at;
+	size_t len;
 };
 
-#define FIRST_WITHIN   256       /* bytes: a text whose first expiry comes later is none of these */
-#define KEPT_MAX_BYTES (8 << 20) /* of text; subscriptions come and go: then it begins anew */
-#define KEY_SIZE       192
-
-/* One of what varies. Both are the tree's; value is held besides. */
-struct place {
-	size_t at, len; /* in the text */
-	const struct field *field;
-	json_t *object, *value;
+/* A value's place in the text that the shape was learnt from, and in its tree. */
+struct hole {
+	size_t at, len;
+	bool number; /* not negative; else a string */
+	json_t *value;
 };
 
-struct parsed {
-	char key[KEY_SIZE];
-	const struct kind *kind;
+struct shape {
 	char *text;
-	size_t len, count;
-	json_t *tree;
-	struct place place[];
+	size_t len, quotes;    /* how many " are in it: most other shapes have another number */
+	json_t *tree, **inner; /* all containers in it; the tree's */
+	size_t inner_count, inner_cap;
+	struct hole *hole; /* in order; each value is held once more than by the tree */
+	size_t hole_count, hole_cap;
 };
 
 enum err __real_jx_parse(const char *data, size_t len, json_t **ret, char *why, size_t why_size);
 enum err __wrap_jx_parse(const char *data, size_t len, json_t **ret, char *why, size_t why_size);
 
-static struct map kept;
-static size_t kept_bytes;
+static struct shape shapes[SHAPES_MAX];
+static size_t shape_count;
 
 static void
-forget(struct parsed *p)
+shape_free(struct shape *s)
 {
-	kept_bytes -= p->len;
-	for (size_t i = 0; i < p->count; i++)
-		json_decref(p->place[i].value);
-	json_decref(p->tree);
-	free(p->text);
-	free(p);
+	for (size_t i = 0; i < s->hole_count; i++)
+		json_decref(s->hole[i].value);
+	json_decref(s->tree);
+	free(s->hole);
+	free(s->inner);
+	free(s->text);
 }
 
 static void
 forget_all(void)
 {
-	struct parsed *p;
-	size_t at = 0;
-
-	while ((p = sim_map_next(&kept, &at)) != NULL)
-		forget(p);
-	sim_map_done(&kept);
+	while (shape_count > 0)
+		shape_free(&shapes[--shape_count]);
 }
 
-/* ---------- what varies ---------- */
+/* ---------- a text that has a known shape ---------- */
 
-/* Len bytes at s, where a value of that field was. */
 static bool
-is_like(const struct field *f, const char *s, size_t len)
+is_kind(const char *data, size_t len)
 {
-	static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
-
-	if (f->like == NULL)
-		return strspn(s, base64url) == len;
-	for (size_t i = 0; i < len; i++)
-		if (f->like[i] == '0' ? !isdigit((unsigned char)s[i]) : s[i] != f->like[i])
-			return false;
-	return true;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (len > strlen(kinds[i]) && memcmp(data, kinds[i], strlen(kinds[i])) == 0)
+			return true;
+	return false;
 }
 
-/* The first value of that field in a text that begins at data; NULL = none. Texts end with a NUL or are followed by something. */
-static const char *
-value_find(const struct field *f, const char *data, size_t len, size_t *ret_len)
-{
-	size_t before_len = strlen(f->before);
-	const char *at = memmem(data, len, f->before, before_len), *end;
-
-	if (at == NULL)
-		return NULL;
-	at += before_len;
-	end = f->like != NULL ? at + strlen(f->like) : memchr(at, '"', (size_t)(data + len - at));
-	if (end == NULL || end >= data + len)
-		return NULL;
-	*ret_len = (size_t)(end - at);
-	return at;
-}
-
-/* False: it is none of these. */
+/* False when there is more in it than printable ASCII without escapes. Steps of a size whose count fits in a byte: many at a time. */
 static bool
-key_make(const struct kind *k, const char *data, size_t len, char ret[KEY_SIZE])
+count_quotes(const char *data, size_t len, size_t *ret)
 {
-	const char *from = data;
-	size_t left, begin, end, value_len;
+	uint8_t odd = 0;
 
-	if (k->behind) {
-		from = value_find(&k->fields[0], data, len < FIRST_WITHIN ? len : FIRST_WITHIN, &value_len);
-		if (from == NULL)
-			return false;
-		from += value_len;
+	*ret = 0;
+	for (size_t from = 0; from < len; from += 128) {
+		size_t end = len - from < 128 ? len : from + 128;
+		uint8_t quotes = 0;
+
+		for (size_t i = from; i < end; i++) {
+			uint8_t c = (uint8_t)data[i];
+
+			quotes = (uint8_t)(quotes + (c == '"'));
+			odd |= (uint8_t)((c < ' ') | (c > '~') | (c == '\\'));
+		}
+		*ret += quotes;
 	}
-	left = (size_t)(data + len - from);
-	begin = left < k->key_begin ? left : k->key_begin;
-	end = left - begin < k->key_end ? left - begin : k->key_end;
-	memcpy(ret, from, begin);
-	memcpy(ret + begin, data + len - end, end);
-	for (ret += begin + end; len > 0; len /= 64)
-		*ret++ = (char)('0' + len % 64);
-	*ret = '\0';
-	return true;
+	return odd == 0;
 }
 
-static const struct kind *
-kind_of(const char *data, size_t len)
+/* The value that begins at data; false when it is none that can be put there. */
+static bool
+span_find(const char *data, size_t len, bool number, struct span *ret)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (len > strlen(kinds[i].begin) && memcmp(data, kinds[i].begin, strlen(kinds[i].begin)) == 0)
-			return &kinds[i];
-	return NULL;
-}
+	const char *end;
 
-/* ---------- a text that is known ---------- */
+	*ret = (struct span){ data, 0 };
+	if (!number) {
+		end = memchr(data, '"', len);
+		ret->len = end != NULL ? (size_t)(end - data) : 0;
+		return end != NULL;
+	}
+	while (ret->len < len && data[ret->len] >= '0' && data[ret->len] <= '9')
+		ret->len++;
+	return ret->len > 0 && ret->len <= DIGITS_MAX && (data[0] != '0' || ret->len == 1);
+}
 
 static bool
-is_known(const struct parsed *p, const char *data, size_t len)
+fits(const struct shape *s, const char *data, size_t len, struct span *values)
 {
 	size_t from = 0;
 
-	if (p->len != len)
-		return false;
-	for (size_t i = 0; i < p->count; i++) {
-		const struct place *at = &p->place[i];
+	for (size_t i = 0; i < s->hole_count; i++) {
+		const struct hole *h = &s->hole[i];
+		size_t fixed = h->at - from;
 
-		if (memcmp(p->text + from, data + from, at->at - from) != 0 || !is_like(at->field, data + at->at, at->len))
+		if (len < fixed || memcmp(s->text + from, data, fixed) != 0 ||
+		    !span_find(data + fixed, len - fixed, h->number, &values[i]))
 			return false;
-		from = at->at + at->len;
+		len -= fixed + values[i].len;
+		data += fixed + values[i].len;
+		from = h->at + h->len;
 	}
-	return memcmp(p->text + from, data + from, len - from) == 0;
+	return s->len - from == len && memcmp(s->text + from, data, len) == 0;
 }
 
+/* Does nobody look at the last text any more? */
 static bool
-value_put(json_t *value, const char *text, size_t len)
+is_free(const struct shape *s)
 {
-	if (json_is_integer(value))
-		return json_integer_set(value, strtoll(text, NULL, 10)) == 0;
-	return json_string_setn_nocheck(value, text, len) == 0;
-}
-
-/* False: somebody still looks at it. */
-static bool
-values_put(struct parsed *p, const char *data)
-{
-	if (p->tree->refcount > 1)
-		return false;
-	for (size_t i = 0; i < p->count; i++)
-		if ((p->place[i].object != p->tree && p->place[i].object->refcount > 1) || p->place[i].value->refcount > 2)
+	for (size_t i = 0; i < s->inner_count; i++)
+		if (s->inner[i]->refcount > 1)
 			return false;
-	for (size_t i = 0; i < p->count; i++)
-		if (!value_put(p->place[i].value, data + p->place[i].at, p->place[i].len))
-			abort();
+	for (size_t i = 0; i < s->hole_count; i++)
+		if (s->hole[i].value->refcount > 2)
+			return false;
 	return true;
 }
 
-/* ---------- a text that is new ---------- */
-
-/* Of the tree: itself, or the items of a list. */
-static json_t *
-object_at(json_t *tree, size_t i)
+static json_int_t
+number_of(struct span digits)
 {
-	json_t *list = jx_get_array(tree, "value");
+	json_int_t n = 0;
 
-	return list != NULL ? json_array_get(list, i) : i == 0 ? tree : NULL;
-}
-
-static bool
-agrees(const json_t *value, const char *text, size_t len)
-{
-	if (json_is_integer(value))
-		return json_integer_value(value) == strtoll(text, NULL, 10);
-	return json_string_length(value) == len && memcmp(json_string_value(value), text, len) == 0;
-}
-
-/* The next place in the text, behind from; false when there is none, or text and tree do not agree. */
-static bool
-place_find(const struct parsed *p, size_t from, size_t number, struct place *ret)
-{
-	bool list = p->kind->behind;
-	const struct field *f = list ? &p->kind->fields[0] : &p->kind->fields[number];
-	const char *at;
-
-	if ((!list && number == FIELDS_MAX) || f->name == NULL ||
-	    (at = value_find(f, p->text + from, p->len - from, &ret->len)) == NULL)
-		return false;
-	ret->at = (size_t)(at - p->text);
-	ret->field = f;
-	ret->object = object_at(p->tree, list ? number : 0);
-	ret->value = json_object_get(ret->object, f->name);
-	return is_like(f, at, ret->len) && agrees(ret->value, at, ret->len);
-}
-
-static size_t
-count_places(const struct parsed *p)
-{
-	struct place place;
-	size_t n = 0, from = 0;
-
-	for (; place_find(p, from, n, &place); n++)
-		from = place.at + place.len;
+	for (size_t i = 0; i < digits.len; i++)
+		n = n * 10 + (digits.at[i] - '0');
 	return n;
 }
 
-/* Instead of what was kept by that key, if anything was. */
 static void
-keep(const struct kind *k, const char *key, const char *data, size_t len, json_t *tree)
+fill(struct shape *s, const struct span *values)
 {
-	struct parsed view = { .kind = k, .text = (char *)(uintptr_t)data, .len = len, .tree = tree }, *p, *old;
-	size_t count = count_places(&view);
-	static bool begun;
+	for (size_t i = 0; i < s->hole_count; i++) {
+		json_t *to = s->hole[i].value;
+		struct span v = values[i];
 
-	if (count == 0)
-		return;
+		if (s->hole[i].number)
+			(void)json_integer_set(to, number_of(v));
+		else if ((json_string_length(to) != v.len || memcmp(json_string_value(to), v.at, v.len) != 0) &&
+		         json_string_setn_nocheck(to, v.at, v.len) != 0)
+			abort();
+	}
+}
+
+/* ---------- a shape that is new ---------- */
+
+static void
+hole_add(struct shape *s, size_t at, size_t len, bool number)
+{
+	s->hole = must_grow(s->hole, s->hole_count, &s->hole_cap, sizeof(*s->hole));
+	s->hole[s->hole_count++] = (struct hole){ .at = at, .len = len, .number = number };
+}
+
+/* Where values are in its text: strings that are no names, and whole numbers. */
+static void
+find_holes(struct shape *s)
+{
+	struct span v;
+
+	for (size_t at = 0; at < s->len; at++) {
+		bool string = s->text[at] == '"';
+
+		if (!string && (s->text[at] < '0' || s->text[at] > '9'))
+			continue;
+		at += string;
+		if (!span_find(s->text + at, s->len - at, !string, &v))
+			return; /* a number of another kind: it will not be found in the tree */
+		if (!string || s->text[at + v.len + 1] != ':')
+			hole_add(s, at, v.len, !string);
+		at += v.len - !string;
+	}
+}
+
+static bool
+value_is(const json_t *value, struct span text, bool number)
+{
+	if (number)
+		return json_is_integer(value) && json_integer_value(value) == number_of(text);
+	return json_is_string(value) && json_string_length(value) == text.len &&
+	       memcmp(json_string_value(value), text.at, text.len) == 0;
+}
+
+/* The next hole's value, if it is one; false when it does not agree with the text. Recursion is bounded by jx_parse. */
+static bool
+place_value(struct shape *s, json_t *value, size_t *next)
+{
+	struct hole *h;
+	const char *key;
+	json_t *inner;
+	size_t i;
+
+	if (json_is_object(value) || json_is_array(value)) {
+		s->inner = must_grow(s->inner, s->inner_count, &s->inner_cap, sizeof(json_t *));
+		s->inner[s->inner_count++] = value;
+	}
+	json_object_foreach(value, key, inner) if (!place_value(s, inner, next)) return false;
+	json_array_foreach(value, i, inner) if (!place_value(s, inner, next)) return false;
+	if (!json_is_string(value) && !json_is_number(value))
+		return true;
+	if (*next == s->hole_count)
+		return false;
+	h = &s->hole[(*next)++];
+	if (!value_is(value, (struct span){ s->text + h->at, h->len }, h->number))
+		return false;
+	h->value = json_incref(value);
+	return true;
+}
+
+/* Whatever cannot be learnt is parsed each time. */
+static void
+learn(const char *data, size_t len, size_t quotes, json_t *tree)
+{
+	struct shape s = { .len = len, .quotes = quotes, .tree = json_incref(tree) };
+	static bool begun;
+	size_t placed = 0;
+
 	if (!begun)
 		(void)atexit(forget_all);
 	begun = true;
-	if (kept_bytes > KEPT_MAX_BYTES)
+	if (shape_count == SHAPES_MAX)
 		forget_all();
-	p = must_alloc(sizeof(*p) + count * sizeof(*p->place));
-	*p = view;
-	memcpy(p->key, key, sizeof(p->key));
-	p->text = strndup(data, len);
-	(void)json_incref(tree);
-	for (size_t from = 0; p->count < count; p->count++) {
-		struct place *place = &p->place[p->count];
-
-		(void)place_find(p, from, p->count, place);
-		(void)json_incref(place->value);
-		from = place->at + place->len;
+	s.text = strndup(data, len);
+	find_holes(&s);
+	if (s.hole_count <= HOLES_MAX && place_value(&s, tree, &placed) && placed == s.hole_count) {
+		shapes[shape_count++] = s;
+		return;
 	}
-	kept_bytes += len;
-	old = sim_map_get(&kept, p->key);
-	sim_map_put(&kept, p->key, p);
-	if (old != NULL)
-		forget(old);
+	shape_free(&s);
 }
 
 enum err
 __wrap_jx_parse(const char *data, size_t len, json_t **ret, char *why, size_t why_size)
 {
-	const struct kind *k = kind_of(data, len);
-	struct parsed *p;
-	char key[KEY_SIZE];
-	bool known;
+	static struct span values[HOLES_MAX];
+	size_t quotes;
 	enum err e;
 
-	if (k == NULL || !key_make(k, data, len, key))
+	if (!is_kind(data, len) || !count_quotes(data, len, &quotes))
 		return __real_jx_parse(data, len, ret, why, why_size);
-	p = sim_map_get(&kept, key);
-	known = p != NULL && is_known(p, data, len);
-	if (known && values_put(p, data)) {
-		*ret = json_incref(p->tree);
+	for (struct shape *s = shapes; s < shapes + shape_count; s++) {
+		if (s->quotes != quotes || !fits(s, data, len, values))
+			continue;
+		if (!is_free(s))
+			return __real_jx_parse(data, len, ret, why, why_size);
+		fill(s, values);
+		*ret = json_incref(s->tree);
 		return ERR_OK;
 	}
 	e = __real_jx_parse(data, len, ret, why, why_size);
-	if (e == ERR_OK && !known)
-		keep(k, key, data, len, *ret);
+	if (e == ERR_OK)
+		learn(data, len, quotes, *ret);
 	return e;
 }
