@@ -27,20 +27,21 @@ member_find(struct reconciler *r, const struct erg *erg, const struct app_person
 	return e != ERR_OK ? e : member_load(r, &erg->id, ret->person.id, &ret->member);
 }
 
-/* What is open in Teams waits for the tenant, for the next try of a call, or for that of all that is open in this ERG: that is in no
- * record. */
+/* What is open in Teams waits for the tenant or for the ERG to be readable, for the next try of a call, or for that of all that is open
+ * in this ERG: that is in no record. */
 struct waits {
 	struct reconciler *r;
-	char tenant[DETAIL_SIZE]; /* "": it can be asked */
-	const char *erg;          /* NULL: nothing has failed */
+	char all[DETAIL_SIZE]; /* "": Graph can be asked */
+	const char *push;      /* NULL: nothing has failed */
 };
 
 static struct waits
 waits_of(struct reconciler *r, const struct erg *erg)
 {
-	struct waits w = { .r = r, .erg = chore_said(r, CHORE_PUSH, erg->id.s) };
+	struct waits w = { .r = r, .push = chore_said(r, CHORE_PUSH, erg->id.s) };
 
-	(void)backend_tenant_waits(r, &erg->tenant, w.tenant);
+	if (!backend_tenant_waits(r, &erg->tenant, w.all) && erg->state == ERG_BROKEN)
+		snprintf(w.all, sizeof(w.all), "Waits for the ERG: %s", erg->detail);
 	return w;
 }
 
@@ -49,10 +50,10 @@ show_wait(const struct waits *w, struct member *m)
 {
 	if (m->status != MEMBER_ADDING_TO_TEAMS && m->status != MEMBER_REMOVING_FROM_TEAMS)
 		return;
-	if (w->tenant[0] != '\0')
-		str_copy(m->detail, sizeof(m->detail), w->tenant);
-	else if (!push_call_trouble(w->r, &m->erg, m->person, m->detail) && w->erg != NULL)
-		str_copy(m->detail, sizeof(m->detail), w->erg);
+	if (w->all[0] != '\0')
+		str_copy(m->detail, sizeof(m->detail), w->all);
+	else if (!push_call_trouble(w->r, &m->erg, m->person, m->detail) && w->push != NULL)
+		str_copy(m->detail, sizeof(m->detail), w->push);
 }
 
 enum err

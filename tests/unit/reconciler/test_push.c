@@ -897,6 +897,32 @@ what_graph_fails_to_do_is_told(void **state)
 	}
 }
 
+static void
+what_an_unreadable_team_holds_up_is_told(void **state)
+{
+	struct member_view view;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 34, 30, 20);
+	rig_link(&rig);
+	rig_do(&rig, "/_sim/faults", "{\"kind\":\"status\",\"status\":403,\"path\":\"/teams\",\"count\":0}");
+	rig_member(&rig, "add", 21, "member");
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_erg(&rig).state, ERG_BROKEN);
+	join(&rig, 28);
+	rig_run(&rig, 60000);
+	assert_int_equal(get_member(&rig, "pride", 28, &view), ERR_OK);
+	assert_int_equal(view.member.status, MEMBER_ADDING_TO_TEAMS);
+	assert_non_null(strstr(view.member.detail, "Waits for the ERG: Graph refuses to let us read the team"));
+	json_decref(rig_ask(&rig, "DELETE", "/_sim/faults", NULL));
+	rig_run(&rig, 3600000);
+	assert_int_equal(get_member(&rig, "pride", 28, &view), ERR_OK);
+	assert_int_equal(view.member.status, MEMBER_SYNCED);
+	assert_string_equal(view.member.detail, "");
+	rig_done(&rig);
+}
+
 int
 main(void)
 {
@@ -912,6 +938,7 @@ main(void)
 		cmocka_unit_test(an_unknown_address_is_told_once_and_tried_again),
 		cmocka_unit_test(a_refused_person_is_parked),
 		cmocka_unit_test(what_graph_fails_to_do_is_told),
+		cmocka_unit_test(what_an_unreadable_team_holds_up_is_told),
 		cmocka_unit_test(after_an_unknown_outcome_it_reads_first),
 		cmocka_unit_test(a_crash_before_the_answer_reads_first),
 		cmocka_unit_test(an_older_read_takes_nobody_out),
