@@ -14,6 +14,7 @@
 #define SHAPES_MAX 256 /* then it begins anew */
 #define HOLES_MAX  2048
 #define DIGITS_MAX 18
+#define LIKE_BYTES 300 /* texts that differ more in length have hardly the same shape: an item of a list is longer */
 
 /* What may have a shape, by its beginning. */
 static const char *const kinds[] = {
@@ -37,7 +38,7 @@ struct hole {
 
 struct shape {
 	char *text;
-	size_t len, quotes;    /* how many " are in it: most other shapes have another number */
+	size_t len;
 	json_t *tree, **inner; /* all containers in it; the tree's */
 	size_t inner_count, inner_cap;
 	struct hole *hole; /* in order; each value is held once more than by the tree */
@@ -77,28 +78,6 @@ is_kind(const char *data, size_t len)
 		if (len > strlen(kinds[i]) && memcmp(data, kinds[i], strlen(kinds[i])) == 0)
 			return true;
 	return false;
-}
-
-/* False when there is more in it than printable ASCII without escapes. Steps of a size whose count fits in a byte: many at a time. */
-static bool
-count_quotes(const char *data, size_t len, size_t *ret)
-{
-	uint8_t odd = 0;
-
-	*ret = 0;
-	for (size_t from = 0; from < len; from += 128) {
-		size_t end = len - from < 128 ? len : from + 128;
-		uint8_t quotes = 0;
-
-		for (size_t i = from; i < end; i++) {
-			uint8_t c = (uint8_t)data[i];
-
-			quotes = (uint8_t)(quotes + (c == '"'));
-			odd |= (uint8_t)((c < ' ') | (c > '~') | (c == '\\'));
-		}
-		*ret += quotes;
-	}
-	return odd == 0;
 }
 
 /* The value that begins at data; false when it is none that can be put there. */
@@ -160,19 +139,42 @@ number_of(struct span digits)
 	return n;
 }
 
-static void
+static bool
+value_is(const json_t *value, struct span text, bool number)
+{
+	if (number)
+		return json_is_integer(value) && json_integer_value(value) == number_of(text);
+	return json_is_string(value) && json_string_length(value) == text.len &&
+	       memcmp(json_string_value(value), text.at, text.len) == 0;
+}
+
+/* Printable ASCII without escapes: the text is the value. */
+static bool
+is_plain(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.at[i] < ' ' || s.at[i] > '~' || s.at[i] == '\\')
+			return false;
+	return true;
+}
+
+/* False, and all is as it was, when a value is not plain. */
+static bool
 fill(struct shape *s, const struct span *values)
 {
-	for (size_t i = 0; i < s->hole_count; i++) {
-		json_t *to = s->hole[i].value;
-		struct span v = values[i];
+	struct span v;
 
+	for (size_t i = 0; i < s->hole_count; i++)
+		if (!s->hole[i].number && !value_is(s->hole[i].value, values[i], false) && !is_plain(values[i]))
+			return false;
+	for (size_t i = 0; i < s->hole_count; i++) {
+		v = values[i];
 		if (s->hole[i].number)
-			(void)json_integer_set(to, number_of(v));
-		else if ((json_string_length(to) != v.len || memcmp(json_string_value(to), v.at, v.len) != 0) &&
-		         json_string_setn_nocheck(to, v.at, v.len) != 0)
+			(void)json_integer_set(s->hole[i].value, number_of(v));
+		else if (!value_is(s->hole[i].value, v, false) && json_string_setn_nocheck(s->hole[i].value, v.at, v.len) != 0)
 			abort();
 	}
+	return true;
 }
 
 /* ---------- a shape that is new ---------- */
@@ -204,15 +206,6 @@ find_holes(struct shape *s)
 	}
 }
 
-static bool
-value_is(const json_t *value, struct span text, bool number)
-{
-	if (number)
-		return json_is_integer(value) && json_integer_value(value) == number_of(text);
-	return json_is_string(value) && json_string_length(value) == text.len &&
-	       memcmp(json_string_value(value), text.at, text.len) == 0;
-}
-
 /* The next hole's value, if it is one; false when it does not agree with the text. Recursion is bounded by jx_parse. */
 static bool
 place_value(struct shape *s, json_t *value, size_t *next)
@@ -241,9 +234,9 @@ place_value(struct shape *s, json_t *value, size_t *next)
 
 /* Whatever cannot be learnt is parsed each time. */
 static void
-learn(const char *data, size_t len, size_t quotes, json_t *tree)
+learn(const char *data, size_t len, json_t *tree)
 {
-	struct shape s = { .len = len, .quotes = quotes, .tree = json_incref(tree) };
+	struct shape s = { .len = len, .tree = json_incref(tree) };
 	static bool begun;
 	size_t placed = 0;
 
@@ -265,22 +258,19 @@ enum err
 __wrap_jx_parse(const char *data, size_t len, json_t **ret, char *why, size_t why_size)
 {
 	static struct span values[HOLES_MAX];
-	size_t quotes;
+	struct shape *s = shapes, *end = shapes + shape_count;
 	enum err e;
 
-	if (!is_kind(data, len) || !count_quotes(data, len, &quotes))
+	if (!is_kind(data, len))
 		return __real_jx_parse(data, len, ret, why, why_size);
-	for (struct shape *s = shapes; s < shapes + shape_count; s++) {
-		if (s->quotes != quotes || !fits(s, data, len, values))
-			continue;
-		if (!is_free(s))
-			return __real_jx_parse(data, len, ret, why, why_size);
-		fill(s, values);
+	while (s < end && (s->len > len + LIKE_BYTES || s->len + LIKE_BYTES < len || !fits(s, data, len, values)))
+		s++;
+	if (s < end && is_free(s) && fill(s, values)) {
 		*ret = json_incref(s->tree);
 		return ERR_OK;
 	}
 	e = __real_jx_parse(data, len, ret, why, why_size);
-	if (e == ERR_OK)
-		learn(data, len, quotes, *ret);
+	if (e == ERR_OK && s == end && memchr(data, '\\', len) == NULL)
+		learn(data, len, *ret);
 	return e;
 }
