@@ -217,7 +217,7 @@ graph_detail_again(const char *detail, int64_t again_wall_ms, bool doubtful, cha
 	timestamp_format((again_wall_ms + 999) / 1000 * 1000, at);
 	snprintf(
 	    again, sizeof(again), " It is tried again at %s%s.", at, doubtful ? ", unless it turns out that it was done" : "");
-	graph_copy_cut(ret, DETAIL_SIZE - strlen(again), detail);
+	graph_copy_cut(ret, DETAIL_SIZE - sizeof(again), detail);
 	len = strlen(ret);
 	snprintf(ret + len, DETAIL_SIZE - len, "%s", again);
 }

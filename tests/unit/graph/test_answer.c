@@ -135,7 +135,7 @@ the_next_try_is_told(void **state)
 	assert_string_equal(detail, "Graph failed. (HTTP 503) It is tried again at 2026-11-18T11:06:41Z.");
 	memset(a, 'x', sizeof(a) - 1);
 	graph_detail_again(a, 1795000000000, true, detail);
-	assert_int_equal(strlen(detail), DETAIL_SIZE - 1);
+	assert_in_range(strlen(detail), DETAIL_SIZE - 50, DETAIL_SIZE - 1);
 	assert_non_null(strstr(detail, "x It is tried again at 2026-11-18T11:06:40Z, unless it turns out that it was done."));
 }
 
