@@ -40,10 +40,10 @@ struct sim {
 	struct faults faults;
 	struct throttle throttle;
 	struct journal *journal;
-	struct map apps;           /* client id -> struct app */
-	struct map tokens;         /* signature -> struct token */
-	struct map token_openings; /* tenant and client id -> struct opening */
+	struct map apps;   /* client id -> struct app */
+	struct map tokens; /* signature -> struct token */
 	size_t tokens_sweep_at;
+	struct map grantees;  /* tenant and client id -> struct grantee */
 	struct map devices;   /* device code -> struct device */
 	struct map refreshes; /* text -> struct refresh */
 	struct subscriptions *subscriptions;
@@ -101,6 +101,7 @@ struct call {
 	struct mailbox *in_mailbox; /* among its requests under way; mailbox.h */
 	struct user *user;          /* who has signed in; NULL: the app itself */
 	char app_id[GUID_SIZE];
+	struct throttle_party *party; /* the two; like them NULL before the token was seen */
 	char request_id[GUID_SIZE];
 	struct fault fault; /* a copy; kind FAULT_COUNT = none */
 	int64_t now_ms;     /* boot time at arrival */

@@ -261,12 +261,10 @@ within_limits(struct call *c)
 	struct throttle_call t = { .traffic = c->route->traffic,
 		.units = units_of(c),
 		.identity_limit = identity_limit(c->tenant),
-		.app = c->app_id,
-		.tenant = c->tenant->id,
 		.team = teams ? c->argument[0] : NULL,
 		.channel = teams && strstr(c->template, "{channel}") != NULL ? c->argument[1] : NULL,
 		.mailbox = owner != NULL ? owner->id : NULL };
-	struct throttle_verdict v = sim_throttle_count(&c->sim->throttle, &t, c->now_ms);
+	struct throttle_verdict v = sim_throttle_count(c->party, &t, c->now_ms);
 
 	/* Who was never sent away cannot come back too early. */
 	if (v.early && c->sim->settings.strict != 0)

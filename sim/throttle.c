@@ -14,7 +14,7 @@ enum scope { PER_APP, PER_APP_TENANT, PER_TEAM, PER_CHANNEL, PER_MAILBOX };
 	(T(TEAM_GET) | T(CHANNEL_GET) | T(CHANNEL_LIST) | T(TEAM_MEMBERS) | T(MEMBER_ADD) | T(CHANNEL_MEMBERS) | T(TEAMS_GET) |  \
 	    T(TEAMS_WRITE))
 #define BY_TENANT_SIZE 0
-#define KEY_MAX        512
+#define OBJECT_MAX     400
 
 /* Facts 11. Where two sources of it differ, the stricter. */
 static const struct limit {
@@ -48,10 +48,24 @@ static const struct limit {
 	{ "calls on one mailbox", T(OUTLOOK), PER_MAILBOX, 10000, 600000 },
 };
 
+#define LIMIT_COUNT (sizeof(limits) / sizeof(*limits))
+
 struct bucket {
 	int64_t *times; /* a ring of cap: count from first */
 	size_t first, count, cap;
 	int64_t closed_until_ms;
+};
+
+/* Of one team, channel or mailbox, by one row. */
+struct object_bucket {
+	struct bucket bucket;
+	char key[];
+};
+
+struct throttle_party {
+	struct throttle_party *app;        /* what counts for the app in all tenants; NULL: this is it */
+	struct bucket bucket[LIMIT_COUNT]; /* of rows without object */
+	struct map objects;                /* row and object -> struct object_bucket */
 	char key[];
 };
 
@@ -61,41 +75,66 @@ scope_object(const struct throttle_call *c, enum scope scope)
 	switch (scope) {
 	case PER_TEAM: return c->team;
 	case PER_CHANNEL: return c->channel;
-	case PER_MAILBOX: return c->mailbox;
-	default: return "";
+	default: return c->mailbox;
 	}
 }
 
-/* Appends s and a separator, shortened to what fits. */
-static size_t
-key_add(char *key, size_t len, const char *s)
+static struct throttle_party *
+party_get(struct throttle *t, const char *app, const char *tenant)
 {
-	size_t more = strnlen(s, KEY_MAX - 2 - len);
+	char *key = must_format("%s|%s", app, tenant);
+	struct throttle_party *p = sim_map_get(&t->parties, key);
+	size_t size = strlen(key) + 1;
 
-	memcpy(key + len, s, more);
-	len += more;
-	key[len++] = '|';
-	key[len] = '\0';
-	return len;
+	if (p == NULL) {
+		p = must_alloc(sizeof(*p) + size);
+		memcpy(p->key, key, size);
+		sim_map_put(&t->parties, p->key, p);
+	}
+	free(key);
+	return p;
+}
+
+struct throttle_party *
+sim_throttle_party(struct throttle *t, const char *app, const char *tenant)
+{
+	struct throttle_party *p = party_get(t, app, tenant);
+
+	p->app = party_get(t, app, "");
+	return p;
 }
 
 static struct bucket *
-bucket_of(struct throttle *t, const struct throttle_call *c, size_t row, const char *object)
+object_bucket(struct throttle_party *p, size_t row, const char *object)
 {
-	char key[KEY_MAX] = { (char)('0' + row), '\0' };
-	size_t len = key_add(key, 1, object);
-	struct bucket *b;
+	char key[OBJECT_MAX] = { (char)('0' + row), '\0' };
+	size_t len = strnlen(object, sizeof(key) - 2);
+	struct object_bucket *b;
 
-	if (limits[row].scope != PER_APP)
-		len = key_add(key, len, c->tenant);
-	len = key_add(key, len, c->app);
-	b = sim_map_get(&t->buckets, key);
+	memcpy(key + 1, object, len);
+	key[len + 1] = '\0';
+	b = sim_map_get(&p->objects, key);
 	if (b == NULL) {
-		b = must_alloc(sizeof(*b) + len + 1);
-		memcpy(b->key, key, len + 1);
-		sim_map_put(&t->buckets, b->key, b);
+		b = must_alloc(sizeof(*b) + len + 2);
+		memcpy(b->key, key, len + 2);
+		sim_map_put(&p->objects, b->key, b);
 	}
-	return b;
+	return &b->bucket;
+}
+
+/* NULL: what the row counts by is not there. */
+static struct bucket *
+bucket_of(struct throttle_party *p, const struct throttle_call *c, size_t row)
+{
+	enum scope scope = limits[row].scope;
+	const char *object;
+
+	if (scope == PER_APP)
+		return &p->app->bucket[row];
+	if (scope == PER_APP_TENANT)
+		return &p->bucket[row];
+	object = scope_object(c, scope);
+	return object != NULL ? object_bucket(p, row, object) : NULL;
 }
 
 static void
@@ -146,28 +185,40 @@ count_in(struct bucket *b, const struct limit *row, const struct throttle_call *
 }
 
 struct throttle_verdict
-sim_throttle_count(struct throttle *t, const struct throttle_call *c, int64_t now_ms)
+sim_throttle_count(struct throttle_party *p, const struct throttle_call *c, int64_t now_ms)
 {
 	struct throttle_verdict v = { .limit = "" };
+	struct bucket *b;
 
-	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
-		const char *object = scope_object(c, limits[i].scope);
-
-		if ((limits[i].traffic & (1u << c->traffic)) != 0 && object != NULL)
-			count_in(bucket_of(t, c, i, object), &limits[i], c, now_ms, &v);
-	}
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		if ((limits[i].traffic & (1u << c->traffic)) != 0 && (b = bucket_of(p, c, i)) != NULL)
+			count_in(b, &limits[i], c, now_ms, &v);
 	return v;
+}
+
+static void
+party_free(struct throttle_party *p)
+{
+	struct object_bucket *b;
+	size_t at = 0;
+
+	while ((b = sim_map_next(&p->objects, &at)) != NULL) {
+		free(b->bucket.times);
+		free(b);
+	}
+	sim_map_done(&p->objects);
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		free(p->bucket[i].times);
+	free(p);
 }
 
 void
 sim_throttle_done(struct throttle *t)
 {
-	struct bucket *b;
+	struct throttle_party *p;
 	size_t at = 0;
 
-	while ((b = sim_map_next(&t->buckets, &at)) != NULL) {
-		free(b->times);
-		free(b);
-	}
-	sim_map_done(&t->buckets);
+	while ((p = sim_map_next(&t->parties, &at)) != NULL)
+		party_free(p);
+	sim_map_done(&t->parties);
 }

@@ -31,8 +31,11 @@ enum traffic {
 	TRAFFIC_OUTLOOK
 };
 
+/* An app in a tenant: whoever has a token is one. */
+struct throttle_party;
+
 struct throttle {
-	struct map buckets;
+	struct map parties;
 };
 
 /* Who and what a call is about; NULL members are not counted by. */
@@ -40,7 +43,7 @@ struct throttle_call {
 	enum traffic traffic;
 	unsigned units;          /* of identity calls; others 1 */
 	unsigned identity_limit; /* units in 10 s, by size of tenant */
-	const char *app, *tenant, *team, *channel, *mailbox;
+	const char *team, *channel, *mailbox;
 };
 
 struct throttle_verdict {
@@ -50,7 +53,9 @@ struct throttle_verdict {
 	const char *limit; /* the limit's name; static */
 };
 
-struct throttle_verdict sim_throttle_count(struct throttle *t, const struct throttle_call *call, int64_t now_ms);
+/* Borrowed until sim_throttle_done. */
+struct throttle_party *sim_throttle_party(struct throttle *t, const char *app, const char *tenant);
+struct throttle_verdict sim_throttle_count(struct throttle_party *p, const struct throttle_call *call, int64_t now_ms);
 void sim_throttle_done(struct throttle *t); /* forgets all; empty again */
 
 #endif

@@ -34,14 +34,16 @@ struct token {
 	struct tenant *tenant;
 	struct user *user; /* whom it stands for; NULL: the app itself */
 	char app_id[GUID_SIZE];
+	struct throttle_party *party;
 	int64_t expires_ms; /* boot time */
 };
 
-/* The same for all tokens of an app in a tenant, until permissions change. */
-struct opening {
+/* An app in a tenant. */
+struct grantee {
 	char key[2 * GUID_LEN + 1];
+	struct throttle_party *party;
+	char *opening; /* of the app's tokens, while permissions are what they were; NULL: none was wanted yet */
 	unsigned permissions;
-	char *text;
 };
 
 static const struct aadsts {
@@ -102,7 +104,7 @@ sim_token_expire_all(struct sim *sim)
 void
 sim_token_done(struct sim *sim)
 {
-	struct opening *o;
+	struct grantee *g;
 	struct app *a;
 	size_t at = 0;
 
@@ -114,11 +116,11 @@ sim_token_done(struct sim *sim)
 	}
 	sim_map_done(&sim->apps);
 	at = 0;
-	while ((o = sim_map_next(&sim->token_openings, &at)) != NULL) {
-		free(o->text);
-		free(o);
+	while ((g = sim_map_next(&sim->grantees, &at)) != NULL) {
+		free(g->opening);
+		free(g);
 	}
-	sim_map_done(&sim->token_openings);
+	sim_map_done(&sim->grantees);
 }
 
 bool
@@ -299,28 +301,35 @@ access_claims(const struct call *c, const char *app_id, const struct user *user)
 	return claims;
 }
 
-/* How all tokens of an app in a tenant begin, as long as nothing is granted or taken back. */
-static const char *
-opening_of(const struct call *c, const char *app_id)
+static struct grantee *
+grantee_of(const struct call *c, const char *app_id)
 {
-	struct map *openings = &c->sim->token_openings;
+	struct map *grantees = &c->sim->grantees;
 	char key[2 * GUID_LEN + 1];
-	struct opening *o;
+	struct grantee *g;
 
 	memcpy(key, c->tenant->id, GUID_LEN);
 	memcpy(key + GUID_LEN, app_id, GUID_SIZE);
-	o = sim_map_get(openings, key);
-	if (o == NULL) {
-		o = must_alloc(sizeof(*o));
-		memcpy(o->key, key, sizeof(o->key));
-		sim_map_put(openings, o->key, o);
+	g = sim_map_get(grantees, key);
+	if (g == NULL) {
+		g = must_alloc(sizeof(*g));
+		memcpy(g->key, key, sizeof(g->key));
+		g->party = sim_throttle_party(&c->sim->throttle, app_id, c->tenant->id);
+		sim_map_put(grantees, g->key, g);
 	}
-	if (o->text == NULL || o->permissions != c->tenant->permissions) {
-		free(o->text);
-		o->text = sim_jwt_open(access_claims(c, app_id, NULL));
-		o->permissions = c->tenant->permissions;
+	return g;
+}
+
+/* How all tokens of an app in a tenant begin, as long as nothing is granted or taken back. */
+static const char *
+opening_of(const struct call *c, struct grantee *g, const char *app_id)
+{
+	if (g->opening == NULL || g->permissions != c->tenant->permissions) {
+		free(g->opening);
+		g->opening = sim_jwt_open(access_claims(c, app_id, NULL));
+		g->permissions = c->tenant->permissions;
 	}
-	return o->text;
+	return g->opening;
 }
 
 /* user NULL: of the app itself. */
@@ -328,11 +337,14 @@ static const struct token *
 token_new(struct call *c, const char *client_id, struct user *user)
 {
 	struct token *t = must_alloc(sizeof(*t));
+	struct grantee *g;
 
 	sim_guid_copy(t->app_id, client_id);
-	t->text = user == NULL ? sign(c, opening_of(c, t->app_id)) : sim_token_jwt(c, access_claims(c, t->app_id, user));
+	g = grantee_of(c, t->app_id);
+	t->text = user == NULL ? sign(c, opening_of(c, g, t->app_id)) : sim_token_jwt(c, access_claims(c, t->app_id, user));
 	t->tenant = c->tenant;
 	t->user = user;
+	t->party = g->party;
 	t->expires_ms = c->now_ms + c->sim->settings.token_s * 1000;
 	sweep(c->sim, c->now_ms);
 	sim_map_put(&c->sim->tokens, sim_jwt_signature(t->text), t);
@@ -421,6 +433,7 @@ sim_token_authenticate(struct call *c)
 	}
 	c->tenant = t->tenant;
 	c->user = t->user;
+	c->party = t->party;
 	memcpy(c->app_id, t->app_id, sizeof(c->app_id));
 	if (c->tenant->consent != CONSENT_GRANTED) {
 		call_refuse(c, 403, "Authorization_RequestDenied", JOURNAL_FORBIDDEN,

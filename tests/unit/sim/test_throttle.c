@@ -30,21 +30,20 @@ limits(void **state)
 		struct throttle_call c = { .traffic = cases[i].traffic,
 			.units = cases[i].units,
 			.identity_limit = 3500,
-			.app = "a",
-			.tenant = "x",
 			.team = cases[i].team,
 			.channel = cases[i].channel,
 			.mailbox = "m" };
+		struct throttle_party *p = sim_throttle_party(&t, "a", "x");
 		struct throttle_verdict v;
 
 		for (unsigned n = 0; n < cases[i].pass; n++)
-			assert_false(sim_throttle_count(&t, &c, 1000).over);
-		v = sim_throttle_count(&t, &c, 1000);
+			assert_false(sim_throttle_count(p, &c, 1000).over);
+		v = sim_throttle_count(p, &c, 1000);
 		assert_true(v.over);
 		assert_int_equal(v.retry_after_s, cases[i].wait_s);
 		/* Who comes before the wait is over is told so; who waits passes. */
-		assert_true(sim_throttle_count(&t, &c, 1500).early);
-		assert_false(sim_throttle_count(&t, &c, 1000 + 2 * cases[i].wait_s * 1000).over);
+		assert_true(sim_throttle_count(p, &c, 1500).early);
+		assert_false(sim_throttle_count(p, &c, 1000 + 2 * cases[i].wait_s * 1000).over);
 		sim_throttle_done(&t);
 	}
 }
@@ -58,8 +57,9 @@ counts_at_random(void **state)
 {
 	static int64_t came_ms[CALLS];
 	const char *given = getenv("ERGSYNC_TEST_SEED");
-	struct throttle_call c = { .traffic = TRAFFIC_TEAM_MEMBERS, .units = 1, .identity_limit = 1, .app = "a", .tenant = "x" };
+	struct throttle_call c = { .traffic = TRAFFIC_TEAM_MEMBERS, .units = 1, .identity_limit = 1 };
 	struct throttle t = { { NULL } };
+	struct throttle_party *p = sim_throttle_party(&t, "a", "x");
 	uint64_t seed = 3;
 	int64_t now_ms = 0;
 	struct rng rng;
@@ -73,7 +73,7 @@ counts_at_random(void **state)
 		bool over = i >= LIMIT && now_ms - came_ms[i - LIMIT] < 1000;
 
 		came_ms[i] = now_ms;
-		assert_int_equal(sim_throttle_count(&t, &c, now_ms).over, over);
+		assert_int_equal(sim_throttle_count(p, &c, now_ms).over, over);
 		now_ms += (int64_t)rng_below(&rng, rng_below(&rng, 100) == 0 ? 3000 : 1 + (uint64_t)i % 40);
 	}
 	sim_throttle_done(&t);
@@ -83,16 +83,25 @@ static void
 tenants_are_apart(void **state)
 {
 	struct throttle t = { { NULL } };
-	struct throttle_call c = {
-		.traffic = TRAFFIC_MEMBER_ADD, .units = 1, .identity_limit = 3500, .app = "a", .tenant = "x", .team = "t"
-	};
+	struct throttle_call c = { .traffic = TRAFFIC_MEMBER_ADD, .units = 1, .identity_limit = 3500, .team = "t" };
+	struct throttle_call list = { .traffic = TRAFFIC_SUBSCRIPTION_LIST, .units = 1 };
+	struct throttle_party *p = sim_throttle_party(&t, "a", "x"), *q = sim_throttle_party(&t, "a", "y");
 
 	(void)state;
+	assert_ptr_equal(sim_throttle_party(&t, "a", "x"), p);
 	for (int i = 0; i < 5; i++)
-		sim_throttle_count(&t, &c, 0);
-	c.tenant = "y";
+		sim_throttle_count(p, &c, 0);
+	assert_true(sim_throttle_count(p, &c, 0).over);
+	assert_false(sim_throttle_count(q, &c, 0).over);
 	c.team = "u";
-	assert_false(sim_throttle_count(&t, &c, 0).over);
+	assert_false(sim_throttle_count(p, &c, 0).over);
+	/* But all count for the app: 25 of a tenant, 40 of all. */
+	for (int i = 0; i < 20; i++) {
+		assert_false(sim_throttle_count(p, &list, 0).over);
+		assert_false(sim_throttle_count(q, &list, 0).over);
+	}
+	assert_true(sim_throttle_count(q, &list, 0).over);
+	assert_false(sim_throttle_count(sim_throttle_party(&t, "b", "y"), &list, 0).over);
 	sim_throttle_done(&t);
 }
 
