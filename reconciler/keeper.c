@@ -109,7 +109,7 @@ keeper_due(struct keeper *k, const struct subscription *s)
 		log_event(LOG_ERROR, "keeper_out_of_memory"); /* the row is there: the next start finds it */
 		return;
 	}
-	e->dead = false;
+	e->dead = e->covered = false;
 	if (is_busy(e))
 		return; /* it is looked at when its call ends */
 	book_set_due(&k->book, &e->book, 0);
@@ -207,6 +207,12 @@ step(struct entry *e)
 	struct subscription s;
 	struct graph_call *call;
 
+	/* A large tenant's teams are many, and this is all that happens to them. */
+	if (e->covered && keeper_wide_keeps_covered(e)) {
+		keeper_due_in(e, KEEPER_COVERED_MS);
+		return;
+	}
+	e->covered = false;
 	if (subscription_load(k->r, &e->book.scope, &s) != ERR_OK) {
 		keeper_dies(e);
 		return;
@@ -221,6 +227,7 @@ step(struct entry *e)
 		next.step = KEEPER_DELETE;
 	keeper_move_settle(e, &s, &next);
 	if (next.step == KEEPER_REST && keeper_knows_time(k)) {
+		e->covered = s.state == SUBSCRIPTION_COVERED && s.id[0] == '\0';
 		keeper_due_in(e, next.due_wall_ms - now);
 		return;
 	}

@@ -41,6 +41,7 @@ struct entry {
 	bool lacks;     /* it is wanted, and not on Graph */
 	bool gives_way; /* the one there is to make room for its tenant's */
 	bool waiting;   /* due, but its tenant has calls enough under way; counted there */
+	bool covered;   /* when last looked at, with none of its own; its row has not changed since */
 	bool dead;      /* the row is gone */
 };
 
@@ -131,6 +132,8 @@ void keeper_move_forget(const struct entry *e); /* it is about to be freed */
 enum err keeper_wide_start(struct keeper *k);
 /* Before its next step: is the row of a team covered, or not any more? Stores what changes. */
 void keeper_wide_settle(struct entry *e, struct subscription *s);
+/* Would that leave the row of a team covered that is, and has none of its own? Reads the tenant's alone. */
+bool keeper_wide_keeps_covered(const struct entry *e);
 /* Must that step wait: a creation until the tenant's has had its chance of the room left, or the deletion of the tenant's for creations? */
 bool keeper_wide_holds(struct keeper *k, const struct subscription *s, enum keeper_step what);
 /* Graph has no room for a subscription of a team: one for all may be the way out. The row says so, and is stored by the caller. */

@@ -207,6 +207,12 @@ keeper_wide_settle(struct entry *e, struct subscription *s)
 		dirty_mark(k->r, &s->scope, 0);
 }
 
+bool
+keeper_wide_keeps_covered(const struct entry *e)
+{
+	return wide_keeps_covered(stand_of(e->keeper, e->book.of));
+}
+
 /* There is little room on Graph, and the tenant's comes first. */
 static bool
 waits_for_room(struct keeper *k, const struct tenant_id *tenant)

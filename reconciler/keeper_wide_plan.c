@@ -53,6 +53,12 @@ wide_settle_team(struct subscription *team, enum wide_stand stand)
 	return true;
 }
 
+bool
+wide_keeps_covered(enum wide_stand stand)
+{
+	return stand != WIDE_NONE;
+}
+
 /* Passing by nature: signing in, throttling, timing, a conflict that is settled otherwise. */
 static bool
 is_passing(int status)

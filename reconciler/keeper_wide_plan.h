@@ -56,6 +56,8 @@ bool wide_is_wanted(const struct wide_need *need, int64_t from);
 
 /* What a team's row becomes; true when that changed it. */
 bool wide_settle_team(struct subscription *team, enum wide_stand stand);
+/* Does that change nothing in a row that is covered, with nothing of its own on Graph? */
+bool wide_keeps_covered(enum wide_stand stand);
 
 /* Does that answer to creating it mean that it does not work here? failures: in a row, this one included. */
 bool wide_is_refusal(int status, enum err e, const char *code, int64_t failures);

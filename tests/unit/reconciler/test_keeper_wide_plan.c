@@ -167,6 +167,8 @@ any_team_at_any_time(void **state)
 
 		s.no_room = rng_below(&rng, 2) == 0;
 		before = s;
+		if (s.state == SUBSCRIPTION_COVERED && s.id[0] == '\0')
+			assert_int_equal(wide_keeps_covered(stand), !wide_settle_team(&s, stand));
 		(void)wide_settle_team(&s, stand);
 		assert_string_equal(s.id, before.id);
 		assert_int_equal(s.state == SUBSCRIPTION_LEAVING, before.state == SUBSCRIPTION_LEAVING);
