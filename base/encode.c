@@ -162,11 +162,18 @@ is_unreserved(char c)
 void
 percent_encode(struct text *t, const char *s)
 {
-	for (; *s != '\0'; s++) {
-		if (is_unreserved(*s))
-			text_add(t, s, 1);
-		else
-			text_addf(t, "%%%02X", (unsigned)(unsigned char)*s);
+	static const char digits[] = "0123456789ABCDEF";
+	const char *end;
+
+	for (; *s != '\0'; s = end) {
+		for (end = s; is_unreserved(*end);)
+			end++;
+		text_add(t, s, (size_t)(end - s));
+		for (; *end != '\0' && !is_unreserved(*end); end++) {
+			const unsigned char c = (unsigned char)*end;
+
+			text_add(t, (const char[]){ '%', digits[c >> 4], digits[c & 15] }, 3);
+		}
 	}
 }
 

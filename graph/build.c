@@ -9,6 +9,8 @@
 
 #include "base/encode.h"
 
+#define SMALL_BODY 512 /* most are */
+
 void
 graph_build_init(struct graph_build *b, const struct graph_where *w, enum graph_operation op, const char *method,
     const char *resource, const char *channel)
@@ -58,18 +60,23 @@ build_done(struct graph_build *b)
 struct graph_call *
 graph_build_start(struct graph *g, struct graph_build *b, graph_done done, void *arg)
 {
+	char small[SMALL_BODY], *large = NULL;
 	struct graph_call *call = NULL;
-	char *body = NULL;
+	size_t len = 0; /* it may be more than there is room for */
 
 	if (b->body_failed || text_err(&b->path) == ERR_NOMEM)
 		goto out;
-	if (b->body != NULL && (body = json_dumps(b->body, JSON_COMPACT)) == NULL)
+	if (b->body != NULL)
+		len = json_dumpb(b->body, small, sizeof(small) - 1, JSON_COMPACT);
+	if (len > 0 && len < sizeof(small))
+		small[len] = '\0';
+	else if (b->body != NULL && (large = json_dumps(b->body, JSON_COMPACT)) == NULL)
 		goto out;
 	b->request.path = text_err(&b->path) == ERR_OK ? b->path.data : ""; /* too long: refused as invalid */
-	b->request.body = body;
+	b->request.body = large != NULL ? large : b->body != NULL ? small : NULL;
 	call = graph_call(g, &b->request, done, arg);
 out:
-	free(body);
+	free(large);
 	build_done(b);
 	return call;
 }
