@@ -48,7 +48,8 @@ struct subscription {
 	char expires[TIMESTAMP_SIZE];               /* expires_wall_ms as it is shown */
 	int64_t warn_expiry_ms, warn_authorized_ms; /* NEVER once warned */
 	int64_t patched_ms, reauthorized_ms;        /* -NEVER: never */
-	struct timer *wake;
+	int64_t due_ms;                             /* when time does something to it next, in the list of all by that */
+	struct subscription *next_due, *previous_due;
 	struct paused *paused;
 	size_t paused_count, paused_cap;
 	uint64_t told;
@@ -62,6 +63,8 @@ struct subscriptions {
 	size_t count, cap;
 	uint64_t number;
 	struct map by_id, by_key;
+	struct subscription *first_due, *final_due;
+	struct timer *wake; /* at the first's time, or earlier; NULL: none was made yet */
 	struct handshake *handshakes;
 };
 

@@ -1,6 +1,7 @@
 /*
- * Subscriptions, found by id, and by tenant and resource when something happens. One timer each wakes at the next of:
- * authorization near its end, expiry near, expiry.
+ * Subscriptions, found by id, and by tenant and resource when something happens. Time does the next of: authorization near
+ * its end, expiry near, expiry. One timer serves all, who stand in a list in the order in which they are due: a renewal, which
+ * mostly puts off by as much as those before it, moves to the end of it.
  */
 #include "sim/subscriptions.h"
 
@@ -23,12 +24,41 @@ sim_subscriptions_new(struct sim *sim)
 	return s;
 }
 
+static void
+due_unlink(struct subscription *x)
+{
+	struct subscriptions *s = x->all;
+
+	if (x->previous_due == NULL && s->first_due != x)
+		return;
+	*(x->previous_due != NULL ? &x->previous_due->next_due : &s->first_due) = x->next_due;
+	*(x->next_due != NULL ? &x->next_due->previous_due : &s->final_due) = x->previous_due;
+	x->previous_due = x->next_due = NULL;
+	if (s->first_due == NULL)
+		timer_stop(s->wake);
+}
+
+/* Behind those that are due at the same time. */
+static void
+due_link(struct subscription *x)
+{
+	struct subscriptions *s = x->all;
+	struct subscription *before = s->final_due;
+
+	while (before != NULL && before->due_ms > x->due_ms)
+		before = before->previous_due;
+	x->previous_due = before;
+	x->next_due = before != NULL ? before->next_due : s->first_due;
+	*(before != NULL ? &before->next_due : &s->first_due) = x;
+	*(x->next_due != NULL ? &x->next_due->previous_due : &s->final_due) = x;
+}
+
 void
 sim_subscription_free(struct subscription *x)
 {
 	if (x == NULL)
 		return;
-	timer_free(x->wake);
+	due_unlink(x);
 	for (size_t i = 0; i < x->paused_count; i++)
 		json_decref(x->paused[i].item);
 	free(x->paused);
@@ -94,6 +124,7 @@ sim_subscriptions_free(struct subscriptions *s)
 	if (s == NULL)
 		return;
 	sim_subscriptions_reset(s);
+	timer_free(s->wake);
 	free(s->list);
 	sim_map_done(&s->by_id);
 	sim_map_done(&s->by_key);
@@ -103,17 +134,16 @@ sim_subscriptions_free(struct subscriptions *s)
 struct subscription *
 sim_subscription_find(const struct subscriptions *s, const char *id)
 {
+	struct subscription *x = sim_map_get(&s->by_id, id);
 	char key[GUID_SIZE];
 
-	return sim_guid_copy(key, id) ? sim_map_get(&s->by_id, key) : NULL;
+	/* As it was given, or in capitals. */
+	return x == NULL && sim_guid_copy(key, id) ? sim_map_get(&s->by_id, key) : x;
 }
 
 static void
-on_wake(void *arg)
+come_due(struct subscription *x, int64_t now_ms)
 {
-	struct subscription *x = arg;
-	int64_t now_ms = clock_boot_ms(x->all->sim->clock);
-
 	if (now_ms >= x->expires_ms) {
 		sim_subscription_end(x);
 		return;
@@ -128,19 +158,36 @@ on_wake(void *arg)
 	sim_subscription_arm(x);
 }
 
+static void
+on_wake(void *arg)
+{
+	struct subscriptions *s = arg;
+	int64_t now_ms = clock_boot_ms(s->sim->clock);
+
+	while (s->first_due != NULL && s->first_due->due_ms <= now_ms)
+		come_due(s->first_due, now_ms);
+	if (s->first_due != NULL)
+		timer_arm(s->wake, s->first_due->due_ms - now_ms);
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 void
 sim_subscription_arm(struct subscription *x)
 {
-	int64_t next = x->expires_ms, now_ms = clock_boot_ms(x->all->sim->clock);
+	struct subscriptions *s = x->all;
 
-	if (x->warn_expiry_ms < next)
-		next = x->warn_expiry_ms;
-	if (x->warn_authorized_ms < next)
-		next = x->warn_authorized_ms;
-	if (x->wake == NULL)
-		x->wake = timer_new(x->all->sim->clock, on_wake, x);
-	if (x->wake != NULL)
-		timer_arm(x->wake, next - now_ms);
+	due_unlink(x);
+	x->due_ms = earlier(x->expires_ms, earlier(x->warn_expiry_ms, x->warn_authorized_ms));
+	due_link(x);
+	if (s->wake == NULL)
+		s->wake = timer_new(s->sim->clock, on_wake, s);
+	if (s->first_due == x && s->wake != NULL)
+		timer_arm_sooner(s->wake, x->due_ms - clock_boot_ms(s->sim->clock));
 }
 
 /* Half-way at the earliest: a short life is not all warning. */

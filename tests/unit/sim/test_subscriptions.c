@@ -1,6 +1,8 @@
 /* Subscriptions: creation and its refusals, the handshake, expiry, authorization, who is told what. */
 #include "unit/sim/drive.h"
 
+#include "base/random.h"
+
 #define SUB(change, resource, more)                                                                                              \
 	"{\"changeType\":\"" change "\",\"resource\":\"" resource "\",\"notificationUrl\":\"" HOOK                               \
 	"\",\"lifecycleNotificationUrl\":\"" LIFE "\"," more "}"
@@ -117,6 +119,57 @@ wants_the_exact_token_in_ten_seconds(void **state)
 	assert_int_equal(d.status, 400);
 	assert_non_null(strstr(d.text, "timed out"));
 	assert_int_equal(drive_noted(&d, "validation_failed"), 3);
+}
+
+#define MANY 14
+
+static const char *const changes[MANY / 2] = { "created", "updated", "deleted", "created,updated", "created,deleted",
+	"updated,deleted", "created,updated,deleted" };
+
+/* Each ends when its own time has come, whatever was made or renewed before or after it. */
+static void
+end_each_in_its_time(void **state)
+{
+	const char *given = getenv("ERGSYNC_TEST_SEED");
+	char ids[MANY][64], when[TIMESTAMP_SIZE], body[1024];
+	int64_t ends_ms[MANY], now_ms;
+	uint64_t seed = 4;
+	struct rng rng;
+	size_t alive;
+
+	(void)state;
+	if (given != NULL)
+		assert_int_equal(parse_u64(given, &seed), ERR_OK);
+	print_message("seed %llu\n", (unsigned long long)seed);
+	rng = rng_seeded(seed);
+	drive_control(&d, "POST", "settings", "{\"authorization_ms\":0,\"token_s\":100000}");
+	drive_sign_in(&d, TENANT);
+	for (size_t i = 0; i < MANY; i++) {
+		ends_ms[i] = START_MS + 46 * 60000 + (int64_t)rng_below(&rng, 120) * 60000;
+		timestamp_format(ends_ms[i], when);
+		snprintf(body, sizeof(body), SUB("%s", "/teams/" TEAM "%s", "\"expirationDateTime\":\"%s\""), changes[i / 2],
+		    i % 2 == 0 ? "/members" : "/channels", when);
+		subscribe(body);
+		assert_true(str_copy(ids[i], sizeof(ids[i]), id));
+	}
+	for (int round = 0; round < 300; round++) {
+		size_t i = (size_t)rng_below(&rng, MANY);
+
+		drive_wait(&d, (int64_t)rng_below(&rng, 60000));
+		now_ms = clock_wall_ms(d.clock);
+		assert_true(str_copy(id, sizeof(id), ids[i]));
+		if (rng_below(&rng, 4) == 0 && ends_ms[i] > now_ms) {
+			ends_ms[i] = now_ms + 46 * 60000 + (int64_t)rng_below(&rng, 120) * 60000;
+			timestamp_format(ends_ms[i], when);
+			assert_int_equal(patch(when), 200);
+		}
+		alive = 0;
+		for (size_t k = 0; k < MANY; k++)
+			alive += ends_ms[k] > now_ms;
+		drive_control(&d, "GET", "subscriptions", NULL);
+		assert_int_equal(json_array_size(jx_get_array(d.json, "subscriptions")), alive);
+	}
+	assert_true(alive < MANY);
 }
 
 static void
@@ -386,6 +439,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(needs_the_permission_to_read, drive_setup, drive_teardown),
 		cmocka_unit_test_setup_teardown(shakes_hands_with_both_urls, drive_setup, drive_teardown),
 		cmocka_unit_test_setup_teardown(wants_the_exact_token_in_ten_seconds, drive_setup, drive_teardown),
+		cmocka_unit_test_setup_teardown(end_each_in_its_time, drive_setup, drive_teardown),
 		cmocka_unit_test_setup_teardown(keeps_to_lifetimes, drive_setup, drive_teardown),
 		cmocka_unit_test_setup_teardown(tells_of_changes_until_it_ends, drive_setup, drive_teardown),
 		cmocka_unit_test(tells_who_asked),
