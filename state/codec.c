@@ -39,13 +39,20 @@ encode_u8(struct encoder *e, uint8_t v)
 void
 encode_u64(struct encoder *e, uint64_t v)
 {
-	uint8_t b[VARINT_MAX];
+	uint8_t b[VARINT_MAX], *to = e->data + e->len;
+	bool fits = e->err == ERR_OK && e->size - e->len >= VARINT_MAX;
 	size_t n = 0;
 
+	/* Records have many of them: written in place, unless the end is near. */
+	if (!fits)
+		to = b;
 	for (; v >= 0x80; v >>= 7)
-		b[n++] = (uint8_t)(v | 0x80);
-	b[n++] = (uint8_t)v;
-	encode_bytes(e, b, n);
+		to[n++] = (uint8_t)(v | 0x80);
+	to[n++] = (uint8_t)v;
+	if (fits)
+		e->len += n;
+	else
+		encode_bytes(e, b, n);
 }
 
 void
@@ -89,21 +96,26 @@ decode_u8(struct decoder *d)
 uint64_t
 decode_u64(struct decoder *d)
 {
+	size_t left = d->len - d->at, n = 0;
 	uint64_t v = 0;
-	uint8_t b = 0x80;
+	uint8_t b;
 
-	for (unsigned shift = 0; b & 0x80; shift += 7) {
-		b = decode_u8(d);
-		/* The tenth byte has one bit left; a last byte of zero would be a second spelling. */
-		if (shift == 63 && b > 1)
+	if (d->err != ERR_OK)
+		return 0;
+	do {
+		/* The tenth byte has one bit left. */
+		if (n == left || (n == VARINT_MAX - 1 && d->data[d->at + n] > 1)) {
 			d->err = ERR_CORRUPT;
-		if (shift > 0 && b == 0)
-			d->err = ERR_CORRUPT;
-		if (d->err != ERR_OK)
 			return 0;
-		v |= (uint64_t)(b & 0x7f) << shift;
-	}
-	return v;
+		}
+		b = d->data[d->at + n];
+		v |= (uint64_t)(b & 0x7f) << 7 * n++;
+	} while (b & 0x80);
+	d->at += n;
+	/* A last byte of zero would be a second spelling. */
+	if (n > 1 && b == 0)
+		d->err = ERR_CORRUPT;
+	return d->err == ERR_OK ? v : 0;
 }
 
 int64_t
