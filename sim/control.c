@@ -425,8 +425,10 @@ do_requests_get(struct control *k, const json_t *body)
 static bool
 do_journal_get(struct control *k, const json_t *body)
 {
+	const char *violations = call_query(k->call, "violations");
+
 	(void)body;
-	return answer(k, journal_show(k->sim->journal));
+	return answer(k, journal_show(k->sim->journal, violations != NULL && strcmp(violations, "true") == 0));
 }
 
 static bool
@@ -569,7 +571,7 @@ static const struct row {
 	{ "POST", "/_sim/settings", do_settings, "Changes the settings named." },
 	{ "GET", "/_sim/requests", do_requests_get, "?method=&template=&path=&after=&limit=: requests and their counts." },
 	{ "DELETE", "/_sim/requests", do_journal_reset, "Forgets requests and journal." },
-	{ "GET", "/_sim/journal", do_journal_get, "What Graph would have refused or throttled." },
+	{ "GET", "/_sim/journal", do_journal_get, "?violations=true: what Graph would have refused or throttled." },
 	{ "DELETE", "/_sim/journal", do_journal_reset, "Forgets requests and journal." },
 	{ "GET", "/_sim/mailbox", control_mailbox_get, "?user=U: its counts of mails, and how many requests it had at a time." },
 	{ "GET", "/_sim/events", control_events_get,

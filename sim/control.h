@@ -104,8 +104,9 @@
  *   GET    /_sim/requests[?method=M][&template=T][&path=P][&after=N][&limit=N]   {"total", "in_flight", "in_flight_max",
  *            "counts":{"GET /teams/{team}/members": n}, "statuses":{"200": n}, "requests":[{"n","at_ms","tenant","method","path","template",
  *            "status"}]}; path matches as a prefix; the filters choose what "requests", "counts" and "total" hold. DELETE starts anew
- *   GET    /_sim/journal  {"violations": n, "counts":{"throttled": n...}, "entries":[{"n","at_ms","kind","violation": bool,"method","path","detail"}]}:
- *            all that Graph would have thrown or throttled; violations are those a correct client never causes. DELETE starts anew
+ *   GET    /_sim/journal[?violations=true]  {"violations": n, "counts":{"throttled": n...}, "entries":[{"n","at_ms","kind","violation": bool,"method","path","detail"}]}:
+ *            all that Graph would have thrown or throttled; violations, or only those, are what a correct client never causes. DELETE
+ *            starts anew
  *   GET    /_sim/subscriptions    {"subscriptions":[as Graph's, with "clientState", "tenant", "delivered", "pending"]}
  *   DELETE /_sim/subscriptions/{id}    Graph loses it, silently
  *   GET    /_sim/notifications    {"queued","sent","failed","retried","dropped","expired","items_sent","posts","pending": of all the items

@@ -236,7 +236,7 @@ journal_show_requests(const struct journal *j, const struct journal_filter *f)
 }
 
 json_t *
-journal_show(const struct journal *j)
+journal_show(const struct journal *j, bool violations_only)
 {
 	uint64_t first = j->note_count > NOTES_KEPT ? j->note_count - NOTES_KEPT : 0, violations = 0;
 	json_t *list = json_array(), *counts = json_object();
@@ -244,6 +244,8 @@ journal_show(const struct journal *j)
 	for (uint64_t i = first; i < j->note_count; i++) {
 		const struct note *n = &j->notes[i % NOTES_KEPT];
 
+		if (violations_only && !kinds[n->kind].violation)
+			continue;
 		json_array_append_new(
 		    list, json_pack("{s:I,s:I,s:s,s:b,s:s,s:s,s:s}", "n", (json_int_t)n->n, "at_ms", (json_int_t)n->at_ms, "kind",
 		              kinds[n->kind].name, "violation", (int)kinds[n->kind].violation, "method", n->method, "path",

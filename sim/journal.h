@@ -63,6 +63,6 @@ struct journal_filter {
 };
 
 json_t *journal_show_requests(const struct journal *j, const struct journal_filter *filter);
-json_t *journal_show(const struct journal *j);
+json_t *journal_show(const struct journal *j, bool violations_only); /* counts are of all */
 
 #endif

@@ -158,22 +158,20 @@ is_plain(struct span s)
 	return true;
 }
 
-/* False, and all is as it was, when a value is not plain. */
+/* False, and all is as it was, when a value is not plain. Spends values. */
 static bool
-fill(struct shape *s, const struct span *values)
+fill(struct shape *s, struct span *values)
 {
-	struct span v;
-
 	for (size_t i = 0; i < s->hole_count; i++)
-		if (!s->hole[i].number && !value_is(s->hole[i].value, values[i], false) && !is_plain(values[i]))
+		if (value_is(s->hole[i].value, values[i], s->hole[i].number))
+			values[i].at = NULL; /* nothing to do */
+		else if (!is_plain(values[i]))
 			return false;
-	for (size_t i = 0; i < s->hole_count; i++) {
-		v = values[i];
-		if (s->hole[i].number)
-			(void)json_integer_set(s->hole[i].value, number_of(v));
-		else if (!value_is(s->hole[i].value, v, false) && json_string_setn_nocheck(s->hole[i].value, v.at, v.len) != 0)
+	for (size_t i = 0; i < s->hole_count; i++)
+		if (values[i].at != NULL && s->hole[i].number)
+			(void)json_integer_set(s->hole[i].value, number_of(values[i]));
+		else if (values[i].at != NULL && json_string_setn_nocheck(s->hole[i].value, values[i].at, values[i].len) != 0)
 			abort();
-	}
 	return true;
 }
 

@@ -37,19 +37,26 @@ static void
 tells_violations_from_the_rest(void **state)
 {
 	struct journal *j = journal_new();
-	json_t *o;
+	json_t *o, *entry;
+	size_t k;
 
 	(void)state;
 	for (int i = 0; i < 3000; i++)
 		journal_note(j, i, i % 3 == 0 ? JOURNAL_THROTTLED : JOURNAL_NOT_FOUND, "GET", "/x", "y");
 	journal_note(j, 1, JOURNAL_NONE, "GET", "/x", "y");
-	o = journal_show(j);
+	o = journal_show(j, true);
+	assert_int_equal(jx_get_int(jx_get_object(o, "counts"), "not_found", 0), 2000);
+	json_array_foreach(jx_get_array(o, "entries"), k, entry) assert_true(jx_get_bool(entry, "violation", false));
+	assert_true(k > 600);
+	json_decref(o);
+	o = journal_show(j, false);
+	assert_int_equal(json_array_size(jx_get_array(o, "entries")), 2000);
 	assert_int_equal(jx_get_int(o, "violations", 0), 1000);
 	assert_int_equal(jx_get_int(jx_get_object(o, "counts"), "not_found", 0), 2000);
 	assert_null(json_object_get(jx_get_object(o, "counts"), "none"));
 	json_decref(o);
 	journal_reset(j);
-	o = journal_show(j);
+	o = journal_show(j, false);
 	assert_int_equal(jx_get_int(jx_get_object(o, "counts"), "throttled", 0), 0);
 	assert_int_equal(jx_get_int(jx_get_object(o, "counts"), "not_found", 0), 0);
 	json_decref(o);
