@@ -414,10 +414,9 @@ header_pair(struct call *c, const char *name, const char *value)
 {
 	size_t name_len = strlen(name), value_len = strlen(value);
 	char *line = arena_get(&c->arena, name_len + value_len + 3);
+	char *end = mempcpy(mempcpy(mempcpy(line, name, name_len), ": ", 2), value, value_len);
 
-	memcpy(line, name, name_len);
-	memcpy(line + name_len, ": ", 2);
-	memcpy(line + name_len + 2, value, value_len + 1);
+	*end = '\0';
 	header_add(c, line);
 }
 

@@ -158,6 +158,17 @@ come_due(struct subscription *x, int64_t now_ms)
 	sim_subscription_arm(x);
 }
 
+static struct subscription *
+due_take(struct subscriptions *s)
+{
+	struct subscription *x = s->first_due;
+
+	s->first_due = x->next_due;
+	*(x->next_due != NULL ? &x->next_due->previous_due : &s->final_due) = NULL;
+	x->next_due = NULL;
+	return x;
+}
+
 static void
 on_wake(void *arg)
 {
@@ -165,7 +176,7 @@ on_wake(void *arg)
 	int64_t now_ms = clock_boot_ms(s->sim->clock);
 
 	while (s->first_due != NULL && s->first_due->due_ms <= now_ms)
-		come_due(s->first_due, now_ms);
+		come_due(due_take(s), now_ms);
 	if (s->first_due != NULL)
 		timer_arm(s->wake, s->first_due->due_ms - now_ms);
 }

@@ -75,7 +75,8 @@ scope_object(const struct throttle_call *c, enum scope scope)
 	switch (scope) {
 	case PER_TEAM: return c->team;
 	case PER_CHANNEL: return c->channel;
-	default: return c->mailbox;
+	case PER_MAILBOX: return c->mailbox;
+	default: return "";
 	}
 }
 
@@ -122,19 +123,14 @@ object_bucket(struct throttle_party *p, size_t row, const char *object)
 	return &b->bucket;
 }
 
-/* NULL: what the row counts by is not there. */
 static struct bucket *
-bucket_of(struct throttle_party *p, const struct throttle_call *c, size_t row)
+bucket_of(struct throttle_party *p, size_t row, const char *object)
 {
-	enum scope scope = limits[row].scope;
-	const char *object;
-
-	if (scope == PER_APP)
-		return &p->app->bucket[row];
-	if (scope == PER_APP_TENANT)
-		return &p->bucket[row];
-	object = scope_object(c, scope);
-	return object != NULL ? object_bucket(p, row, object) : NULL;
+	switch (limits[row].scope) {
+	case PER_APP: return &p->app->bucket[row];
+	case PER_APP_TENANT: return &p->bucket[row];
+	default: return object_bucket(p, row, object);
+	}
 }
 
 static void
@@ -188,11 +184,13 @@ struct throttle_verdict
 sim_throttle_count(struct throttle_party *p, const struct throttle_call *c, int64_t now_ms)
 {
 	struct throttle_verdict v = { .limit = "" };
-	struct bucket *b;
 
-	for (size_t i = 0; i < LIMIT_COUNT; i++)
-		if ((limits[i].traffic & (1u << c->traffic)) != 0 && (b = bucket_of(p, c, i)) != NULL)
-			count_in(b, &limits[i], c, now_ms, &v);
+	for (size_t i = 0; i < LIMIT_COUNT; i++) {
+		const char *object = scope_object(c, limits[i].scope);
+
+		if ((limits[i].traffic & (1u << c->traffic)) != 0 && object != NULL)
+			count_in(bucket_of(p, i, object), &limits[i], c, now_ms, &v);
+	}
 	return v;
 }
 

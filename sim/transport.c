@@ -256,9 +256,12 @@ static void
 transport_free(struct http_transport *base)
 {
 	struct sim_transport *t = (struct sim_transport *)base;
+	struct http_call *next;
 
-	while (t->calls != NULL)
-		call_free(t->calls);
+	for (struct http_call *c = t->calls; c != NULL; c = next) {
+		next = c->next;
+		call_free(c);
+	}
 	free(t);
 }
 
