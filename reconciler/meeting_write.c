@@ -112,7 +112,6 @@ void
 meeting_write_refused(struct meeting *m, const char *detail, int64_t wait_ms)
 {
 	meeting_write_put_off(m, wait_ms);
-	m->e.unknown = false;
 	m->e.status = EVENT_FAILED;
 	meeting_detail(m, detail);
 }

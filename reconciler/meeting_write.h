@@ -25,7 +25,8 @@ void meeting_write_unknown(struct meeting *m, int64_t wait_ms);
 void meeting_write_looked(struct meeting *m, const struct graph_event *seen);
 /* It has not happened, or was not even tried: again in wait_ms. */
 void meeting_write_put_off(struct meeting *m, int64_t wait_ms);
-/* Graph refuses it: failed, with what to do; tried again in wait_ms. The app is told once for each reason. */
+/* Graph refuses it, or a look at what became of it, which then stays unknown: failed, with what to do; tried again in wait_ms. The app
+ * is told once for each reason. */
 void meeting_write_refused(struct meeting *m, const char *detail, int64_t wait_ms);
 
 #endif

@@ -541,6 +541,37 @@ what_waits_its_turn_is_withdrawn(void **state)
 	}
 }
 
+/* It was made, the answer was lost, and a look is refused: that says nothing of the meeting, which is not forgotten in Outlook. */
+static void
+a_refused_look_leaves_the_outcome_unknown(void **state)
+{
+	static const int statuses[] = { 403, 409, 423 };
+	struct rig rig;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		meet_make(&rig, 90 + i);
+		rig_run(&rig, 60000);
+		rig_do(&rig, "/_sim/faults", "{\"kind\":\"close_after\",\"method\":\"POST\",\"path\":\"/users/\",\"count\":1}");
+		meet_put(&rig, "a", meet_fields("A", 3 * DAY_MS, 2));
+		for (int n = 0; n < 600 && rig_requests(&rig, CREATES) == 0; n++)
+			rig_run(&rig, 100);
+		rig_do(&rig, "/_sim/faults",
+		    "{\"kind\":\"status\",\"status\":%d,\"method\":\"GET\",\"path\":\"/users/\",\"count\":0}", statuses[i]);
+		rig_run(&rig, 120000);
+		meet_mailed(&rig, 2, 0, 0);
+		assert_string_equal(meet_event(&rig, "a").graph_id, "");
+		meet_remove(&rig, "a", "");
+		rig_run(&rig, 120000);
+		json_decref(rig_ask(&rig, "DELETE", "/_sim/faults", NULL));
+		rig_run(&rig, 25 * HOUR_MS);
+		meet_mailed(&rig, 2, 0, 2);
+		assert_int_equal(meet_event(&rig, "a").status, EVENT_CANCELLED);
+		assert_int_equal(rig_requests(&rig, CREATES), 1);
+		rig_done(&rig);
+	}
+}
+
 static void
 a_late_join_link_is_fetched(void **state)
 {
@@ -849,6 +880,7 @@ main(void)
 		cmocka_unit_test(an_erg_may_have_an_organizer_of_its_own),
 		cmocka_unit_test(an_event_taken_back_leaves_no_meeting),
 		cmocka_unit_test(what_waits_its_turn_is_withdrawn),
+		cmocka_unit_test(a_refused_look_leaves_the_outcome_unknown),
 		cmocka_unit_test(a_late_join_link_is_fetched),
 		cmocka_unit_test(a_changed_etag_is_read_and_merged),
 		cmocka_unit_test(the_join_block_survives_a_new_body),
