@@ -114,8 +114,8 @@ row_fit(struct row *r, size_t len)
 	size_t size = (len + GRAIN - 1) / GRAIN * GRAIN;
 	struct row *fresh;
 
-	if (r != NULL && r->size >= len)
-		return r;
+	if (r != NULL && r->size == size)
+		return r; /* in a larger one room would be lost, more and more of it */
 	if ((fresh = malloc(sizeof(*fresh) + size)) != NULL)
 		fresh->size = size;
 	row_free(r);
