@@ -143,7 +143,7 @@ main(int argc, char **argv)
 		{ "jobs", 'j', "N", 0, "Share the tenants out among so many worlds that live at the same time (default 1)", 0 },
 		{ 0 },
 	};
-	static const struct argp argp = { table, take_option, NULL, "Lives a year of many tenants in some 80 seconds.", NULL,
+	static const struct argp argp = { table, take_option, NULL, "Lives a year of many tenants in some 90 seconds.", NULL,
 		NULL, NULL };
 	struct options o = { .tenants = 200, .ergs = 1000, .days = 365, .seed = 1, .jobs = 1 };
 	struct totals *all, sum = { .ended = true };
