@@ -1,7 +1,7 @@
 /*
  * resolve.h - whom an e-mail address means: what Graph's answer to a look-up does to the person and to the ERGs that wait.
  *
- * An address nobody has, or several people, or a disabled account, leaves the person unresolved with the reason, to be asked about
+ * An address nobody has, or several people, or a disabled account, leaves the person unresolved with the reason, to be asked
  * about again after a day or when the app repeats the entry. Found is kept for good: the address is looked up once. A look-up that
  * Graph refuses says nothing: it is made again every CHORE_PROBE_MS, and when the tenant is back.
  */

@@ -9,9 +9,8 @@
 
 #include <cmocka.h>
 
-#include "base/random.h"
-#include "base/text.h"
 #include "sim/arena.h"
+#include "unit/base/seed.h"
 
 #define PIECES 400
 
@@ -19,17 +18,11 @@ static void
 pieces_stay(void **state)
 {
 	struct arena a = { NULL, NULL, NULL };
-	const char *given = getenv("ERGSYNC_TEST_SEED");
-	uint64_t seed = 5;
 	char *piece[PIECES];
 	size_t size[PIECES];
-	struct rng rng;
+	struct rng rng = test_rng("arena");
 
 	(void)state;
-	if (given != NULL)
-		assert_int_equal(parse_u64(given, &seed), ERR_OK);
-	print_message("seed %llu\n", (unsigned long long)seed);
-	rng = rng_seeded(seed);
 	for (size_t i = 0; i < PIECES; i++) {
 		size[i] = (size_t)rng_below(&rng, rng_below(&rng, 20) == 0 ? 20000 : 300);
 		piece[i] = arena_get(&a, size[i]);

@@ -7,9 +7,8 @@
 
 #include <cmocka.h>
 
-#include "base/random.h"
-#include "base/text.h"
 #include "sim/map.h"
+#include "unit/base/seed.h"
 
 #define KEYS 300
 
@@ -31,17 +30,11 @@ random_rounds(void **state)
 {
 	static char keys[KEYS][16];
 	void *model[KEYS] = { NULL };
-	const char *given = getenv("ERGSYNC_TEST_SEED");
 	struct map m = { NULL, 0, 0, 0 };
 	size_t count = 0, walked = 0, at = 0;
-	uint64_t seed = 11;
-	struct rng rng;
+	struct rng rng = test_rng("map");
 
 	(void)state;
-	if (given != NULL)
-		assert_int_equal(parse_u64(given, &seed), ERR_OK);
-	print_message("seed %llu\n", (unsigned long long)seed);
-	rng = rng_seeded(seed);
 	for (size_t i = 0; i < KEYS; i++)
 		snprintf(keys[i], sizeof(keys[i]), "key %zu", i);
 	for (int step = 0; step < 20000; step++) {

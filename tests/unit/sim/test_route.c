@@ -2,6 +2,7 @@
 #include "unit/sim/drive.h"
 
 #include "base/random.h"
+#include "unit/base/seed.h"
 
 static const struct {
 	const char *method, *target;
@@ -76,16 +77,10 @@ survives_noise(void **state)
 {
 	static const char *const starts[] = { "/v1.0", "/v1.0", "/v1.0", "/_sim/members", "/_sim/world", "/_sim/faults",
 		"/x/oauth2/v2.0/token", "" };
-	const char *given = getenv("ERGSYNC_TEST_SEED");
 	struct text target, body;
-	uint64_t seed = 17;
-	struct rng rng;
+	struct rng rng = test_rng("route");
 
 	(void)state;
-	if (given != NULL)
-		assert_int_equal(parse_u64(given, &seed), ERR_OK);
-	print_message("seed %llu\n", (unsigned long long)seed);
-	rng = rng_seeded(seed);
 	text_init(&target, 4096);
 	text_init(&body, 4096);
 	for (int i = 0; i < 20000; i++) {

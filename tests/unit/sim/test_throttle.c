@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "sim/throttle.h"
+#include "unit/base/seed.h"
 
 /* How many of one kind pass at once, and the wait the next one is given. */
 static const struct {
@@ -56,19 +57,13 @@ static void
 counts_at_random(void **state)
 {
 	static int64_t came_ms[CALLS];
-	const char *given = getenv("ERGSYNC_TEST_SEED");
 	struct throttle_call c = { .traffic = TRAFFIC_TEAM_MEMBERS, .units = 1, .identity_limit = 1 };
 	struct throttle t = { { NULL } };
 	struct throttle_party *p = sim_throttle_party(&t, "a", "x");
-	uint64_t seed = 3;
 	int64_t now_ms = 0;
-	struct rng rng;
+	struct rng rng = test_rng("throttle");
 
 	(void)state;
-	if (given != NULL)
-		assert_int_equal(parse_u64(given, &seed), ERR_OK);
-	print_message("seed %llu\n", (unsigned long long)seed);
-	rng = rng_seeded(seed);
 	for (int i = 0; i < CALLS; i++) {
 		bool over = i >= LIMIT && now_ms - came_ms[i - LIMIT] < 1000;
 
